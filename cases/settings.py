@@ -1,0 +1,159 @@
+"""What a deployment sets, read once from the environment. Refuses to start with one clear sentence.
+
+Outside production the secrets are made at first start and kept in `DATA_DIR/secrets`, readable by the owner only.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from datetime import timedelta
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Mode(StrEnum):
+    """How much the system makes up for itself."""
+
+    DEVELOPMENT = "development"
+    DEMO = "demo"  # development, with personas that anyone at the machine may play
+    PRODUCTION = "production"
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the text says which and what to do."""
+
+
+class Settings(BaseSettings):
+    """Frozen settings. Each one may come from the environment or, for secrets, from a file (`NAME_FILE`)."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    mode: Mode = Field(Mode.DEVELOPMENT, description="development, demo or production")
+    data_dir: Path = Field(Path("var"), description="folder for what the system keeps when no server is named")
+    database_url: str = Field("", description="SQLAlchemy address; empty = SQLite in DATA_DIR")
+    redis_url: str = Field("", description="redis://, rediss:// or unix://; empty = embedded Valkey in DATA_DIR")
+    storage_url: str = Field("", description="file:///folder or s3://bucket/prefix?endpoint=...; empty = DATA_DIR/photos")
+    secret_key: str = Field("", description="signs sessions and links; at least 32 characters")
+    master_keys: str = Field("", description="photo keys as 'version:hex64', newest last, separated by commas")
+    audit_key: str = Field("", description="key of the audit chain; at least 32 characters")
+    portal_url: str = Field("", description="address of the portal as customers see it, for links in mails")
+    staff_url: str = Field("", description="address of desk and ops as staff see it")
+    bind: str = Field("127.0.0.1", description="address the servers listen on")
+    portal_port: int = Field(8000, ge=1, le=65535)
+    staff_port: int = Field(8001, ge=1, le=65535)
+    verify_workers: int = Field(1, ge=1, le=64, description="verify workers that the runner starts")
+    mail_url: str = Field("", description="smtp://user:password@server:port; empty = mails become files in DATA_DIR/mail")
+    mail_from: str = Field("Peremena <no-reply@localhost>", description="sender of mails")
+    default_locale: str = Field("ru", description="language when the host system names none")
+    lease_seconds: int = Field(90, ge=2, le=3600, description="a run that has not finished by then is taken back")
+    max_runs: int = Field(3, ge=1, le=20, description="runs of one submission before it goes to the desk as a technical referral")
+    reconcile_seconds: float = Field(2.0, ge=0.1, le=60, description="how often upkeep looks for lost work")
+    draft_days: int = Field(14, ge=1, description="a draft or a retake not sent by then expires")
+    photo_days: int = Field(30, ge=0, description="photos and readings are shredded this long after the case closed")
+    review_hours: int = Field(24, ge=1, description="how soon a person answers, as told to the customer")
+    claim_minutes: int = Field(10, ge=1, description="a case taken by an agent is free again after this long without a sign")
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment. Raises SettingsError naming every wrong variable at once."""
+        given = {}
+        for name in ("secret_key", "master_keys", "audit_key", "database_url", "redis_url", "storage_url", "mail_url"):
+            file = os.environ.get(f"{name.upper()}_FILE")
+            if file:
+                try:
+                    given[name] = Path(file).read_text().strip()
+                except OSError as error:
+                    raise SettingsError(f"{name.upper()}_FILE cannot be read: {error.strerror}") from None
+        try:
+            settings = cls(**given)
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(str(p) for p in e['loc']).upper()}: {e['msg']}" for e in error.errors())
+            raise SettingsError(f"Settings are wrong: {wrong}.") from None
+        return settings.completed()
+
+    def completed(self) -> Self:
+        """Fill in what development may make up; in production everything must have been given."""
+        if self.mode is Mode.PRODUCTION:
+            missing = [
+                name.upper()
+                for name in (
+                    "database_url",
+                    "redis_url",
+                    "storage_url",
+                    "secret_key",
+                    "master_keys",
+                    "audit_key",
+                    "portal_url",
+                    "mail_url",
+                )
+                if not getattr(self, name)
+            ]
+            if missing:
+                raise SettingsError(f"MODE=production needs {', '.join(missing)}.")
+            for name in ("secret_key", "audit_key"):
+                if len(getattr(self, name)) < 32:
+                    raise SettingsError(f"{name.upper()} is shorter than 32 characters.")
+            return self
+        folder = self.data_dir.resolve()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shown = "localhost" if self.bind in ("0.0.0.0", "::") else self.bind
+        return self.model_copy(
+            update={
+                "data_dir": folder,
+                "database_url": self.database_url or f"sqlite:///{folder / 'peremena.db'}",
+                "redis_url": self.redis_url or f"unix://{folder / 'run' / 'valkey.sock'}",
+                "storage_url": self.storage_url or f"file://{folder / 'photos'}",
+                "secret_key": self.secret_key or _kept(folder, "secret_key", secrets.token_hex(32)),
+                "audit_key": self.audit_key or _kept(folder, "audit_key", secrets.token_hex(32)),
+                "master_keys": self.master_keys or _kept(folder, "master_keys", f"1:{secrets.token_hex(32)}"),
+                "portal_url": self.portal_url or f"http://{shown}:{self.portal_port}",
+                "staff_url": self.staff_url or f"http://{shown}:{self.staff_port}",
+            }
+        )
+
+    @cached_property
+    def keyring(self) -> dict[int, bytes]:
+        """Master keys by version, 32 bytes each. Raises SettingsError."""
+        ring: dict[int, bytes] = {}
+        for part in self.master_keys.split(","):
+            version, _, text = part.strip().partition(":")
+            try:
+                key = bytes.fromhex(text)
+                number = int(version)
+            except ValueError:
+                raise SettingsError("MASTER_KEYS must read 'version:64 hex digits', separated by commas.") from None
+            if len(key) != 32:
+                raise SettingsError("Each key in MASTER_KEYS must have 64 hex digits.")
+            ring[number] = key
+        return ring
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a run may take before it is taken back."""
+        return timedelta(seconds=self.lease_seconds)
+
+
+def _kept(folder: Path, name: str, fresh: str) -> str:
+    """Return the secret kept in `folder/secrets/name`, made from `fresh` at the first start.
+
+    Several processes may start at once: exclusive creation decides, everybody reads the winner's.
+    """
+    place = folder / "secrets"
+    place.mkdir(exist_ok=True, mode=0o700)
+    file = place / name
+    partial = place / f".{name}.{os.getpid()}"
+    if not file.exists():
+        partial.touch(mode=0o600)
+        partial.write_text(fresh)
+        try:
+            os.link(partial, file)  # atomic, and fails when another process was first
+        except FileExistsError:
+            pass
+        partial.unlink()
+    return file.read_text().strip()

@@ -1,0 +1,107 @@
+"""What was typed against what is printed, and against the account."""
+
+from __future__ import annotations
+
+import pytest
+
+from verification import comparison, continuity
+from verification.evidence import ChangeReason, Claim, DocumentReading, Field, FieldReading, Profile, Source
+
+
+def printed(**values: str) -> DocumentReading:
+    fields = {Field(k): FieldReading(value=v, confidence=0.95, certain=True, source=Source.MRZ) for k, v in values.items()}
+    return DocumentReading(country="RUS", fields=fields)
+
+
+def claim(reason: ChangeReason = ChangeReason.MARRIAGE, **values: str) -> Claim:
+    return Claim(reason=reason, values={Field(k): v for k, v in values.items()})
+
+
+def test_the_one_letter_that_differs_is_named_with_its_places():
+    compared, _ = comparison.agree(claim(document_number="70 1234567"), printed(document_number="701234561"))[Field.DOCUMENT_NUMBER]
+    (difference,) = compared.differences
+    assert (difference.claimed, difference.read) == ("7", "1")
+    assert (difference.claimed_at, difference.read_at) == (9, 8)
+    assert compared.agreement == pytest.approx(8 / 9)
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "read", "equal"),
+    [
+        ("document_number", "70 1234567", "701234567", True),
+        ("issuer_code", "770-045", "770045", True),
+        ("issuer", "Отделом УФМС России, по гор. Москве", "ОТДЕЛОМ УФМС РОССИИ ПО ГОР. МОСКВЕ", True),
+        ("date_of_birth", "1985-03-07", "1985-03-07", True),
+        ("date_of_birth", "1985-03-07", "1985-07-03", False),
+        ("sex", "M", "F", False),
+        ("document_number", "701234567", "", False),
+        ("issuer", "---", "...", False),
+    ],
+)
+def test_each_kind_of_value_has_its_rule(field, typed, read, equal):
+    compared = comparison.compare(Field(field), typed, read, country="RUS")
+    assert (compared.agreement == 1.0) is equal
+    assert equal == (compared.rule is not None)
+
+
+def test_a_field_that_is_not_on_the_document_is_not_agreed():
+    compared, source = comparison.agree(claim(issuer="X"), printed(surname="IVANOV"))[Field.ISSUER]
+    assert compared.read is None and compared.agreement == 0.0 and source is None
+
+
+def test_a_cyrillic_claim_meets_the_cyrillic_print_of_a_document_in_two_scripts():
+    page = printed(surname="SHCHERBAKOVA", surname_native="ЩЕРБАКОВА")
+    compared, source = comparison.agree(claim(surname="Щербакова"), page)[Field.SURNAME]
+    assert compared.agreement == 1.0 and source is not None
+
+
+def test_one_letter_in_a_surname_is_seen():
+    compared, _ = comparison.agree(claim(surname="Ivanova"), printed(surname="IVANOVO"))[Field.SURNAME]
+    assert compared.agreement < 1.0
+    assert [(d.claimed.upper(), d.read) for d in compared.differences] == [("A", "O")]
+
+
+HELD = Profile(
+    values={Field.SURNAME: "Иванова", Field.GIVEN_NAMES: "Анна", Field.DATE_OF_BIRTH: "1985-03-07", Field.DOCUMENT_NUMBER: "45 10 111111"}
+)
+
+
+def test_only_what_really_changes_counts_as_a_change():
+    typed = claim(surname="Петрова", given_names="АННА", document_number="4511123456", date_of_birth="1985-03-07")
+    assert continuity.changes(typed, HELD) == (Field.SURNAME, Field.DOCUMENT_NUMBER)
+
+
+def test_what_must_stay_is_held_against_the_account():
+    page = printed(given_names="АННА", date_of_birth="1985-03-08", surname="ПЕТРОВА")
+    kept = continuity.unchanged(HELD, page, ChangeReason.MARRIAGE)
+    assert kept[Field.GIVEN_NAMES] == 1.0 and kept[Field.DATE_OF_BIRTH] < 1.0
+    assert Field.SURNAME not in kept
+    assert Field.SURNAME in continuity.unchanged(HELD, page, ChangeReason.NEW_PASSPORT)
+
+
+def test_a_new_passport_may_not_bring_a_new_surname():
+    kept = continuity.unchanged(HELD, printed(surname="ПЕТРОВА", date_of_birth="1985-03-07"), ChangeReason.NEW_PASSPORT)
+    assert kept[Field.SURNAME] < 1.0
+
+
+@pytest.mark.parametrize(("number", "seen"), [("4510111111", True), ("4511123456", False)])
+def test_the_accounts_former_number_is_looked_for(number, seen):
+    assert continuity.earlier_number_seen(HELD, printed(document_number=number)) is seen
+    assert continuity.earlier_number_seen(HELD, DocumentReading()) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        ({}, "reason"),
+        ({"reason": "lottery"}, "reason"),
+        ({"reason": "marriage", "name": "X"}, "name"),
+        ({"reason": "marriage", "date_of_birth": "07.03.1985"}, "date_of_birth"),
+        ({"reason": "marriage", "sex": "W"}, "sex"),
+        ({"reason": "marriage", "surname": 5}, "surname"),
+    ],
+)
+def test_a_claim_that_cannot_be_read_names_the_key_and_not_the_value(data, named):
+    with pytest.raises(ValueError, match=named) as caught:
+        Claim.from_json(data)
+    assert "07.03" not in str(caught.value)

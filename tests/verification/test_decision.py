@@ -1,0 +1,365 @@
+"""One policy, one run, one answer: which reasons stop an approval, and what a new photo may mend."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields, replace
+from datetime import date
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from verification.continuity import MAY_CHANGE
+from verification.decision import EXCUSED, Outcome, decide
+from verification.evidence import ChangeReason, DocumentType, Field, Measures, Pair, PairMeasures, Quality
+from verification.policy import SHIPPED, THRESHOLDS, Looser, Policy, for_given, loosens
+from verification.reasons import MENDABLE, RETAKE, PhotoKind, ReasonCode
+
+POLICY = SHIPPED
+ALIKE = PairMeasures(similarity=12.0, fmr=1e-7, sface=0.8, dlib=0.7, voices_agree=True)
+A_GOOD_RUN = Measures(
+    reason=ChangeReason.MARRIAGE,
+    document_type=DocumentType.TD3,
+    country="RUS",
+    mrz_valid=True,
+    days_to_expiry=900,
+    agreement={Field.SURNAME: 1.0, Field.DOCUMENT_NUMBER: 1.0},
+    confidence={Field.SURNAME: 0.99, Field.DOCUMENT_NUMBER: 0.99, Field.EXPIRES_ON: 0.99},
+    certain={Field.SURNAME: True, Field.DOCUMENT_NUMBER: True},
+    changes=(Field.SURNAME, Field.DOCUMENT_NUMBER),
+    change_letters={Field.SURNAME: 7, Field.DOCUMENT_NUMBER: 6},
+    unchanged={Field.DATE_OF_BIRTH: 1.0, Field.SEX: 1.0, Field.GIVEN_NAMES: 1.0},
+    has_profile=True,
+    has_face_on_file=True,
+    pairs=dict.fromkeys(Pair, ALIKE),
+    selfie=Quality(sharpness=300.0, width=1280, height=960),
+    document=Quality(sharpness=900.0, width=2048, height=1400),
+    engines=("test",),
+)
+
+
+def reasons(measures: Measures, policy: Policy = POLICY, attempt: int = 1) -> tuple[ReasonCode, ...]:
+    return decide(measures, policy, attempt=attempt).reasons
+
+
+def test_a_good_run_is_approved():
+    decision = decide(A_GOOD_RUN, POLICY, attempt=1)
+    assert decision.outcome is Outcome.APPROVE
+    assert decision.reasons == ()
+    assert decision.policy_version == POLICY.version
+
+
+@pytest.mark.parametrize("pair", list(Pair))
+def test_a_score_on_the_line_passes_and_just_below_does_not(pair):
+    line = POLICY.min_similarity(pair)
+    on_it = replace(A_GOOD_RUN, pairs={**A_GOOD_RUN.pairs, pair: replace(ALIKE, similarity=line)})
+    below = replace(A_GOOD_RUN, pairs={**A_GOOD_RUN.pairs, pair: replace(ALIKE, similarity=math.nextafter(line, -1))})
+    assert decide(on_it, POLICY, attempt=1).outcome is Outcome.APPROVE
+    assert decide(below, POLICY, attempt=1).outcome is Outcome.REFER
+    assert reasons(below) == (ReasonCode(f"{pair.value}_faces_unsure"),)
+    stranger = replace(A_GOOD_RUN, pairs={**A_GOOD_RUN.pairs, pair: replace(ALIKE, similarity=0.0)})
+    assert reasons(stranger) == (ReasonCode(f"{pair.value}_faces_differ"),)
+
+
+SPOILT = {
+    "an impostor's selfie": (
+        dict(pairs={**A_GOOD_RUN.pairs, Pair.SELFIE_DOCUMENT: replace(ALIKE, similarity=0.3)}),
+        ReasonCode.SELFIE_DOCUMENT_FACES_DIFFER,
+    ),
+    "one letter different": (dict(agreement={**A_GOOD_RUN.agreement, Field.SURNAME: 0.9}), ReasonCode.SURNAME_DIFFERS),
+    "an expired passport": (dict(days_to_expiry=-1), ReasonCode.DOCUMENT_EXPIRED),
+    "an unknown expiry": (dict(days_to_expiry=None), ReasonCode.EXPIRY_UNKNOWN),
+    "an expiry read weakly": (dict(confidence={**A_GOOD_RUN.confidence, Field.EXPIRES_ON: 0.2}), ReasonCode.EXPIRY_UNKNOWN),
+    "a wrong check digit": (dict(mrz_valid=False), ReasonCode.MRZ_CHECK_DIGIT_WRONG),
+    "a passport without its zone": (dict(mrz_valid=None), ReasonCode.MRZ_NOT_READABLE),
+    "a visa": (dict(document_type=DocumentType.MRVA), ReasonCode.DOCUMENT_TYPE_NOT_ACCEPTED),
+    "no document at all": (dict(document_type=None), ReasonCode.EVIDENCE_MISSING),
+    "a claimed field that was not read": (dict(agreement={Field.SURNAME: 1.0}), ReasonCode.FIELD_NOT_READ),
+    "a reading too weak to stand on": (
+        dict(confidence={**A_GOOD_RUN.confidence, Field.SURNAME: 0.1}),
+        ReasonCode.FIELD_NOT_CERTAIN,
+    ),
+    "another birth date than the account's": (
+        dict(unchanged={**A_GOOD_RUN.unchanged, Field.DATE_OF_BIRTH: 0.9}),
+        ReasonCode.BIRTH_DATE_NOT_THE_ACCOUNTS,
+    ),
+    "another sex than the account's": (dict(unchanged={**A_GOOD_RUN.unchanged, Field.SEX: 0.0}), ReasonCode.SEX_NOT_THE_ACCOUNTS),
+    "other given names than the account's": (
+        dict(unchanged={**A_GOOD_RUN.unchanged, Field.GIVEN_NAMES: 0.8}),
+        ReasonCode.NAMES_NOT_THE_ACCOUNTS,
+    ),
+    "no birth date to compare": (dict(unchanged={Field.SEX: 1.0}), ReasonCode.CONTINUITY_UNKNOWN),
+    "no account to compare with": (dict(has_profile=False), ReasonCode.CONTINUITY_UNKNOWN),
+    "no face on file": (dict(has_face_on_file=False), ReasonCode.NO_FACE_ON_FILE),
+    "a face that could not be compared": (
+        dict(pairs={p: m for p, m in A_GOOD_RUN.pairs.items() if p is not Pair.SELFIE_ON_FILE}),
+        ReasonCode.FACE_NOT_COMPARED,
+    ),
+    "networks that contradict each other": (
+        dict(pairs={**A_GOOD_RUN.pairs, Pair.DOCUMENT_ON_FILE: replace(ALIKE, voices_agree=False)}),
+        ReasonCode.VOICES_DISAGREE,
+    ),
+    "a score without calibration": (
+        dict(pairs={**A_GOOD_RUN.pairs, Pair.SELFIE_DOCUMENT: replace(ALIKE, fmr=None)}),
+        ReasonCode.EVIDENCE_MISSING,
+    ),
+    "nothing changes": (dict(changes=()), ReasonCode.NOTHING_CHANGES),
+    "a birth date that changes by marriage": (
+        dict(changes=(Field.DATE_OF_BIRTH,), agreement={Field.DATE_OF_BIRTH: 1.0}, confidence=dict.fromkeys(Field, 1.0)),
+        ReasonCode.FIELD_MAY_NOT_CHANGE,
+    ),
+    "a reason that people decide": (dict(reason=ChangeReason.COURT), ReasonCode.CHANGE_NEEDS_PERSON),
+    "a problem found by an engine": (dict(problems=(ReasonCode.SELFIE_IS_THE_DOCUMENT,)), ReasonCode.SELFIE_IS_THE_DOCUMENT),
+}
+
+
+@pytest.mark.parametrize("case", SPOILT)
+def test_each_thing_that_is_wrong_goes_to_a_person_with_its_reason(case):
+    changed, reason = SPOILT[case]
+    decision = decide(replace(A_GOOD_RUN, **changed), POLICY, attempt=1)
+    assert reason in decision.reasons
+    assert decision.outcome in (Outcome.REFER, Outcome.RETAKE)
+    if reason not in RETAKE:
+        assert decision.outcome is Outcome.REFER
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, -0.1, 1.1])
+@pytest.mark.parametrize("where", ["agreement", "confidence", "unchanged"])
+def test_a_share_that_is_no_share_never_approves(where, bad):
+    spoilt = {field: bad for field in getattr(A_GOOD_RUN, where)}
+    decision = decide(replace(A_GOOD_RUN, **{where: spoilt}), POLICY, attempt=1)
+    assert decision.outcome is not Outcome.APPROVE
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_similarity_that_is_no_number_never_approves(bad):
+    pairs = {**A_GOOD_RUN.pairs, Pair.SELFIE_DOCUMENT: replace(ALIKE, similarity=bad)}
+    assert ReasonCode.EVIDENCE_MISSING in reasons(replace(A_GOOD_RUN, pairs=pairs))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f.name
+        for f in fields(Measures)
+        if f.name
+        not in (
+            "engines",
+            "selfie",
+            "document",
+            "problems",
+            "undecodable",
+            "certain",
+            "country",
+            "earlier_number_seen",
+            "never_expires",
+            "change_letters",
+            "reason",
+        )
+    ],
+)
+def test_leaving_out_any_measure_never_approves(name):
+    empty = {
+        "agreement": {},
+        "confidence": {},
+        "unchanged": {},
+        "pairs": {},
+        "changes": (),
+        "has_profile": False,
+        "has_face_on_file": False,
+    }
+    assert decide(replace(A_GOOD_RUN, **{name: empty.get(name)}), POLICY, attempt=1).outcome is not Outcome.APPROVE
+
+
+def test_a_blurred_selfie_in_which_no_face_is_found_is_retaken_and_only_the_selfie():
+    run = replace(
+        A_GOOD_RUN, problems=(ReasonCode.SELFIE_BLURRED, ReasonCode.NO_FACE_IN_SELFIE), pairs={Pair.DOCUMENT_ON_FILE: ALIKE}
+    )
+    decision = decide(run, POLICY, attempt=1)
+    assert decision.outcome is Outcome.RETAKE
+    assert decision.retake == {PhotoKind.SELFIE}
+
+
+def test_a_new_photo_is_not_asked_for_when_it_could_not_clear_up_everything():
+    run = replace(A_GOOD_RUN, problems=(ReasonCode.DOCUMENT_GLARE,), days_to_expiry=-30)
+    decision = decide(run, POLICY, attempt=1)
+    assert decision.outcome is Outcome.REFER
+    assert decision.retake == frozenset()
+    assert {ReasonCode.DOCUMENT_GLARE, ReasonCode.DOCUMENT_EXPIRED} <= set(decision.reasons)
+
+
+def test_after_the_last_attempt_a_person_looks():
+    run = replace(A_GOOD_RUN, problems=(ReasonCode.MRZ_NOT_READABLE,), document_type=None, mrz_valid=None)
+    assert decide(run, POLICY, attempt=POLICY.max_attempts - 1).outcome is Outcome.RETAKE
+    last = decide(run, POLICY, attempt=POLICY.max_attempts)
+    assert last.outcome is Outcome.REFER
+    assert ReasonCode.ATTEMPTS_USED_UP in last.reasons
+
+
+@pytest.mark.parametrize("problem", sorted(EXCUSED))
+def test_a_poor_picture_from_which_everything_was_read_troubles_nobody(problem):
+    assert decide(replace(A_GOOD_RUN, problems=(problem,)), POLICY, attempt=1).outcome is Outcome.APPROVE
+
+
+def test_a_file_that_is_no_picture_asks_for_that_photo_alone():
+    run = replace(
+        A_GOOD_RUN, problems=(ReasonCode.IMAGE_DAMAGED,), undecodable=(PhotoKind.SELFIE,), pairs={Pair.DOCUMENT_ON_FILE: ALIKE}
+    )
+    assert decide(run, POLICY, attempt=1).retake == {PhotoKind.SELFIE}
+
+
+def test_everything_to_people_stops_even_a_perfect_run():
+    decision = decide(A_GOOD_RUN, POLICY, attempt=1, everything_to_people=True)
+    assert decision.outcome is Outcome.REFER
+    assert decision.reasons == (ReasonCode.EVERYTHING_TO_PEOPLE,)
+
+
+def test_a_correction_of_many_letters_goes_to_a_person():
+    run = replace(A_GOOD_RUN, reason=ChangeReason.MISTAKE, changes=(Field.SURNAME,), change_letters={Field.SURNAME: 2})
+    assert decide(run, POLICY, attempt=1).outcome is Outcome.APPROVE
+    assert reasons(replace(run, change_letters={Field.SURNAME: 3})) == (ReasonCode.CHANGE_NEEDS_PERSON,)
+    assert reasons(replace(run, change_letters={})) == (ReasonCode.CHANGE_NEEDS_PERSON,)
+
+
+def test_nothing_but_names_and_papers_ever_changes_by_machine():
+    for may in MAY_CHANGE.values():
+        assert not may & {Field.DATE_OF_BIRTH, Field.SEX, Field.PERSONAL_NUMBER, Field.NATIONALITY}
+
+
+def test_what_is_not_handed_over_is_not_asked_for_on_files_only():
+    bare = replace(A_GOOD_RUN, has_profile=False, has_face_on_file=False, pairs={Pair.SELFIE_DOCUMENT: ALIKE}, unchanged={})
+    assert decide(bare, for_given(POLICY, profile=False, on_file=False), attempt=1).outcome is Outcome.APPROVE
+    assert decide(bare, POLICY, attempt=1).outcome is Outcome.REFER
+    assert for_given(POLICY, profile=True, on_file=True) == POLICY
+
+
+def shares() -> st.SearchStrategy[float]:
+    return st.one_of(st.floats(0, 1), st.just(1.0), st.floats(), st.just(0.95))
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> Measures:
+    some_fields = st.lists(st.sampled_from(list(Field)), unique=True, max_size=5)
+    scores = st.builds(
+        PairMeasures,
+        similarity=st.one_of(st.floats(-3, 20), st.floats()),
+        fmr=st.one_of(st.none(), st.floats(0, 1)),
+        sface=st.floats(-1, 1),
+        dlib=st.floats(-1, 1),
+        voices_agree=st.booleans(),
+    )
+    maybe_good = draw(st.booleans())
+    base = (
+        A_GOOD_RUN
+        if maybe_good
+        else Measures(
+            reason=draw(st.sampled_from(list(ChangeReason))),
+            document_type=draw(st.sampled_from([None, *DocumentType])),
+            country=None,
+            mrz_valid=draw(st.sampled_from([None, True, False])),
+            days_to_expiry=draw(st.sampled_from([None, -5, 0, 400])),
+        )
+    )
+    changed = draw(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "reason": st.sampled_from(list(ChangeReason)),
+                "document_type": st.sampled_from([None, *DocumentType]),
+                "days_to_expiry": st.one_of(st.none(), st.integers(-1000, 4000)),
+                "agreement": st.dictionaries(st.sampled_from(list(Field)), shares(), max_size=4),
+                "confidence": st.dictionaries(st.sampled_from(list(Field)), shares(), max_size=6),
+                "changes": some_fields.map(tuple),
+                "unchanged": st.dictionaries(st.sampled_from(list(Field)), shares(), max_size=4),
+                "has_profile": st.booleans(),
+                "has_face_on_file": st.booleans(),
+                "pairs": st.dictionaries(st.sampled_from(list(Pair)), scores),
+                "problems": st.lists(st.sampled_from(list(ReasonCode)), max_size=3).map(tuple),
+                "mrz_valid": st.sampled_from([None, True, False]),
+            },
+        )
+    )
+    return replace(base, **changed)
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    settings_: dict[str, object] = {}
+    for name, about in THRESHOLDS.items():
+        if about.choices:
+            settings_[name] = tuple(draw(st.lists(st.sampled_from(about.choices), unique=True)))
+        elif about.looser in (Looser.ON, Looser.OFF):
+            settings_[name] = draw(st.booleans())
+        elif isinstance(getattr(SHIPPED, name), int):
+            settings_[name] = draw(st.integers(int(about.low or 0), int(about.high or 0)))
+        else:
+            settings_[name] = draw(st.floats(about.low, about.high))
+    return Policy(**settings_)  # type: ignore[arg-type]
+
+
+@settings(max_examples=400, deadline=None)
+@given(runs(), policies(), st.integers(1, 10), st.booleans())
+def test_decide_is_total_and_explains_itself(measures, policy, attempt, to_people):
+    decision = decide(measures, policy, attempt=attempt, everything_to_people=to_people)
+    assert (decision.outcome is Outcome.APPROVE) == (not decision.reasons)
+    assert (decision.outcome is Outcome.RETAKE) == bool(decision.retake)
+    if decision.outcome is Outcome.RETAKE:
+        assert all(r in MENDABLE for r in decision.reasons) and attempt < policy.max_attempts
+    assert decide(measures, policy, attempt=attempt, everything_to_people=to_people) == decision
+
+
+@settings(max_examples=400, deadline=None)
+@given(runs(), policies(), policies())
+def test_tightening_never_approves_what_was_not_approved(measures, old, new):
+    if not loosens(old, new) and decide(measures, new, attempt=1).outcome is Outcome.APPROVE:
+        assert decide(measures, old, attempt=1).outcome is Outcome.APPROVE
+
+
+@settings(max_examples=200, deadline=None)
+@given(policies())
+def test_a_policy_reads_back_as_written_and_loosens_nothing_of_itself(policy):
+    assert Policy.from_json(policy.to_json()) == policy
+    assert loosens(policy, policy) == ()
+
+
+@pytest.mark.parametrize(
+    ("document", "named"),
+    [
+        ({"min_selfie_document": "6"}, "min_selfie_document"),
+        ({"min_selfie_document": math.nan}, "min_selfie_document"),
+        ({"min_agreement": 0.5}, "min_agreement"),
+        ({"max_attempts": 2.5}, "max_attempts"),
+        ({"require_valid_mrz": 1}, "require_valid_mrz"),
+        ({"accepted_types": ["PASSPORT"]}, "accepted_types"),
+        ({"accepted_types": "TD3"}, "accepted_types"),
+        ({"min_everything": 1}, "min_everything"),
+        ({"version": -1}, "version"),
+    ],
+)
+def test_a_policy_that_cannot_be_is_refused_by_the_name_of_its_setting(document, named):
+    with pytest.raises(ValueError, match=named):
+        Policy.from_json(document)
+
+
+@pytest.mark.parametrize("name", [n for n, t in THRESHOLDS.items() if t.looser is Looser.LOWER])
+def test_lowering_a_line_is_loosening_and_raising_it_is_not(name):
+    step = 0.03 if name in ("min_agreement", "min_confidence") else 1
+    base = replace(SHIPPED, **{name: THRESHOLDS[name].high - step})
+    lower = replace(base, **{name: getattr(base, name) - step})
+    assert loosens(base, lower) == (name,)
+    assert loosens(lower, base) == ()
+
+
+def test_measures_survive_their_json():
+    assert Measures.from_json(A_GOOD_RUN.to_json()) == A_GOOD_RUN
+
+
+def test_every_threshold_has_an_editor_entry_and_the_other_way_round():
+    assert {f.name for f in fields(Policy)} - {"version"} == set(THRESHOLDS)
+
+
+def test_measures_hold_no_text_that_could_be_a_persons():
+    told = A_GOOD_RUN.to_json()
+    assert isinstance(told["agreement"], dict) and all(isinstance(v, float) for v in told["agreement"].values())
+    assert date.today().isoformat() not in str(told)

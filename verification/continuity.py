@@ -1,0 +1,89 @@
+"""Is this the account's person: what may change for which reason, and what must not.
+
+A thief's own passport and face agree with each other perfectly, so the document is held against what the
+account already knows. Which details may move depends on why they move: a marriage changes a surname, never a
+birth date. Sources: facts/documents.md 3 (Russian papers), facts/reliability.md 3 no. 1 (the taken-over account).
+"""
+
+from __future__ import annotations
+
+from rapidfuzz.distance import Levenshtein
+
+from verification import names
+from verification.evidence import DATES, ChangeReason, Claim, DocumentReading, Field, Profile
+
+PAPER = frozenset({Field.DOCUMENT_NUMBER, Field.ISSUED_ON, Field.EXPIRES_ON, Field.ISSUER, Field.ISSUER_CODE})
+"""What every new passport changes, whatever the reason for it."""
+
+SURNAMES = frozenset({Field.SURNAME, Field.SURNAME_NATIVE})
+GIVEN = frozenset({Field.GIVEN_NAMES, Field.GIVEN_NAMES_NATIVE})
+NAMES = SURNAMES | GIVEN | {Field.PATRONYMIC}
+
+MAY_CHANGE: dict[ChangeReason, frozenset[Field]] = {
+    ChangeReason.MARRIAGE: SURNAMES | PAPER,
+    ChangeReason.DIVORCE: SURNAMES | PAPER,
+    ChangeReason.COURT: NAMES | PAPER,
+    ChangeReason.NEW_PASSPORT: PAPER,
+    ChangeReason.MISTAKE: NAMES | PAPER | {Field.PLACE_OF_BIRTH},
+    ChangeReason.OTHER: frozenset(),
+}
+"""The details a stated reason covers. Anything else that changes goes to a person."""
+
+_IDENTITY = (Field.DATE_OF_BIRTH, Field.SEX, Field.PERSONAL_NUMBER, Field.SURNAME, Field.GIVEN_NAMES, Field.PATRONYMIC)
+
+MUST_STAY: dict[ChangeReason, tuple[Field, ...]] = {
+    # A correction may touch a name by a few letters, so there only what it never touches is held fast.
+    reason: tuple(f for f in _IDENTITY if f not in may)
+    for reason, may in MAY_CHANGE.items()
+}
+"""Details of the account that the document must show unchanged, wherever both have them."""
+
+_NATIVE = {Field.SURNAME: Field.SURNAME_NATIVE, Field.GIVEN_NAMES: Field.GIVEN_NAMES_NATIVE}
+
+
+def changes(claim: Claim, profile: Profile) -> tuple[Field, ...]:
+    """Return the claimed fields whose value is not the profile's, in the order of `Field`."""
+    return tuple(f for f in Field if f in claim.values and _plain(f, claim.values[f]) != _plain(f, profile.values.get(f, "")))
+
+
+def change_letters(claim: Claim, profile: Profile) -> dict[Field, int]:
+    """Return for each changed field by how many letters (Levenshtein) the claim departs from the profile."""
+    return {
+        f: Levenshtein.distance(_plain(f, claim.values[f]), _plain(f, profile.values.get(f, ""))) for f in changes(claim, profile)
+    }
+
+
+def unchanged(profile: Profile, reading: DocumentReading, reason: ChangeReason) -> dict[Field, float]:
+    """Return how well the document shows what must stay for `reason`: 0-1 per field that both have."""
+    out: dict[Field, float] = {}
+    for field in MUST_STAY[reason]:
+        held = profile.values.get(field)
+        if held is None:
+            continue
+        agreements = [
+            names.compare(held, reading.fields[place].value, field=place, country=reading.country).agreement
+            for place in (field, _NATIVE.get(field))
+            if place is not None and place in reading.fields
+        ]
+        if agreements:
+            out[field] = max(agreements)
+    return out
+
+
+def earlier_number_seen(profile: Profile, reading: DocumentReading) -> bool | None:
+    """Whether the number the account holds, or held before, stands on the document; None when neither can be told."""
+    held = [n for n in (profile.values.get(Field.DOCUMENT_NUMBER), *profile.earlier_numbers) if n]
+    read = reading.fields.get(Field.DOCUMENT_NUMBER)
+    if not held or read is None:
+        return None
+    return any(_plain(Field.DOCUMENT_NUMBER, number) == _plain(Field.DOCUMENT_NUMBER, read.value) for number in held)
+
+
+def _plain(field: Field, value: str) -> str:
+    """The value without what is no difference to a person: case and spaces; for numbers also separators."""
+    if field in DATES:
+        return value
+    text = " ".join(value.upper().split())
+    if field in (Field.DOCUMENT_NUMBER, Field.PERSONAL_NUMBER, Field.ISSUER_CODE):
+        return "".join(c for c in text if c.isalnum())
+    return text

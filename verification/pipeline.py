@@ -1,0 +1,161 @@
+"""The steps of one run in their order: decode, quality, read, compare faces, compare the claim, continuity.
+
+Gathers evidence and gives no verdict. Bytes that are no picture, a page that cannot be read and a face that cannot
+be found are evidence too; only engine trouble (a model file missing, a child that cannot start) raises.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from verification import comparison, continuity, documents, faces, images, quality
+from verification.evidence import Claim, DocumentReading, Evidence, FaceReading, Field, Measures, Profile, Quality
+from verification.expiry import expiry
+from verification.faces import compare as face_comparison
+from verification.quality import QualityThresholds
+from verification.reasons import PhotoKind, ReasonCode
+
+SHIPPED_QUALITY = QualityThresholds()
+
+
+def load() -> None:
+    """Load every model once; called by a worker before it forks and by the command line."""
+    documents.load()
+    faces.load()
+
+
+def engines() -> tuple[str, ...]:
+    """Names and versions of everything that gave an opinion, so that old scores stay explainable."""
+    return (*documents.engines(), *faces.engines())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Photo:
+    """One photo as decoded, or why it could not be."""
+
+    pixels: images.Pixels | None
+    quality: Quality
+    problems: tuple[ReasonCode, ...]
+
+
+def gather_evidence(
+    *,
+    selfie: bytes,
+    document: bytes,
+    on_file: bytes | None,
+    claim: Claim,
+    profile: Profile | None,
+    on: date,
+    thresholds: QualityThresholds = SHIPPED_QUALITY,
+    isolate: bool = True,
+) -> Evidence:
+    """Look at two photos and a claim, and at the account where there is one. `on` is the day of the run.
+
+    `isolate` decodes the pictures in a confined child process; only tests and trusted files may do without.
+    """
+    own = _photo(selfie, PhotoKind.SELFIE, thresholds, isolate)
+    paper = _photo(document, PhotoKind.DOCUMENT, thresholds, isolate)
+    held = _photo(on_file, PhotoKind.ON_FILE, thresholds, isolate) if on_file is not None else None
+
+    reading, found = DocumentReading(), FaceReading()
+    quarter_turns = 0
+    if paper.pixels is not None:
+        detailed = documents.read_detailed(paper.pixels, today=on)
+        reading, quarter_turns = detailed.reading, detailed.quarter_turns
+    found = face_comparison.read_faces(
+        own.pixels,
+        paper.pixels,
+        held.pixels if held is not None else None,
+        portrait=reading.portrait,
+        quarter_turns=quarter_turns,
+    )
+    return assemble(
+        reading=reading,
+        found=found,
+        claim=claim,
+        profile=profile,
+        on=on,
+        selfie=own.quality,
+        document=paper.quality,
+        picture_problems=(*own.problems, *paper.problems),
+        undecodable=tuple(k for k, p in ((PhotoKind.SELFIE, own), (PhotoKind.DOCUMENT, paper)) if p.pixels is None),
+        has_face_on_file=held is not None and held.pixels is not None,
+        engines=engines(),
+    )
+
+
+def assemble(
+    *,
+    reading: DocumentReading,
+    found: FaceReading,
+    claim: Claim,
+    profile: Profile | None,
+    on: date,
+    selfie: Quality,
+    document: Quality,
+    picture_problems: tuple[ReasonCode, ...],
+    undecodable: tuple[PhotoKind, ...],
+    has_face_on_file: bool,
+    engines: tuple[str, ...],
+) -> Evidence:
+    """Put what the engines saw beside the claim and the account: the part of a run that needs no pixels."""
+    compared = comparison.agree(claim, reading)
+    until = expiry(reading, on=on)
+    agreement, confidence, certain = {}, {}, {}
+    for field, (pair, source) in compared.items():
+        if source is not None:
+            agreement[field] = pair.agreement
+            confidence[field] = source.confidence
+            certain[field] = source.certain
+    if until.days is not None or until.never:
+        confidence.setdefault(Field.EXPIRES_ON, until.confidence)
+    missing = _without_face_problems(picture_problems, found, undecodable)
+    measures = Measures(
+        reason=claim.reason,
+        document_type=reading.document_type,
+        country=reading.country,
+        mrz_valid=reading.mrz.valid if reading.mrz is not None else None,
+        days_to_expiry=until.days,
+        never_expires=until.never,
+        agreement=agreement,
+        confidence=confidence,
+        certain=certain,
+        changes=continuity.changes(claim, profile) if profile is not None else tuple(claim.values),
+        change_letters=continuity.change_letters(claim, profile) if profile is not None else {},
+        unchanged=continuity.unchanged(profile, reading, claim.reason) if profile is not None else {},
+        undecodable=undecodable,
+        has_profile=profile is not None,
+        has_face_on_file=has_face_on_file,
+        earlier_number_seen=continuity.earlier_number_seen(profile, reading) if profile is not None else None,
+        pairs=found.pairs,
+        selfie=selfie,
+        document=document,
+        problems=tuple(dict.fromkeys((*missing, *reading.problems))),
+        engines=engines,
+    )
+    return Evidence(reading=reading, faces=found, comparisons={f: pair for f, (pair, _) in compared.items()}, measures=measures)
+
+
+def _without_face_problems(
+    picture_problems: tuple[ReasonCode, ...], found: FaceReading, undecodable: tuple[PhotoKind, ...]
+) -> tuple[ReasonCode, ...]:
+    """All picture problems; where a photo is no picture, not also that no face was found in it."""
+    hidden = set()
+    if PhotoKind.SELFIE in undecodable:
+        hidden.add(ReasonCode.NO_FACE_IN_SELFIE)
+    if PhotoKind.DOCUMENT in undecodable:
+        hidden.add(ReasonCode.PORTRAIT_NOT_FOUND)
+    return (*picture_problems, *(p for p in found.problems if p not in hidden))
+
+
+def _photo(data: bytes, kind: PhotoKind, thresholds: QualityThresholds, isolate: bool) -> _Photo:
+    """Decode and measure one photo."""
+    try:
+        pixels = images.decode(data, isolate=isolate)
+    except images.ImageRejected as rejected:
+        # A face on file that cannot be read is no fault of the customer's: it counts as none.
+        problems = () if kind is PhotoKind.ON_FILE else (rejected.reason,)
+        return _Photo(pixels=None, quality=Quality(), problems=problems)
+    measured = quality.measure(pixels, kind)
+    return _Photo(pixels=pixels, quality=measured, problems=quality.problems(measured, thresholds, kind))

@@ -1,0 +1,236 @@
+"""A policy: one immutable set of thresholds, each with unit, range, shipped default and which way is looser.
+
+Knows nothing of versions in a database; `cases.policies` numbers, stores and activates them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from typing import Any, Self
+
+from verification.evidence import ChangeReason, DocumentType, Pair
+
+
+class Looser(StrEnum):
+    """Which way a setting moves when it lets more cases through without a person."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+    ON = "on"
+    OFF = "off"
+    MORE = "more"  # a list: more entries
+    NEITHER = "neither"  # changes words or retakes, never an approval
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Threshold:
+    """What an editor has to know about one setting. `low` and `high` are inclusive; None for switches and lists."""
+
+    label: str
+    unit: str
+    help: str
+    looser: Looser
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """All that `decide` may weigh. On the line passes."""
+
+    version: int = 1
+    # Faces; similarity is the fused score of faces.compare, in standard deviations above a typical stranger.
+    min_selfie_document: float = 6.1
+    min_selfie_on_file: float = 6.1
+    min_document_on_file: float = 6.1
+    differ_below: float = 3.5
+    require_voices_agree: bool = True
+    require_face_on_file: bool = True
+    # The document.
+    accepted_types: tuple[str, ...] = (DocumentType.TD3.value, DocumentType.TD1.value, DocumentType.RU_INTERNAL.value)
+    require_valid_mrz: bool = True
+    min_days_to_expiry: int = 0
+    # The claim against the document.
+    min_agreement: float = 1.0
+    min_confidence: float = 0.8
+    require_certain: bool = False
+    # The account.
+    require_profile: bool = True
+    require_earlier_number: bool = False
+    automatic_reasons: tuple[str, ...] = (
+        ChangeReason.MARRIAGE.value,
+        ChangeReason.DIVORCE.value,
+        ChangeReason.NEW_PASSPORT.value,
+        ChangeReason.MISTAKE.value,
+    )
+    max_mistake_letters: int = 2
+    # Patience.
+    max_attempts: int = 3
+
+    def __post_init__(self) -> None:
+        """Raises ValueError naming the first setting that is out of range or of the wrong kind."""
+        if isinstance(self.version, bool) or not isinstance(self.version, int) or self.version < 0:
+            raise ValueError("policy: 'version' must be a whole number from 0")
+        for name, about in THRESHOLDS.items():
+            _check(name, getattr(self, name), about)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read `{name: value, ...}`; what is left out keeps its shipped default. Raises ValueError naming the key."""
+        if not isinstance(data, dict):
+            raise ValueError("policy: a JSON object is expected")
+        known = {f.name for f in fields(cls)}
+        for key in data:
+            if key not in known:
+                raise ValueError(f"policy: unknown setting '{key}'")
+        for name, value in data.items():
+            if isinstance(value, list) and not all(isinstance(entry, str) for entry in value):
+                raise ValueError(f"policy: '{name}' must be a list of texts")
+        settings: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+        return cls(**settings)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same shape that `from_json` reads."""
+        return {f.name: list(v) if isinstance(v := getattr(self, f.name), tuple) else v for f in fields(self)}
+
+    def min_similarity(self, pair: Pair) -> float:
+        """The approval line of a pair, in units of `PairMeasures.similarity`."""
+        return {
+            Pair.SELFIE_DOCUMENT: self.min_selfie_document,
+            Pair.SELFIE_ON_FILE: self.min_selfie_on_file,
+            Pair.DOCUMENT_ON_FILE: self.min_document_on_file,
+        }[pair]
+
+
+THRESHOLDS: dict[str, Threshold] = {
+    "min_selfie_document": Threshold(
+        label="Selfie and passport portrait", unit="standard deviations", looser=Looser.LOWER, low=0.0, high=20.0,
+        help="How alike the selfie and the printed portrait must be for an automatic approval.",
+    ),
+    "min_selfie_on_file": Threshold(
+        label="Selfie and face on file", unit="standard deviations", looser=Looser.LOWER, low=0.0, high=20.0,
+        help="How alike the selfie and the face the account already has must be.",
+    ),
+    "min_document_on_file": Threshold(
+        label="Passport portrait and face on file", unit="standard deviations", looser=Looser.LOWER, low=0.0, high=20.0,
+        help="How alike the printed portrait and the face on file must be.",
+    ),
+    "differ_below": Threshold(
+        label="Clearly another person below", unit="standard deviations", looser=Looser.NEITHER, low=-5.0, high=20.0,
+        help="Below this line the agent reads “another person”, between the lines “not sure”. It never approves anything.",
+    ),
+    "require_voices_agree": Threshold(
+        label="Both face networks must agree", unit="", looser=Looser.OFF,
+        help="When one network says yes and the other clearly no, a person looks.",
+    ),
+    "require_face_on_file": Threshold(
+        label="A face on file is required", unit="", looser=Looser.OFF,
+        help="Without it a thief's own passport and face would match each other perfectly.",
+    ),
+    "accepted_types": Threshold(
+        label="Accepted documents", unit="", looser=Looser.MORE, choices=tuple(t.value for t in DocumentType),
+        help="Other documents are read, but always go to a person.",
+    ),
+    "require_valid_mrz": Threshold(
+        label="All check digits must hold", unit="", looser=Looser.OFF,
+        help="For documents that carry a machine-readable zone.",
+    ),
+    "min_days_to_expiry": Threshold(
+        label="Days the document must still be valid", unit="days", looser=Looser.LOWER, low=0, high=3650,
+        help="Zero: valid on the day of the request.",
+    ),
+    "min_agreement": Threshold(
+        label="Agreement of each typed field with the document", unit="share of letters", looser=Looser.LOWER, low=0.9, high=1.0,
+        help="1 means equal under a named spelling rule; anything less lets wrong letters through.",
+    ),
+    "min_confidence": Threshold(
+        label="Confidence of each reading", unit="share", looser=Looser.LOWER, low=0.0, high=1.0,
+        help="How sure the reader must be of a field before it may confirm what was typed.",
+    ),
+    "require_certain": Threshold(
+        label="Only certain readings count", unit="", looser=Looser.OFF,
+        help="A reading is certain when independent readers agree and every check digit over it holds.",
+    ),
+    "require_profile": Threshold(
+        label="The account's details must fit", unit="", looser=Looser.OFF,
+        help="Birth date, sex and the names that must not change are compared with the account.",
+    ),
+    "require_earlier_number": Threshold(
+        label="The earlier passport number must be seen", unit="", looser=Looser.OFF,
+        help="The account's former number must stand on the papers sent.",
+    ),
+    "automatic_reasons": Threshold(
+        label="Reasons that may be approved automatically", unit="", looser=Looser.MORE,
+        choices=tuple(r.value for r in ChangeReason),
+        help="All other reasons always go to a person.",
+    ),
+    "max_mistake_letters": Threshold(
+        label="Letters a correction may change in a name", unit="letters", looser=Looser.HIGHER, low=0, high=10,
+        help="A “mistake in my details” that changes more letters than this goes to a person.",
+    ),
+    "max_attempts": Threshold(
+        label="Attempts before a person looks", unit="submissions", looser=Looser.HIGHER, low=1, high=10,
+        help="Every attempt is another chance for a stranger, so keep it small.",
+    ),
+}  # fmt: skip
+
+_WHOLE = ("min_days_to_expiry", "max_mistake_letters", "max_attempts")
+
+
+def _check(name: str, value: Any, about: Threshold) -> None:
+    """Raise ValueError when `value` is not a possible value of the setting."""
+    if about.choices:
+        if not isinstance(value, tuple) or any(v not in about.choices for v in value) or len(set(value)) != len(value):
+            raise ValueError(f"policy: '{name}' must be a list out of {', '.join(about.choices)}, each at most once")
+    elif about.looser in (Looser.ON, Looser.OFF):
+        if not isinstance(value, bool):
+            raise ValueError(f"policy: '{name}' must be true or false")
+    else:
+        whole = name in _WHOLE
+        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not math.isfinite(value):
+            raise ValueError(f"policy: '{name}' must be a {'whole ' if whole else ''}number")
+        assert about.low is not None and about.high is not None
+        if not about.low <= value <= about.high:
+            raise ValueError(f"policy: '{name}' must be from {about.low:g} to {about.high:g}")
+
+
+def loosens(old: Policy, new: Policy) -> tuple[str, ...]:
+    """Return the names of the settings through which `new` lets a case pass that `old` did not.
+
+    Empty = tighter or equal, which one person may activate alone.
+    """
+    return tuple(name for name, about in THRESHOLDS.items() if _is_looser(about.looser, getattr(old, name), getattr(new, name)))
+
+
+def _is_looser(way: Looser, was: Any, now: Any) -> bool:
+    """Whether moving a setting from `was` to `now` lets more through."""
+    if way is Looser.LOWER:
+        return bool(now < was)
+    if way is Looser.HIGHER:
+        return bool(now > was)
+    if way is Looser.ON:
+        return bool(now and not was)
+    if way is Looser.OFF:
+        return bool(was and not now)
+    if way is Looser.MORE:
+        return not set(now) <= set(was)
+    return False
+
+
+SHIPPED = Policy()
+"""Version 1, as installed. Face lines: FMR 1 in 10 000 on the data that `verification/faces` names in its card."""
+
+
+def for_given(policy: Policy, *, profile: bool, on_file: bool) -> Policy:
+    """Return `policy` asking only for what was handed over: for looking at files outside an account.
+
+    Cases never use this: an order always carries the account's details, so a missing face on file refers.
+    """
+    return replace(
+        policy,
+        require_profile=policy.require_profile and profile,
+        require_face_on_file=policy.require_face_on_file and on_file,
+    )
