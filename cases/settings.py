@@ -11,7 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     @classmethod
     def load(cls) -> Self:
         """Read the environment. Raises SettingsError naming every wrong variable at once."""
-        given = {}
+        given: dict[str, Any] = {}
         for name in ("secret_key", "master_keys", "audit_key", "database_url", "redis_url", "storage_url", "mail_url"):
             file = os.environ.get(f"{name.upper()}_FILE")
             if file:
