@@ -179,7 +179,12 @@ class Case(Base):
         Index("ix_cases_desk", "state", "referred_at"),
         CheckConstraint("dispute_settled_at IS NULL OR disputed_at IS NOT NULL", name="only_a_dispute_is_settled"),
         Index("ix_cases_waiting", "state", "enqueued_at"),
-        Index("ix_cases_disputed", "disputed_at", postgresql_where=text("disputed_at IS NOT NULL"), sqlite_where=text("disputed_at IS NOT NULL")),
+        Index(
+            "ix_cases_disputed",
+            "disputed_at",
+            postgresql_where=text("disputed_at IS NOT NULL"),
+            sqlite_where=text("disputed_at IS NOT NULL"),
+        ),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     customer_id: Mapped[UUID] = mapped_column(ForeignKey("customers.id"), index=True)
@@ -287,14 +292,18 @@ class Run(Base):
     attempt: Mapped[int] = mapped_column()
     fence: Mapped[int] = mapped_column()
     state: Mapped[RunState] = mapped_column(words(RunState), default=RunState.RUNNING)
-    policy_version: Mapped[int] = mapped_column(ForeignKey("policies.version"), comment="In force at the decision; at the beginning until then")
-    profile_version_id: Mapped[UUID] = mapped_column(ForeignKey("profile_versions.id"), comment="The profile it was compared with")
+    policy_version: Mapped[int] = mapped_column(
+        ForeignKey("policies.version"), comment="In force at the decision; at the beginning until then"
+    )
+    profile_version_id: Mapped[UUID] = mapped_column(
+        ForeignKey("profile_versions.id"), comment="The profile it was compared with"
+    )
     begun_at: Mapped[datetime] = mapped_column()
     lease_until: Mapped[datetime] = mapped_column()
     finished_at: Mapped[datetime | None] = mapped_column()
     outcome: Mapped[str | None] = mapped_column(String(10), comment="approve, retake or refer")
     reasons: Mapped[list[str]] = mapped_column(default=list)
-    measures: Mapped[dict[str, Any] | None] = mapped_column(comment="verification.evidence.Measures")
+    measures: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), comment="verification.evidence.Measures")
     readings_sealed: Mapped[bytes | None] = mapped_column(comment="DocumentReading and comparisons as JSON, under the case's key")
     seconds: Mapped[float | None] = mapped_column()
 
@@ -303,7 +312,9 @@ class Disposition(Base):
     """An agent's answer. Append-only."""
 
     __tablename__ = "dispositions"
-    __table_args__ = (CheckConstraint("action IN ('approve', 'reject', 'ask_retake', 'revert', 'settle')", name="action_is_an_agents"),)
+    __table_args__ = (
+        CheckConstraint("action IN ('approve', 'reject', 'ask_retake', 'revert', 'settle')", name="action_is_an_agents"),
+    )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"), index=True)
     staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"), index=True)
@@ -335,7 +346,9 @@ class PolicyActivation(Base):
             name="loosening_needs_two",
         ),
         CheckConstraint("effective_at IS NULL OR withdrawn_at IS NULL", name="effective_or_withdrawn"),
-        CheckConstraint("proposed_by_id IS NOT NULL OR (version = 1 AND NOT loosens)", name="only_the_shipped_one_has_no_proposer"),
+        CheckConstraint(
+            "proposed_by_id IS NOT NULL OR (version = 1 AND NOT loosens)", name="only_the_shipped_one_has_no_proposer"
+        ),
         Index("ix_policy_activations_effective", "effective_at"),
     )
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)

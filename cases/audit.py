@@ -1,0 +1,306 @@
+"""The audit trail: append-only events, each sealed to the one before by HMAC, codes and ids only.
+
+The chain shows that a row was changed, left out or put in between; the anchor file, kept off the database,
+shows that the tail was cut off or the whole chain written anew. Triggers refuse UPDATE and DELETE.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cases.database import one_at_a_time
+from cases.models import Case, Customer, Event, Staff
+
+BEGINNING = "0" * 64
+"""`previous` of the first event."""
+
+CHAIN_LOCK = 7_310_001
+"""PostgreSQL advisory lock: one writer of the chain at a time."""
+
+ANCHOR_FILE = "anchors.log"
+
+_CODE = re.compile(r"[A-Za-z0-9_.:+-]{0,120}")
+"""What a text in the details may look like: a code, an id, a time. No space, no letter outside ASCII, no address."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor:
+    """Who did it. `id` is the row's id in clear text; machines have none."""
+
+    kind: str
+    id: str | None = None
+
+    @classmethod
+    def customer(cls, customer: Customer) -> Actor:
+        """A customer."""
+        return cls(kind="customer", id=str(customer.id))
+
+    @classmethod
+    def staff(cls, staff: Staff) -> Actor:
+        """A member of staff."""
+        return cls(kind="staff", id=str(staff.id))
+
+
+MACHINE = Actor(kind="machine")
+"""A verify worker."""
+SYSTEM = Actor(kind="system")
+"""Upkeep, commands and migrations."""
+HOST = Actor(kind="host")
+"""The lender's own system through the API."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What one kind of event may carry."""
+
+    actors: frozenset[str]
+    details: frozenset[str]
+
+
+def _kind(actors: str, details: str = "") -> Kind:
+    return Kind(frozenset(actors.split()), frozenset(details.split()))
+
+
+KINDS: dict[str, Kind] = {
+    # accounts
+    "customer_added": _kind("host system"),
+    "profile_synced": _kind("host system", "number fields email_changed"),
+    "face_on_file_set": _kind("host system", "photo_id"),
+    "link_made": _kind("host system customer staff machine", "purpose expires_at"),
+    "link_used": _kind("customer", "purpose"),
+    "not_me_reported": _kind("customer", "state"),
+    # a case
+    "case_opened": _kind("customer host", "reason fields country email_changed"),
+    "claim_amended": _kind("customer host", "reason fields country email_changed"),
+    "photo_kept": _kind("customer host", "photo_id photo size accepted_despite replaces"),
+    "consent_given": _kind("customer host", "consent_version"),
+    "submitted": _kind("customer host", "old new attempt"),
+    "person_asked_for": _kind("customer host", "old new"),
+    "withdrawn": _kind("customer host", "old new"),
+    "expired": _kind("system", "old new"),
+    "appealed": _kind("customer host", "old new"),
+    "run_begun": _kind("machine", "run_id attempt fence policy_version everything_to_people"),
+    "run_finished": _kind("machine", "run_id old new outcome reasons retake policy_version decided_again seconds"),
+    "run_abandoned": _kind("system customer", "run_id fence why"),
+    "run_requeued": _kind("system machine", "old new runs why"),
+    "referred": _kind("system", "old new reasons runs"),
+    "profile_changed": _kind("machine staff", "fields from_number to_number email_changed"),
+    "profile_reverted": _kind("staff", "old new from_number to_number disputed"),
+    "dispute_settled": _kind("staff"),
+    # the desk
+    "case_opened_by_staff": _kind("staff", "purpose"),
+    "case_taken": _kind("staff", "until from_staff"),
+    "case_released": _kind("staff"),
+    "disposed": _kind("staff", "old new action reasons retake"),
+    "photo_opened": _kind("staff machine customer host", "photo_id photo purpose"),
+    # policies
+    "policy_drafted": _kind("staff", "policy_version fields"),
+    "policy_proposed": _kind("staff", "activation_id policy_version loosens"),
+    "policy_activated": _kind("staff system", "activation_id policy_version loosens proposed_by"),
+    "policy_withdrawn": _kind("staff", "activation_id policy_version"),
+    "everything_to_people": _kind("staff", "switch_id"),
+    "automation_proposed": _kind("staff", "switch_id"),
+    "automation_resumed": _kind("staff", "switch_id proposed_by"),
+    "automation_withdrawn": _kind("staff", "switch_id"),
+    # notifications
+    "notification_added": _kind("machine staff system customer host", "notification_id notification to_old"),
+    "notification_sent": _kind("system machine", "notification_id notification tries"),
+    "notification_given_up": _kind("system machine", "notification_id notification tries"),
+    # retention
+    "shredded": _kind("system", "photos runs"),
+    "keys_rewrapped": _kind("system", "count master_version"),
+    # staff and system
+    "staff_added": _kind("staff system", "staff_id roles"),
+    "staff_changed": _kind("staff system", "staff_id roles active"),
+    "staff_signed_in": _kind("staff", "method"),
+    "staff_signed_out": _kind("staff"),
+    "staff_sign_in_refused": _kind("staff system", "why"),
+    "second_factor_set": _kind("staff", "method"),
+    "audit_searched": _kind("staff", "kind days"),
+    "audit_verified": _kind("staff system", "ok count broken_at"),
+    "audit_exported": _kind("staff", "count"),
+    "anchored": _kind("system", "head"),
+    "migrated": _kind("system", "revision"),
+    "seeded": _kind("system", "count"),
+}
+"""Every kind of event, who may cause it and which details it may carry. Anything else raises."""
+
+
+def record(
+    session: Session,
+    kind: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    case: Case | None = None,
+    case_id: UUID | None = None,
+    customer_id: UUID | None = None,
+    **details: Any,
+) -> Event:
+    """Append an event in the caller's transaction. Raises ValueError for a kind, actor, key or value not allowed.
+
+    From here to the end of the transaction nobody else can append, so take all row locks first.
+    """
+    allowed = KINDS.get(kind)
+    if allowed is None:
+        raise ValueError(f"unknown kind of event: {kind}")
+    if actor.kind not in allowed.actors:
+        raise ValueError(f"{kind}: not by {actor.kind}")
+    if not set(details) <= allowed.details:
+        raise ValueError(f"{kind}: may not carry {', '.join(sorted(set(details) - allowed.details))}")
+    plain = {key: _plain(f"{kind}.{key}", value) for key, value in details.items()}
+    session.flush()
+    one_at_a_time(session, CHAIN_LOCK)
+    last = session.execute(select(Event.id, Event.hash).order_by(Event.id.desc()).limit(1)).one_or_none()
+    event = Event(
+        id=last.id + 1 if last else 1,
+        at=now.astimezone(UTC),
+        kind=kind,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        case_id=case.id if case else case_id,
+        customer_id=customer_id or (case.customer_id if case else None),
+        details=plain,
+        previous=last.hash if last else BEGINNING,
+    )
+    event.hash = _seal(_key(session), event.previous, vars(event))
+    session.add(event)
+    session.flush()
+    return event
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What verifying found. `broken_at` is the id of the first event that is wrong or missing."""
+
+    ok: bool
+    count: int
+    broken_at: int | None
+    why: str
+
+
+def verify(session: Session, *, anchors: Path | None = None) -> Verdict:
+    """Walk the whole chain. `anchors` is the anchor file or its folder; without it a cut-off tail goes unseen."""
+    key = _key(session)
+    try:
+        wanted = _anchors(anchors, key) if anchors else {}
+    except ValueError as error:
+        return Verdict(ok=False, count=0, broken_at=None, why=str(error))
+    columns = Event.__table__.columns
+    previous, count = BEGINNING, 0
+    for row in session.execute(select(*columns).order_by(Event.id).execution_options(yield_per=1000)):
+        expected = count + 1
+        if row.id != expected:
+            return Verdict(ok=False, count=count, broken_at=expected, why="the event is missing")
+        if row.previous != previous:
+            return Verdict(ok=False, count=count, broken_at=row.id, why="it does not follow the event before")
+        if not hmac.compare_digest(row.hash, _seal(key, previous, row._mapping)):
+            return Verdict(ok=False, count=count, broken_at=row.id, why="it was changed")
+        if wanted.pop(row.id, row.hash) != row.hash:
+            return Verdict(ok=False, count=count, broken_at=row.id, why="it is not the event that was anchored")
+        previous, count = row.hash, expected
+    if wanted:
+        return Verdict(
+            ok=False, count=count, broken_at=count + 1, why=f"events up to {max(wanted)} were anchored and are missing"
+        )
+    return Verdict(ok=True, count=count, broken_at=None, why="every event is as it was written")
+
+
+def anchor(session: Session, folder: Path, *, now: datetime) -> str:
+    """Append the chain's head to `folder/anchors.log` and return its hash. The file belongs on another disk.
+
+    Each line is time, number, hash and a seal, so that the file itself cannot be rewritten without the key.
+    """
+    last = session.execute(select(Event.id, Event.hash).order_by(Event.id.desc()).limit(1)).one_or_none()
+    number, head = (last.id, last.hash) if last else (0, BEGINNING)
+    text = f"{now.astimezone(UTC).isoformat(timespec='seconds')} {number} {head}"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(folder / ANCHOR_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(handle, f"{text} {_mac(_key(session), 'anchor ' + text)}\n".encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return head
+
+
+def _anchors(place: Path, key: bytes) -> dict[int, str]:
+    """Hash by event number. Raises ValueError when the file is missing or a line was changed."""
+    file = place / ANCHOR_FILE if place.is_dir() else place
+    if not file.exists():
+        raise ValueError("the anchor file is missing")
+    found: dict[int, str] = {}
+    for at, line in enumerate(file.read_text().splitlines(), start=1):
+        text, _, mac = line.rpartition(" ")
+        parts = text.split(" ")
+        if len(parts) != 3 or not hmac.compare_digest(mac, _mac(key, "anchor " + text)):
+            raise ValueError(f"line {at} of the anchor file was changed")
+        number = int(parts[1])
+        if found.setdefault(number, parts[2]) != parts[2]:
+            raise ValueError(f"line {at} of the anchor file contradicts an earlier one")
+    found.pop(0, None)
+    return found
+
+
+def _key(session: Session) -> bytes:
+    key: str = session.info["settings"].audit_key
+    return key.encode()
+
+
+def _mac(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def _seal(key: bytes, previous: str, row: Mapping[Any, Any]) -> str:
+    """HMAC-SHA-256 of the previous hash and the row as canonical JSON."""
+    body = {
+        "id": row["id"],
+        "at": row["at"].astimezone(UTC).isoformat(timespec="microseconds"),
+        "kind": row["kind"],
+        "actor_kind": row["actor_kind"],
+        "actor_id": row["actor_id"],
+        "case_id": row["case_id"] and str(row["case_id"]),
+        "customer_id": row["customer_id"] and str(row["customer_id"]),
+        "details": row["details"],
+    }
+    return _mac(key, previous + json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True))
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Turn a detail into JSON. Raises ValueError without showing the value."""
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and not isinstance(value, Enum)):
+        return value
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{name}: not a finite number")
+        return round(value, 3)
+    if isinstance(value, str):
+        if not _CODE.fullmatch(value):
+            raise ValueError(f"{name}: only codes and ids may stand here")
+        return value
+    if isinstance(value, (set, frozenset)):
+        return sorted(_plain(name, item) for item in value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(name, item) for item in value]
+    raise ValueError(f"{name}: a {type(value).__name__} may not stand here")

@@ -1,0 +1,220 @@
+"""Accounts synced from the host system: details, face on file, and the secret links given to customers."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cases import audit, moves, photo_store, profiles
+from cases.crypto import destroy, vault_of
+from cases.lifecycle import State
+from cases.models import Case, Customer, Link, Photo
+from verification.evidence import Profile, Quality
+from verification.reasons import PhotoKind
+
+PURPOSES = ("hand_over", "case", "not_me")
+
+
+class LinkUnknown(Exception):
+    """No such link, or it was made for something else."""
+
+
+class LinkExpired(Exception):
+    """The link was good once: its time is over, or it was used and works only once."""
+
+
+def upsert(
+    session: Session,
+    external_id: str,
+    profile: Profile,
+    *,
+    email: str,
+    locale: str,
+    now: datetime,
+    actor: audit.Actor = audit.HOST,
+) -> Customer:
+    """Take over what the host system holds: a new customer, or a new profile version when something changed.
+
+    A changed profile makes pages that show an open case stale, since what they compare with has moved.
+    """
+    found = session.execute(select(Customer.id).where(Customer.external_id == external_id)).scalar_one_or_none()
+    if found is None:
+        key = vault_of(session).new_key(session, now=now)
+        customer = Customer(id=uuid4(), external_id=external_id, locale=locale, data_key_id=key.id, created_at=now)
+        customer.data_key = key
+        session.add(customer)
+        session.flush()
+        version = profiles.write_host_version(session, customer, profile, email, now=now)
+        audit.record(session, "customer_added", actor=actor, now=now, customer_id=customer.id)
+        _record_sync(session, customer, version.number, list(profile.values), True, actor=actor, now=now)
+        return customer
+    case_id = session.execute(select(Case.id).where(Case.customer_id == found, Case.closed_at.is_(None))).scalar_one_or_none()
+    case = moves.lock(session, case_id) if case_id else None
+    customer = moves.lock_customer(session, found)
+    customer.locale = locale
+    held, held_email = current_profile(session, customer)
+    if held == profile and held_email == email:
+        session.flush()
+        return customer
+    fields = [f for f in sorted({*held.values, *profile.values}) if held.values.get(f) != profile.values.get(f)]
+    version = profiles.write_host_version(session, customer, profile, email, now=now)
+    if case is not None:
+        moves.changed(case, now=now)
+    _record_sync(session, customer, version.number, fields, email != held_email, actor=actor, now=now)
+    return customer
+
+
+def set_face_on_file(
+    session: Session, customer: Customer, jpeg: bytes, *, quality: Quality, now: datetime, actor: audit.Actor = audit.HOST
+) -> Photo:
+    """Keep the face the host system trusts. The one before is shredded. `jpeg` comes from `verification.images`.
+
+    The same bytes again change nothing.
+    """
+    customer = moves.lock_customer(session, customer.id)
+    held = session.execute(
+        select(Photo).where(Photo.customer_id == customer.id, Photo.case_id.is_(None), Photo.current.is_(True))
+    ).scalar_one_or_none()
+    if held is not None:
+        if held.sha256 == hashlib.sha256(jpeg).hexdigest():
+            return held
+        held.current = False
+        destroy(held.data_key, now=now)  # its own key: gone at once; upkeep removes the blob
+        session.flush()
+    photo = photo_store.keep(
+        session,
+        customer_id=customer.id,
+        case_id=None,
+        kind=PhotoKind.ON_FILE,
+        key=vault_of(session).new_key(session, now=now),
+        data=jpeg,
+        quality=asdict(quality),
+        accepted_despite=[],
+        now=now,
+    )
+    audit.record(session, "face_on_file_set", actor=actor, now=now, customer_id=customer.id, photo_id=photo.id)
+    return photo
+
+
+def face_on_file(session: Session, customer_id: UUID) -> Photo | None:
+    """The current face on file, if the host system gave one."""
+    return session.execute(
+        select(Photo).where(
+            Photo.customer_id == customer_id, Photo.case_id.is_(None), Photo.current.is_(True), Photo.shredded_at.is_(None)
+        )
+    ).scalar_one_or_none()
+
+
+def current_profile(session: Session, customer: Customer) -> tuple[Profile, str]:
+    """The details we hold now, and the e-mail address."""
+    return profiles.read_version(session, customer, profiles._current(session, customer))
+
+
+def make_link(
+    session: Session,
+    purpose: str,
+    customer: Customer,
+    *,
+    case: Case | None = None,
+    lifetime: timedelta,
+    now: datetime,
+    actor: audit.Actor = audit.SYSTEM,
+) -> str:
+    """Return a secret token for a link. Only its hash is kept, so it can never be shown again."""
+    if purpose not in PURPOSES:
+        raise ValueError(f"unknown purpose: {purpose}")
+    token = secrets.token_urlsafe(32)
+    link = Link(
+        id=uuid4(),
+        purpose=purpose,
+        token_hash=_hash(token),
+        customer_id=customer.id,
+        case_id=case.id if case else None,
+        created_at=now,
+        expires_at=now + lifetime,
+    )
+    session.add(link)
+    session.flush()
+    audit.record(
+        session,
+        "link_made",
+        actor=actor,
+        now=now,
+        case=case,
+        customer_id=customer.id,
+        purpose=purpose,
+        expires_at=link.expires_at,
+    )
+    return token
+
+
+def redeem_link(session: Session, token: str, purpose: str, *, now: datetime) -> Link:
+    """The link behind a token. Raises LinkUnknown, LinkExpired. Hand-over links work once, the others until they expire."""
+    link = session.execute(
+        select(Link)
+        .where(Link.token_hash == _hash(token))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).scalar_one_or_none()
+    if link is None or link.purpose != purpose:
+        raise LinkUnknown("no such link")
+    if now >= link.expires_at or (purpose == "hand_over" and link.used_at is not None):
+        raise LinkExpired("this link is used up")
+    if link.used_at is None:
+        link.used_at = now
+        actor = audit.Actor(kind="customer", id=str(link.customer_id))
+        audit.record(
+            session, "link_used", actor=actor, now=now, case_id=link.case_id, customer_id=link.customer_id, purpose=purpose
+        )
+    return link
+
+
+def report_not_me(session: Session, link: Link, *, now: datetime) -> Case:
+    """File "this was not me" for the case of a redeemed link. May be repeated.
+
+    An approved case is marked, so that the desk sees it before all others and a person can revert it; one that is
+    still open is withdrawn at once, since who holds the account's address did not ask for it.
+    """
+    if link.purpose != "not_me" or link.case_id is None:
+        raise LinkUnknown("this link reports nothing")
+    case = moves.lock(session, link.case_id)
+    actor = audit.Actor(kind="customer", id=str(link.customer_id))
+    state = case.state
+    if case.disputed_at is None and state in (State.APPROVED, *_OPEN):
+        case.disputed_at = now
+        moves.changed(case, now=now)
+        if state in _OPEN:
+            from cases import intake
+
+            intake.withdraw(session, case.id, now=now)
+    audit.record(session, "not_me_reported", actor=actor, now=now, case=case, state=state)
+    return case
+
+
+_OPEN = (State.DRAFT, State.SUBMITTED, State.VERIFYING, State.NEEDS_RETAKE, State.IN_REVIEW)
+
+
+def _record_sync(
+    session: Session, customer: Customer, number: int, fields: Sequence[str], email: bool, *, actor: audit.Actor, now: datetime
+) -> None:
+    audit.record(
+        session,
+        "profile_synced",
+        actor=actor,
+        now=now,
+        customer_id=customer.id,
+        number=number,
+        fields=list(fields),
+        email_changed=email,
+    )
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,78 @@
+"""Lock a case and move it to its next state: what every change of a case has in common.
+
+Who may ask for a move, and what else follows from it, is known to `intake`, `runs`, `review`, `profiles` and
+`retention`; the table of moves is `lifecycle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cases.lifecycle import CLOSED, Action, State, next_state
+from cases.models import Case, Customer, Run, RunState
+
+
+def lock(session: Session, case_id: UUID) -> Case:
+    """The case, read anew and locked until the transaction ends. Raises NoResultFound."""
+    session.flush()
+    return session.execute(
+        select(Case).where(Case.id == case_id).with_for_update(key_share=True).execution_options(populate_existing=True)
+    ).scalar_one()
+
+
+def lock_customer(session: Session, customer_id: UUID) -> Customer:
+    """The customer, read anew and locked. Lock her case first if you need both: always in that order."""
+    session.flush()
+    return session.execute(
+        select(Customer)
+        .where(Customer.id == customer_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).scalar_one()
+
+
+def changed(case: Case, *, now: datetime) -> None:
+    """Count a change of the row, so that a page that shows the row as it was is told so."""
+    case.version += 1
+    case.updated_at = now
+
+
+def move(session: Session, case: Case, action: Action, *, now: datetime) -> State:
+    """Move a locked case and keep its clocks in step; returns the state it left. Raises IllegalTransition."""
+    old = case.state
+    new = next_state(old, action)
+    case.state = new
+    case.closed_at = now if new in CLOSED else None
+    if new is State.IN_REVIEW:
+        case.referred_at = now
+        case.due_at = now + timedelta(hours=session.info["settings"].review_hours)
+    else:
+        case.referred_at = case.due_at = None
+    case.owner_id = case.owner_until = None
+    if new is not State.NEEDS_RETAKE:
+        case.retake = []
+    changed(case, now=now)
+    return old
+
+
+def running(session: Session, case: Case) -> Run | None:
+    """The run that is looking at this case, if any."""
+    return session.execute(select(Run).where(Run.case_id == case.id, Run.state == RunState.RUNNING)).scalar_one_or_none()
+
+
+def abandon(run: Run, *, now: datetime) -> None:
+    """Take a run back: whatever it still finds will not be written."""
+    run.state = RunState.ABANDONED
+    run.finished_at = now
+
+
+def codes(values: Iterable[StrEnum]) -> list[str]:
+    """Enum members as the texts that columns hold, in order, once each; sets in the order of their enum's values."""
+    items = sorted(values) if isinstance(values, (set, frozenset)) else list(values)
+    return list(dict.fromkeys(item.value for item in items))

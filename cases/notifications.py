@@ -1,0 +1,244 @@
+"""Who is told what after which event: rows written with the change itself (the outbox), sent later by `workers.notify`.
+
+A message is owed until it is sent: a sender takes it under a lease, and one that dies is followed by another. So a
+message may arrive twice, never not at all; its id serves as Message-ID, by which mailboxes drop the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from string import Template
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from cases import audit
+from cases.crypto import vault_of
+from cases.models import Case, Customer, Notification, ProfileVersion
+
+KINDS = ("approved", "needs_retake", "in_review", "rejected", "reverted", "expired")
+"""What customers are told of; each has a text in each language."""
+
+DISPUTABLE = ("approved",)
+"""Kinds whose mail carries a "this was not me" link."""
+
+SENDING = timedelta(minutes=2)
+"""A sender that has not reported by then is taken for dead; well above an SMTP conversation's time limits."""
+
+LINK_LIFETIME = timedelta(days=30)
+"""How long "this was not me" and the link to the case work: as long as photos are kept by default."""
+
+GIVE_UP_AFTER = 14
+"""Tries; with the waits below about two days and a half."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """All a sender needs. `context` holds addresses of pages and codes, no personal data."""
+
+    id: UUID
+    case_id: UUID | None
+    kind: str
+    locale: str
+    recipient: str
+    tries: int
+    context: dict[str, Any] = field(repr=False)
+
+
+def add(
+    session: Session,
+    case: Case,
+    kind: str,
+    *,
+    now: datetime,
+    actor: audit.Actor = audit.SYSTEM,
+    to_old: bool = True,
+    to_new: bool | None = None,
+) -> list[Notification]:
+    """Owe the customer a message about a case. Call it after the change it tells of.
+
+    Old address: the one held before the change. New address: the one claimed; by default it hears of an approval
+    only, since until then nobody has shown that it is hers. The same address is told once.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"unknown notification: {kind}")
+    customer = session.get_one(Customer, case.customer_id)
+    old, new = _addresses(session, customer, case)
+    wanted = [(old, True)] if to_old else []
+    if (kind == "approved" if to_new is None else to_new) and new and new.casefold() != old.casefold():
+        wanted.append((new, False))
+    rows = []
+    for address, is_old in wanted:
+        row = Notification(
+            id=uuid4(),
+            customer_id=customer.id,
+            case_id=case.id,
+            kind=kind,
+            locale=case.locale,
+            to_old_address=is_old,
+            created_at=now,
+            next_at=now,
+            tries=0,
+        )
+        row.recipient_sealed = vault_of(session).seal(customer.data_key, address.encode(), _place(row.id))
+        session.add(row)
+        session.flush()
+        audit.record(
+            session,
+            "notification_added",
+            actor=actor,
+            now=now,
+            case=case,
+            notification_id=row.id,
+            notification=kind,
+            to_old=is_old,
+        )
+        rows.append(row)
+    return rows
+
+
+def due(session: Session, *, now: datetime, limit: int = 100) -> list[UUID]:
+    """Messages that are owed and that nobody is sending, oldest first."""
+    return list(
+        session.scalars(
+            select(Notification.id)
+            .where(
+                Notification.sent_at.is_(None),
+                Notification.given_up_at.is_(None),
+                Notification.next_at <= now,
+                or_(Notification.lease_until.is_(None), Notification.lease_until <= now),
+            )
+            .order_by(Notification.next_at, Notification.id)
+            .limit(limit)
+        )
+    )
+
+
+def begin_sending(session: Session, notification_id: UUID, *, now: datetime) -> Message | None:
+    """Take one message under a lease, with fresh links. None when it is sent, being sent, or not due."""
+    row = session.execute(
+        select(Notification)
+        .where(Notification.id == notification_id)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    ).scalar_one_or_none()
+    if row is None or row.sent_at or row.given_up_at or row.next_at > now or (row.lease_until and row.lease_until > now):
+        return None
+    row.lease_until = now + SENDING
+    row.tries += 1
+    customer = session.get_one(Customer, row.customer_id)
+    case = session.get(Case, row.case_id) if row.case_id else None
+    recipient = vault_of(session).open(customer.data_key, row.recipient_sealed, _place(row.id)).decode()
+    message = Message(
+        id=row.id,
+        case_id=row.case_id,
+        kind=row.kind,
+        locale=row.locale,
+        recipient=recipient,
+        tries=row.tries,
+        context=_context(session, row, customer, case, now),
+    )
+    session.flush()
+    return message
+
+
+def sent(session: Session, notification_id: UUID, *, now: datetime) -> None:
+    """The server took it."""
+    row = session.get_one(Notification, notification_id, with_for_update=True, populate_existing=True)
+    if row.sent_at is None:
+        row.sent_at = now
+        row.lease_until = None
+        _record(session, "notification_sent", row, now)
+
+
+def failed(session: Session, notification_id: UUID, *, now: datetime) -> None:
+    """It did not leave: try again after 1, 2, 4 … minutes, at most 6 hours; given up after GIVE_UP_AFTER tries."""
+    row = session.get_one(Notification, notification_id, with_for_update=True, populate_existing=True)
+    if row.sent_at is not None or row.given_up_at is not None:
+        return
+    row.lease_until = None
+    if row.tries >= GIVE_UP_AFTER:
+        row.given_up_at = now
+        _record(session, "notification_given_up", row, now)
+    else:
+        row.next_at = now + min(timedelta(minutes=2 ** max(row.tries - 1, 0)), timedelta(hours=6))
+
+
+def render(kind: str, locale: str, context: Mapping[str, Any], *, texts: Path) -> tuple[str, str]:
+    """Return subject and body of a message from `texts/KIND.LOCALE.txt` (English where a language is missing).
+
+    The first line is the subject, the second is empty; `$name` stands for an entry of `context`. Raises KeyError
+    naming an entry that is missing. Subjects take no entries: they show on locked screens.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"unknown notification: {kind}")
+    language = locale.replace("_", "-").split("-")[0]
+    file = texts / f"{kind}.{language}.txt"
+    if not file.exists():
+        file = texts / f"{kind}.en.txt"
+    subject, _, body = file.read_text(encoding="utf-8").partition("\n")
+    subject = subject.removeprefix("Subject:").strip()
+    return subject, Template(body.strip() + "\n").substitute(context)
+
+
+def _context(session: Session, row: Notification, customer: Customer, case: Case | None, now: datetime) -> dict[str, Any]:
+    """What texts may use: portal_url, case_url, not_me_url, due_at, reasons, retake."""
+    from cases import customers  # customers imports modules that owe messages
+
+    portal = session.info["settings"].portal_url.rstrip("/")
+    context: dict[str, Any] = {
+        "portal_url": portal,
+        "case_url": portal,
+        "not_me_url": "",
+        "due_at": None,
+        "reasons": [],
+        "retake": [],
+    }
+    if case is not None:
+        context.update(due_at=case.due_at, reasons=list(case.reasons), retake=list(case.retake), state=case.state.value)
+        if row.kind in DISPUTABLE:
+            token = customers.make_link(session, "not_me", customer, case=case, lifetime=LINK_LIFETIME, now=now)
+            context["not_me_url"] = f"{portal}/not-me/{token}"
+        else:
+            token = customers.make_link(session, "case", customer, case=case, lifetime=LINK_LIFETIME, now=now)
+            context["case_url"] = f"{portal}/links/{token}"
+    return context
+
+
+def _addresses(session: Session, customer: Customer, case: Case) -> tuple[str, str | None]:
+    """The address held before the case, and the one it brings."""
+    from cases import profiles
+
+    def held(version_id: UUID | None) -> str | None:
+        if version_id is None:
+            return None
+        return profiles.read_version(session, customer, session.get_one(ProfileVersion, version_id))[1]
+
+    old = held(case.prior_version_id) or held(customer.profile_version_id)
+    assert old is not None  # a case is opened over a profile
+    if case.applied_version_id is not None:
+        return old, held(case.applied_version_id)
+    return old, profiles.read_claim(session, case)[1] if case.claim_sealed is not None else None
+
+
+def _place(notification_id: UUID) -> str:
+    return f"notifications.recipient|{notification_id}"
+
+
+def _record(session: Session, kind: str, row: Notification, now: datetime) -> None:
+    audit.record(
+        session,
+        kind,
+        actor=audit.SYSTEM,
+        now=now,
+        case_id=row.case_id,
+        customer_id=row.customer_id,
+        notification_id=row.id,
+        notification=row.kind,
+        tries=row.tries,
+    )

@@ -1,0 +1,202 @@
+"""The only writer of a customer's details: versions that never change, and which of them is current.
+
+Approval and profile change are one thing here: `apply_claim` moves the case and makes the new version current in
+the same transaction, or does neither.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from cases import audit, moves, notifications
+from cases import staff as people
+from cases.crypto import vault_of
+from cases.lifecycle import Action, State
+from cases.models import Case, Customer, Disposition, ProfileSource, ProfileVersion, Staff
+from verification.evidence import Claim, Field, Profile, Values
+
+MAX_EARLIER_NUMBERS = 20
+"""How many former document numbers a profile keeps; a person has far fewer passports."""
+
+
+class ProfileMovedOn(Exception):
+    """The customer's details were changed after this case was approved: going back would undo that as well."""
+
+
+class OwnApproval(Exception):
+    """Who approved a case does not revert it himself, unless the customer says that it was not her."""
+
+
+def read_version(session: Session, customer: Customer, version: ProfileVersion) -> tuple[Profile, str]:
+    """The details and e-mail of one version."""
+    document = vault_of(session).open_json(customer.data_key, version.profile_sealed, _place(version.id))
+    return Profile.from_json(document["profile"]), document["email"]
+
+
+def write_host_version(session: Session, customer: Customer, profile: Profile, email: str, *, now: datetime) -> ProfileVersion:
+    """What the host system holds becomes current. The caller has locked the customer."""
+    return _write(session, customer, profile, email, source=ProfileSource.HOST, case_id=None, now=now)
+
+
+def read_claim(session: Session, case: Case) -> tuple[Claim, str | None]:
+    """The claim of a case and its new e-mail. Raises KeyDestroyed when it was shredded."""
+    if case.claim_sealed is None:
+        from cases.crypto import KeyDestroyed
+
+        raise KeyDestroyed(f"the claim of case {case.id} was shredded")
+    document = vault_of(session).open_json(case.data_key, case.claim_sealed, claim_place(case.id))
+    return Claim.from_json(document["claim"]), document["email"]
+
+
+def differing(profile: Profile, values: Values) -> list[Field]:
+    """Fields of `values` that are not what the profile holds, in the order of Field."""
+    return [field for field in Field if field in values and values[field] != profile.values.get(field)]
+
+
+def apply_claim(session: Session, case: Case, *, actor: audit.Actor, now: datetime) -> ProfileVersion:
+    """Approve a locked case: write the claimed fields over the current profile and make that current.
+
+    Fields that were not claimed stay as they are, also where the host system changed them meanwhile. A former
+    document number is kept among the earlier numbers. Raises IllegalTransition before anything is written.
+    """
+    from cases.lifecycle import next_state
+
+    next_state(case.state, Action.APPROVE)
+    customer = moves.lock_customer(session, case.customer_id)
+    prior = _current(session, customer)
+    profile, email = read_version(session, customer, prior)
+    claim, new_email = read_claim(session, case)
+    fields = differing(profile, claim.values)
+    numbers = profile.earlier_numbers
+    former = profile.values.get(Field.DOCUMENT_NUMBER)
+    if former and Field.DOCUMENT_NUMBER in fields:
+        numbers = (former, *(n for n in numbers if n != former))[:MAX_EARLIER_NUMBERS]
+    merged = Profile(values={**profile.values, **claim.values}, earlier_numbers=numbers)
+    version = _write(session, customer, merged, new_email or email, source=ProfileSource.CASE, case_id=case.id, now=now)
+    # State and applied version change in one UPDATE: the table refuses one without the other.
+    moves.move(session, case, Action.APPROVE, now=now)
+    case.applied_version_id = version.id
+    case.prior_version_id = prior.id
+    session.flush()
+    audit.record(
+        session,
+        "profile_changed",
+        actor=actor,
+        now=now,
+        case=case,
+        fields=fields,
+        from_number=prior.number,
+        to_number=version.number,
+        email_changed=bool(new_email and new_email != email),
+    )
+    return version
+
+
+def revert(session: Session, case_id: UUID, *, actor: audit.Actor, reason: str, now: datetime) -> Case:
+    """Make the exact earlier version current again. For people with the permission only.
+
+    Raises ProfileMovedOn when another version has become current since, OwnApproval, NotAllowed, IllegalTransition.
+    `reason` is kept sealed with the disposition.
+    """
+    if actor.kind != "staff" or actor.id is None:
+        raise people.NotAllowed("revert")
+    agent = session.get_one(Staff, UUID(actor.id))
+    people.require(agent, "revert")
+    reason = reason.strip()
+    if not reason:
+        raise ValueError("a reason is needed")
+    case = moves.lock(session, case_id)
+    if case.state is State.APPROVED:
+        customer = moves.lock_customer(session, case.customer_id)
+        if customer.profile_version_id != case.applied_version_id:
+            raise ProfileMovedOn("the details were changed again after this case")
+        disputed = case.disputed_at is not None
+        own = select(Disposition.id).where(
+            Disposition.case_id == case.id, Disposition.staff_id == agent.id, Disposition.action == "approve"
+        )
+        if not disputed and session.execute(own.limit(1)).first():
+            raise OwnApproval("another person has to revert this")
+        customer.profile_version_id = case.prior_version_id
+    old = moves.move(session, case, Action.REVERT, now=now)
+    if case.disputed_at is not None and case.dispute_settled_at is None:
+        case.dispute_settled_at = now
+    disposition = Disposition(id=uuid4(), case_id=case.id, staff_id=agent.id, action="revert", reasons=[], created_at=now)
+    disposition.note_sealed = seal_note(session, case, disposition.id, reason)
+    session.add(disposition)
+    session.flush()
+    numbers = dict(
+        session.execute(
+            select(ProfileVersion.id, ProfileVersion.number).where(
+                ProfileVersion.id.in_([case.applied_version_id, case.prior_version_id])
+            )
+        ).all()
+    )
+    notifications.add(session, case, "reverted", actor=actor, now=now, to_new=True)
+    audit.record(
+        session,
+        "profile_reverted",
+        actor=actor,
+        now=now,
+        case=case,
+        old=old,
+        new=case.state,
+        from_number=numbers[case.applied_version_id] if case.applied_version_id else None,
+        to_number=numbers[case.prior_version_id] if case.prior_version_id else None,
+        disputed=case.disputed_at is not None,
+    )
+    return case
+
+
+def seal_note(session: Session, case: Case, disposition_id: UUID, note: str) -> bytes:
+    """Seal a note under the case's key; once that is shredded, under the customer's."""
+    key = case.customer.data_key if case.data_key.wrapped is None else case.data_key
+    return vault_of(session).seal(key, note.encode(), f"dispositions.note|{disposition_id}")
+
+
+def claim_place(case_id: UUID) -> str:
+    """What a sealed claim is bound to."""
+    return f"cases.claim|{case_id}"
+
+
+def _place(version_id: UUID) -> str:
+    return f"profile_versions.profile|{version_id}"
+
+
+def _current(session: Session, customer: Customer) -> ProfileVersion:
+    if customer.profile_version_id is None:
+        raise LookupError(f"customer {customer.id} has no profile")
+    return session.get_one(ProfileVersion, customer.profile_version_id)
+
+
+def _write(
+    session: Session,
+    customer: Customer,
+    profile: Profile,
+    email: str,
+    *,
+    source: ProfileSource,
+    case_id: UUID | None,
+    now: datetime,
+) -> ProfileVersion:
+    number = (session.scalar(select(func.max(ProfileVersion.number)).where(ProfileVersion.customer_id == customer.id)) or 0) + 1
+    version_id = uuid4()
+    document: dict[str, Any] = {"profile": profile.to_json(), "email": email}
+    version = ProfileVersion(
+        id=version_id,
+        customer_id=customer.id,
+        number=number,
+        source=source,
+        case_id=case_id,
+        profile_sealed=vault_of(session).seal_json(customer.data_key, document, _place(version_id)),
+        created_at=now,
+    )
+    session.add(version)
+    session.flush()
+    customer.profile_version_id = version.id
+    session.flush()
+    return version

@@ -1,0 +1,649 @@
+"""Read-only questions: the desk's queue and case page, a customer's progress, figures for ops. Changes nothing.
+
+Pages get plain facts from here and ask nothing more of the database. The queue carries no name and no number of a
+person: what a customer claims is seen on the page of her case alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, String, and_, case, cast, func, or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from cases import policies, profiles
+from cases.crypto import KeyDestroyed, Unreadable, vault_of
+from cases.lifecycle import State
+from cases.models import (
+    AutomationSwitch,
+    Case,
+    Customer,
+    Disposition,
+    Event,
+    Heartbeat,
+    Notification,
+    Photo,
+    PolicyVersion,
+    ProfileVersion,
+    Run,
+    RunState,
+    Staff,
+)
+from cases.runs import readings_place
+from verification.evidence import ChangeReason, Claim, Difference, Field, Measures, Pair, Profile
+from verification.policy import Policy
+from verification.reasons import PhotoKind, ReasonCode
+
+_since = func.coalesce(Case.referred_at, Case.disputed_at, Case.opened_at, type_=Case.opened_at.type)
+_disputed = and_(Case.disputed_at.is_not(None), Case.dispute_settled_at.is_(None), Case.state == State.APPROVED)
+_rank: ColumnElement[int] = case((_disputed, 0), else_=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueFilters:
+    """What the desk's queue shows. All empty: everything that waits for a person, disputes first, then oldest first."""
+
+    states: frozenset[State] = frozenset()  # empty: in review, and approved under dispute
+    owner: UUID | None = None  # only what this agent has taken
+    free_only: bool = False  # only what nobody has taken
+    reason: ReasonCode | None = None
+    change_reason: ChangeReason | None = None
+    country: str | None = None
+    overdue_only: bool = False
+    search: str = ""  # a case id, or the beginning of the host system's customer id
+    after: str = ""  # `QueueRow.cursor` of the last row of the page before
+    limit: int = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueRow:
+    """One line of the queue: ids, codes and times only."""
+
+    id: UUID
+    external_id: str
+    state: State
+    change_reason: ChangeReason
+    country: str | None
+    attempt: int
+    reasons: tuple[ReasonCode, ...]
+    waiting_since: datetime
+    due_at: datetime | None
+    disputed: bool
+    owner_id: UUID | None  # only while the case is really hers
+    owner: str | None  # name
+    owner_until: datetime | None
+    version: int
+    cursor: str
+
+
+def desk_queue(session: Session, filters: QueueFilters, *, now: datetime) -> list[QueueRow]:
+    """One page of the queue in one query. The next page starts after the last row's `cursor`. Raises ValueError."""
+    wanted: list[ColumnElement[bool]] = [
+        Case.state.in_(filters.states) if filters.states else or_(Case.state == State.IN_REVIEW, _disputed),
+    ]
+    if filters.owner is not None:
+        wanted.append(and_(Case.owner_id == filters.owner, Case.owner_until > now))
+    if filters.free_only:
+        wanted.append(or_(Case.owner_id.is_(None), Case.owner_until <= now))
+    if filters.reason is not None:
+        wanted.append(cast(Case.reasons, String).contains(f'"{filters.reason.value}"', autoescape=True))
+    if filters.change_reason is not None:
+        wanted.append(Case.change_reason == filters.change_reason)
+    if filters.country:
+        wanted.append(Case.country == filters.country)
+    if filters.overdue_only:
+        wanted.append(Case.due_at <= now)
+    if text := filters.search.strip():
+        try:
+            wanted.append(Case.id == UUID(text))
+        except ValueError:
+            wanted.append(Customer.external_id.startswith(text, autoescape=True))
+    if filters.after:
+        rank, since, last = _cursor(filters.after)
+        wanted.append(
+            or_(_rank > rank, and_(_rank == rank, _since > since), and_(_rank == rank, _since == since, Case.id > last))
+        )
+    rows = session.execute(
+        select(Case, Customer.external_id, Staff.name, _rank.label("rank"), _since.label("since"))
+        .join(Customer, Customer.id == Case.customer_id)
+        .outerjoin(Staff, Staff.id == Case.owner_id)
+        .where(*wanted)
+        .order_by(_rank, _since, Case.id)
+        .limit(filters.limit)
+    )
+    return [_queue_row(found, external_id, owner, rank, since, now) for found, external_id, owner, rank, since in rows]
+
+
+def _queue_row(found: Case, external_id: str, owner: str | None, rank: int, since: datetime, now: datetime) -> QueueRow:
+    held = found.owner_until is not None and found.owner_until > now
+    return QueueRow(
+        id=found.id,
+        external_id=external_id,
+        state=found.state,
+        change_reason=found.change_reason,
+        country=found.country,
+        attempt=found.attempt,
+        reasons=_codes(found.reasons),
+        waiting_since=since,
+        due_at=found.due_at,
+        disputed=rank == 0,
+        owner_id=found.owner_id if held else None,
+        owner=owner if held else None,
+        owner_until=found.owner_until if held else None,
+        version=found.version,
+        cursor=f"{rank}_{since.isoformat()}_{found.id}",
+    )
+
+
+def _cursor(text: str) -> tuple[int, datetime, UUID]:
+    rank, _, rest = text.partition("_")
+    since, _, last = rest.rpartition("_")
+    try:
+        moment = datetime.fromisoformat(since)
+        if moment.tzinfo is None:
+            raise ValueError
+        return int(rank), moment, UUID(last)
+    except ValueError:
+        raise ValueError("not a place in the queue") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeskCounts:
+    """How much waits for people."""
+
+    waiting: int
+    free: int
+    overdue: int
+    disputed: int
+    oldest: datetime | None
+
+
+def desk_counts(session: Session, *, now: datetime) -> DeskCounts:
+    """One query."""
+    in_review = Case.state == State.IN_REVIEW
+    free = or_(Case.owner_id.is_(None), Case.owner_until <= now)
+    row = session.execute(
+        select(
+            func.count().filter(in_review),
+            func.count().filter(and_(in_review, free)),
+            func.count().filter(and_(in_review, Case.due_at <= now)),
+            func.count().filter(_disputed),
+            func.min(Case.referred_at).filter(in_review),
+        ).where(or_(in_review, _disputed))
+    ).one()
+    return DeskCounts(waiting=row[0], free=row[1], overdue=row[2], disputed=row[3], oldest=row[4])
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldRow:
+    """One detail, side by side: on file, typed, read. None where it is not there."""
+
+    field: Field
+    on_file: str | None
+    typed: str | None
+    read: str | None
+    changes: bool  # typed, and not what is on file
+    agreement: float | None = None  # typed against read, 0-1
+    rule: str | None = None
+    differences: tuple[Difference, ...] = ()  # typed against read
+    confidence: float | None = None  # of the reading, 0-1
+    certain: bool | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DispositionRow:
+    """What an agent answered."""
+
+    action: str
+    by: str
+    at: datetime
+    reasons: tuple[ReasonCode, ...]
+    note: str | None  # None: none was written, or it was shredded
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventRow:
+    """One line of the history; `by` is a name for staff, else customer, machine, host or system."""
+
+    id: int
+    at: datetime
+    kind: str
+    by: str
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRow:
+    """One run as the page lists it."""
+
+    id: UUID
+    attempt: int
+    state: RunState
+    begun_at: datetime
+    finished_at: datetime | None
+    outcome: str | None
+    reasons: tuple[ReasonCode, ...]
+    policy_version: int
+    seconds: float | None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class CasePage:
+    """All that a case's page needs. Holds personal data: not for logs."""
+
+    case: Case  # columns, `customer` and `owner` are loaded
+    customer_id: UUID
+    external_id: str
+    owner_id: UUID | None  # only while the case is really hers
+    owner: str | None
+    owner_until: datetime | None
+    shredded: bool
+    disputed: bool  # under dispute and not settled
+    profile: Profile  # the details before this case: what the claim is compared with
+    email: str
+    profile_moved: bool  # the profile changed since the customer saw it (by the host system)
+    claim: Claim | None  # None once shredded
+    new_email: str | None
+    fields: tuple[FieldRow, ...]
+    reading: dict[str, Any] | None  # DocumentReading.to_json of the last finished run
+    field_boxes: dict[str, list[int]] = field(default_factory=dict)
+    face_boxes: dict[str, list[int]] = field(default_factory=dict)
+    measures: Measures | None
+    policy: Policy | None  # of the last finished run
+    photos: dict[PhotoKind, Photo]  # current ones, ON_FILE among them
+    earlier_photos: tuple[Photo, ...]
+    runs: tuple[RunRow, ...]  # newest first
+    dispositions: tuple[DispositionRow, ...]  # newest first
+    events: tuple[EventRow, ...]  # oldest first
+    reasons: tuple[ReasonCode, ...]
+
+
+def case_page(session: Session, case_id: UUID, *, now: datetime) -> CasePage:
+    """Everything about one case, in nine queries. Raises NoResultFound."""
+    found = session.execute(
+        select(Case)
+        .where(Case.id == case_id)
+        .options(joinedload(Case.customer).joinedload(Customer.data_key), joinedload(Case.data_key), joinedload(Case.owner))
+    ).scalar_one()
+    customer = found.customer
+    version_id = found.prior_version_id or customer.profile_version_id
+    profile, email = profiles.read_version(session, customer, session.get_one(ProfileVersion, version_id))
+    try:
+        claim, new_email = profiles.read_claim(session, found)
+    except KeyDestroyed:
+        claim, new_email = None, None
+    runs = session.scalars(select(Run).where(Run.case_id == found.id).order_by(Run.fence.desc())).all()
+    last = next((run for run in runs if run.state is RunState.FINISHED), None)
+    policy = Policy.from_json(session.get_one(PolicyVersion, last.policy_version).document) if last else None
+    readings = _readings(session, found, last)
+    photos = session.scalars(
+        select(Photo)
+        .where(
+            or_(
+                Photo.case_id == found.id,
+                and_(Photo.customer_id == found.customer_id, Photo.case_id.is_(None), Photo.current.is_(True)),
+            )
+        )
+        .order_by(Photo.created_at)
+    ).all()
+    held = found.owner_until is not None and found.owner_until > now
+    return CasePage(
+        case=found,
+        customer_id=found.customer_id,
+        external_id=customer.external_id,
+        owner_id=found.owner_id if held else None,
+        owner=found.owner.name if held and found.owner else None,
+        owner_until=found.owner_until if held else None,
+        shredded=found.shredded_at is not None,
+        disputed=found.disputed_at is not None and found.dispute_settled_at is None,
+        profile=profile,
+        email=email,
+        profile_moved=found.applied_version_id is None and customer.profile_version_id != found.base_version_id,
+        claim=claim,
+        new_email=new_email,
+        fields=_fields(profile, claim, readings),
+        reading=readings.get("reading"),
+        field_boxes=readings.get("field_boxes", {}),
+        face_boxes=readings.get("face_boxes", {}),
+        measures=Measures.from_json(last.measures) if last and last.measures else None,
+        policy=policy,
+        photos={photo.kind: photo for photo in photos if photo.current},
+        earlier_photos=tuple(photo for photo in photos if not photo.current),
+        runs=tuple(
+            RunRow(
+                id=run.id,
+                attempt=run.attempt,
+                state=run.state,
+                begun_at=run.begun_at,
+                finished_at=run.finished_at,
+                outcome=run.outcome,
+                reasons=_codes(run.reasons),
+                policy_version=run.policy_version,
+                seconds=run.seconds,
+            )
+            for run in runs
+        ),
+        dispositions=_dispositions(session, found),
+        events=case_events(session, found.id),
+        reasons=_codes(found.reasons),
+    )
+
+
+def case_events(session: Session, case_id: UUID) -> tuple[EventRow, ...]:
+    """The history of a case, oldest first, with names of staff. Two queries."""
+    events = session.scalars(select(Event).where(Event.case_id == case_id).order_by(Event.id)).all()
+    ids = {UUID(event.actor_id) for event in events if event.actor_kind == "staff" and event.actor_id}
+    names = dict(session.execute(select(Staff.id, Staff.name).where(Staff.id.in_(ids))).all()) if ids else {}
+
+    def by(event: Event) -> str:
+        if event.actor_kind == "staff" and event.actor_id:
+            return names.get(UUID(event.actor_id), "staff")
+        return event.actor_kind
+
+    return tuple(EventRow(id=event.id, at=event.at, kind=event.kind, by=by(event), details=event.details) for event in events)
+
+
+def _readings(session: Session, found: Case, last: Run | None) -> dict[str, Any]:
+    if last is None or last.readings_sealed is None:
+        return {}
+    try:
+        readings: dict[str, Any] = vault_of(session).open_json(found.data_key, last.readings_sealed, readings_place(last.id))
+    except KeyDestroyed:
+        return {}
+    return readings
+
+
+def _fields(profile: Profile, claim: Claim | None, readings: dict[str, Any]) -> tuple[FieldRow, ...]:
+    read: dict[str, Any] = (readings.get("reading") or {}).get("fields", {})
+    compared: dict[str, Any] = readings.get("comparisons", {})
+    typed = claim.values if claim else {}
+    rows = []
+    for name in Field:
+        reading, comparison = read.get(name.value, {}), compared.get(name.value, {})
+        if name not in profile.values and name not in typed and not reading:
+            continue
+        rows.append(
+            FieldRow(
+                field=name,
+                on_file=profile.values.get(name),
+                typed=typed.get(name),
+                read=reading.get("value", comparison.get("read")),
+                changes=name in typed and typed[name] != profile.values.get(name),
+                agreement=comparison.get("agreement"),
+                rule=comparison.get("rule"),
+                differences=tuple(Difference(**d) for d in comparison.get("differences", ())),
+                confidence=reading.get("confidence"),
+                certain=reading.get("certain"),
+                source=reading.get("source"),
+            )
+        )
+    return tuple(rows)
+
+
+def _dispositions(session: Session, found: Case) -> tuple[DispositionRow, ...]:
+    rows = session.execute(
+        select(Disposition, Staff.name)
+        .join(Staff, Staff.id == Disposition.staff_id)
+        .where(Disposition.case_id == found.id)
+        .order_by(Disposition.created_at.desc(), Disposition.id)
+    )
+    return tuple(
+        DispositionRow(
+            action=row.action, by=name, at=row.created_at, reasons=_codes(row.reasons), note=_note(session, found, row)
+        )
+        for row, name in rows
+    )
+
+
+def _note(session: Session, found: Case, row: Disposition) -> str | None:
+    """Sealed under the case's key or, when written after shredding, the customer's."""
+    if row.note_sealed is None:
+        return None
+    for key in (found.data_key, found.customer.data_key):
+        try:
+            return vault_of(session).open(key, row.note_sealed, f"dispositions.note|{row.id}").decode()
+        except (KeyDestroyed, Unreadable):
+            continue
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseRow:
+    """One of a customer's requests, as she sees it in her list."""
+
+    id: UUID
+    state: State
+    change_reason: ChangeReason
+    opened_at: datetime
+    updated_at: datetime
+    closed_at: datetime | None
+    due_at: datetime | None
+    attempt: int
+
+
+def customer_cases(session: Session, customer_id: UUID) -> list[CaseRow]:
+    """A customer's requests, newest first."""
+    found = session.scalars(select(Case).where(Case.customer_id == customer_id).order_by(Case.opened_at.desc(), Case.id))
+    return [
+        CaseRow(
+            id=c.id,
+            state=c.state,
+            change_reason=c.change_reason,
+            opened_at=c.opened_at,
+            updated_at=c.updated_at,
+            closed_at=c.closed_at,
+            due_at=c.due_at,
+            attempt=c.attempt,
+        )
+        for c in found
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a case stands, for a page that asks again and again.
+
+    `step` is what comes next: "document", "selfie" or "check" for a draft, then "checking", "retake", "person", "closed".
+    """
+
+    case_id: UUID
+    state: State
+    step: str
+    attempt: int
+    due_at: datetime | None
+    reasons: tuple[ReasonCode, ...]
+    retake: tuple[PhotoKind, ...]
+    version: int
+
+
+STEPS = {
+    State.SUBMITTED: "checking",
+    State.VERIFYING: "checking",
+    State.NEEDS_RETAKE: "retake",
+    State.IN_REVIEW: "person",
+}
+
+
+def progress(session: Session, case_id: UUID) -> Progress:
+    """At most two small queries. Raises NoResultFound."""
+    found = session.execute(select(Case).where(Case.id == case_id)).scalar_one()
+    step = STEPS.get(found.state, "closed")
+    if found.state is State.DRAFT:
+        kinds = set(session.scalars(select(Photo.kind).where(Photo.case_id == found.id, Photo.current.is_(True))))
+        step = next((kind.value for kind in (PhotoKind.DOCUMENT, PhotoKind.SELFIE) if kind not in kinds), "check")
+    return Progress(
+        case_id=found.id,
+        state=found.state,
+        step=step,
+        attempt=found.attempt,
+        due_at=found.due_at,
+        reasons=_codes(found.reasons),
+        retake=tuple(PhotoKind(kind) for kind in found.retake),
+        version=found.version,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpsNow:
+    """The system at a glance. Shares are 0-1, None where nothing happened; seconds are of finished runs."""
+
+    outcomes: dict[str, int]  # of runs: approve, retake, refer, in the last 24 hours
+    dispositions: dict[str, int]  # of agents, in the last 24 hours
+    states: dict[State, int]  # open cases now
+    automation_share: float | None  # approved by the machine, among all approvals and rejections of 24 hours
+    reasons: tuple[tuple[ReasonCode, int], ...]  # why runs were not approved, most frequent first
+    median_seconds: float | None
+    p90_seconds: float | None
+    waiting: int  # submitted or verifying
+    oldest_waiting: datetime | None
+    in_review: int
+    overdue: int
+    oldest_in_review: datetime | None
+    disputed: int
+    abandoned_runs: int  # in the last 24 hours
+    mails_owed: int
+    mails_given_up: int
+    heartbeats: tuple[tuple[str, datetime], ...]
+    policy_version: int
+    everything_to_people: bool
+    pending_switches: int
+
+
+def ops_now(session: Session, *, now: datetime) -> OpsNow:
+    """Figures of the last 24 hours and of this moment, in ten queries."""
+    since = now - timedelta(hours=24)
+    outcomes: dict[str, int] = {"approve": 0, "retake": 0, "refer": 0}
+    reasons: dict[str, int] = {}
+    seconds: list[float] = []
+    for outcome, its_reasons, took in session.execute(
+        select(Run.outcome, Run.reasons, Run.seconds).where(Run.state == RunState.FINISHED, Run.finished_at >= since)
+    ):
+        assert outcome is not None  # a CHECK of the table
+        outcomes[outcome] = outcomes.get(outcome, 0) + 1
+        if outcome != "approve":
+            for reason in its_reasons:
+                reasons[reason] = reasons.get(reason, 0) + 1
+        if took is not None:
+            seconds.append(took)
+    given = dict(
+        session.execute(
+            select(Disposition.action, func.count()).where(Disposition.created_at >= since).group_by(Disposition.action)
+        ).all()
+    )
+    states = dict(session.execute(select(Case.state, func.count()).where(Case.closed_at.is_(None)).group_by(Case.state)).all())
+    desk = desk_counts(session, now=now)
+    oldest = session.scalar(select(func.min(Case.submitted_at)).where(Case.state.in_([State.SUBMITTED, State.VERIFYING])))
+    abandoned = (
+        session.scalar(select(func.count()).select_from(Run).where(Run.state == RunState.ABANDONED, Run.finished_at >= since))
+        or 0
+    )
+    owed, given_up = session.execute(
+        select(
+            func.count().filter(and_(Notification.sent_at.is_(None), Notification.given_up_at.is_(None))),
+            func.count().filter(Notification.given_up_at.is_not(None)),
+        )
+    ).one()
+    pending = (
+        select(func.count())
+        .select_from(AutomationSwitch)
+        .where(AutomationSwitch.effective_at.is_(None), AutomationSwitch.withdrawn_at.is_(None))
+    )
+    decided = outcomes["approve"] + given.get("approve", 0) + given.get("reject", 0)
+    ranked = sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))
+    return OpsNow(
+        outcomes=outcomes,
+        dispositions=given,
+        states=states,
+        automation_share=outcomes["approve"] / decided if decided else None,
+        reasons=tuple((ReasonCode(code), count) for code, count in ranked),
+        median_seconds=_quantile(seconds, 0.5),
+        p90_seconds=_quantile(seconds, 0.9),
+        waiting=states.get(State.SUBMITTED, 0) + states.get(State.VERIFYING, 0),
+        oldest_waiting=oldest,
+        in_review=desk.waiting,
+        overdue=desk.overdue,
+        oldest_in_review=desk.oldest,
+        disputed=desk.disputed,
+        abandoned_runs=abandoned,
+        mails_owed=owed,
+        mails_given_up=given_up,
+        heartbeats=tuple(session.execute(select(Heartbeat.name, Heartbeat.at).order_by(Heartbeat.name)).all()),
+        policy_version=policies.current(session).version,
+        everything_to_people=policies.everything_to_people(session),
+        pending_switches=session.scalar(pending) or 0,
+    )
+
+
+MEASURES: dict[str, tuple[str, ...]] = {
+    **{f"pairs.{pair.value}.similarity": ("pairs", pair.value, "similarity") for pair in Pair},
+    **{f"agreement.{name.value}": ("agreement", name.value) for name in Field},
+    **{f"confidence.{name.value}": ("confidence", name.value) for name in Field},
+    "days_to_expiry": ("days_to_expiry",),
+    **{
+        f"{kind}.{name}": (kind, name)
+        for kind in ("selfie", "document")
+        for name in ("sharpness", "brightness", "not_dark", "not_glare", "head_size")
+    },
+}
+"""Measures of which ops may see how they are distributed, and where they stand in a run's JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Histogram:
+    """How often a measure fell where: `counts[outcome][i]` runs between `edges[i]` and `edges[i + 1]`."""
+
+    name: str
+    edges: tuple[float, ...]
+    counts: dict[str, tuple[int, ...]]
+    missing: int  # runs in which it was not measured
+    total: int
+
+
+def measure_histogram(session: Session, name: str, *, since: datetime, bins: int = 24, limit: int = 20_000) -> Histogram:
+    """The distribution of one of MEASURES over finished runs, newest `limit` of them. Raises ValueError."""
+    if name not in MEASURES:
+        raise ValueError(f"unknown measure: {name}")
+    values: list[tuple[float, str]] = []
+    missing = 0
+    rows = session.execute(
+        select(Run.measures, Run.outcome)
+        .where(Run.state == RunState.FINISHED, Run.finished_at >= since, Run.measures.is_not(None))
+        .order_by(Run.finished_at.desc())
+        .limit(limit)
+    )
+    for measures, outcome in rows:
+        value: Any = measures
+        for key in MEASURES[name]:
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+            values.append((float(value), outcome))
+        else:
+            missing += 1
+    outcomes = ("approve", "retake", "refer")
+    if not values:
+        return Histogram(name=name, edges=(), counts={o: () for o in outcomes}, missing=missing, total=missing)
+    low, high = min(v for v, _ in values), max(v for v, _ in values)
+    width = (high - low) / bins or 1.0
+    counts = {outcome: [0] * bins for outcome in outcomes}
+    for number, outcome in values:
+        counts[outcome][min(int((number - low) / width), bins - 1)] += 1
+    edges = tuple(low + width * i for i in range(bins + 1))
+    return Histogram(
+        name=name, edges=edges, counts={o: tuple(c) for o, c in counts.items()}, missing=missing, total=missing + len(values)
+    )
+
+
+def _quantile(values: list[float], share: float) -> float | None:
+    """The smallest value that at least `share` of all do not exceed."""
+    if not values:
+        return None
+    return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
+
+
+def _codes(texts: list[str]) -> tuple[ReasonCode, ...]:
+    return tuple(ReasonCode(text) for text in texts)

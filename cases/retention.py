@@ -1,0 +1,146 @@
+"""What must be expired or shredded by now. The only place that destroys anything.
+
+Shredding destroys the case's data key first, which makes photos, claim, readings and notes unreadable wherever
+copies lie; blobs and sealed columns go after it. Every step may be repeated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import and_, delete, select
+from sqlalchemy.orm import Session, selectinload
+
+from cases import audit, moves, notifications
+from cases.crypto import destroy
+from cases.lifecycle import Action, State
+from cases.models import Case, DataKey, Link, Photo, Run
+from cases.photo_store import LocalStore, store_of
+
+ORPHAN_AGE = timedelta(hours=1)
+"""A younger blob without a row may belong to a transaction that has not committed yet."""
+
+LINK_GRACE = timedelta(days=7)
+"""How long an expired link is still told apart from one that never was."""
+
+UNDER_DISPUTE = and_(Case.disputed_at.is_not(None), Case.dispute_settled_at.is_(None), Case.state == State.APPROVED)
+"""Kept until a person has settled it."""
+
+
+def due(session: Session, *, now: datetime, limit: int = 100) -> list[UUID]:
+    """Closed cases whose time is over, oldest first."""
+    before = now - timedelta(days=session.info["settings"].photo_days)
+    return list(
+        session.scalars(
+            select(Case.id)
+            .where(Case.closed_at.is_not(None), Case.closed_at <= before, Case.shredded_at.is_(None), ~UNDER_DISPUTE)
+            .order_by(Case.closed_at, Case.id)
+            .limit(limit)
+        )
+    )
+
+
+def expire_drafts(session: Session, *, now: datetime, limit: int = 100) -> list[UUID]:
+    """Close drafts and unanswered retakes that nobody touched for `draft_days`; returns their ids."""
+    before = now - timedelta(days=session.info["settings"].draft_days)
+    session.flush()
+    stale = session.scalars(
+        select(Case)
+        .where(Case.state.in_([State.DRAFT, State.NEEDS_RETAKE]), Case.updated_at <= before)
+        .order_by(Case.updated_at, Case.id)
+        .limit(limit)
+        .with_for_update(key_share=True, skip_locked=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    for case in stale:
+        old = moves.move(session, case, Action.EXPIRE, now=now)
+        notifications.add(session, case, "expired", now=now)
+        audit.record(session, "expired", actor=audit.SYSTEM, now=now, case=case, old=old, new=case.state)
+    return [case.id for case in stale]
+
+
+def shred_due(session: Session, *, now: datetime, limit: int = 100) -> list[UUID]:
+    """Shred the cases that `due` names, and what an earlier call left when it was cut off; returns the cases."""
+    shredded = destroy_keys(session, now=now, limit=limit)
+    delete_blobs(session, now=now)
+    return shredded
+
+
+def destroy_keys(session: Session, *, now: datetime, limit: int = 100) -> list[UUID]:
+    """First half of shredding: from the commit on, nothing of these cases can be read."""
+    wanted = due(session, now=now, limit=limit)
+    session.flush()
+    cases = session.scalars(
+        select(Case)
+        .where(Case.id.in_(wanted), Case.shredded_at.is_(None))
+        .options(selectinload(Case.data_key))
+        .with_for_update(key_share=True, skip_locked=True, of=Case)
+        .execution_options(populate_existing=True)
+    ).all()
+    for case in cases:
+        destroy(case.data_key, now=now)
+        case.claim_sealed = None
+        case.shredded_at = now
+        runs = session.scalars(select(Run).where(Run.case_id == case.id, Run.readings_sealed.is_not(None))).all()
+        for run in runs:
+            run.readings_sealed = None
+        moves.changed(case, now=now)
+        photos = session.scalars(select(Photo.id).where(Photo.case_id == case.id)).all()
+        audit.record(session, "shredded", actor=audit.SYSTEM, now=now, case=case, photos=len(photos), runs=len(runs))
+    return [case.id for case in cases]
+
+
+def delete_blobs(session: Session, *, now: datetime, limit: int = 1000) -> int:
+    """Second half: remove the blobs of photos whose key is destroyed; returns how many."""
+    session.flush()
+    photos = session.scalars(
+        select(Photo)
+        .join(DataKey, DataKey.id == Photo.data_key_id)
+        .where(Photo.shredded_at.is_(None), DataKey.wrapped.is_(None))
+        .limit(limit)
+        .with_for_update(key_share=True, skip_locked=True, of=Photo)
+    ).all()
+    for photo in photos:
+        store_of(session).shred(photo.blob)
+        photo.shredded_at = now
+    session.flush()
+    return len(photos)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orphans:
+    """Where rows and blobs do not fit: blobs that no row knows, and photos whose blob is missing."""
+
+    blobs: tuple[str, ...]
+    photos: tuple[UUID, ...]
+
+
+def orphans(session: Session, *, now: datetime) -> Orphans:
+    """Compare the store with the rows. Blobs younger than an hour are left out: their rows may be on the way."""
+    present: dict[str, datetime] = dict(store_of(session).names())
+    rows = {
+        blob: photo_id
+        for photo_id, blob in session.execute(select(Photo.id, Photo.blob).where(Photo.shredded_at.is_(None))).all()
+    }
+    return Orphans(
+        blobs=tuple(sorted(name for name, written in present.items() if name not in rows and written <= now - ORPHAN_AGE)),
+        photos=tuple(photo_id for blob, photo_id in rows.items() if blob not in present),
+    )
+
+
+def remove_orphans(session: Session, *, now: datetime) -> int:
+    """Remove blobs that no row knows, left by transactions that did not commit; returns how many."""
+    store = store_of(session)
+    found = orphans(session, now=now)
+    for name in found.blobs:
+        store.shred(name)
+    if isinstance(store, LocalStore):
+        store.sweep(before=now - ORPHAN_AGE)
+    return len(found.blobs)
+
+
+def forget_links(session: Session, *, now: datetime) -> None:
+    """Remove links that expired a while ago."""
+    session.execute(delete(Link).where(Link.expires_at < now - LINK_GRACE))

@@ -1,0 +1,296 @@
+"""One look by a worker at one case, under a lease: begin, finish, recover.
+
+The database is the truth, the queue only a hint. Each run has a fence, a number that grows with every run of the
+case; who comes back with an older one, or after his run was taken back, writes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from cases import audit, customers, intake, moves, notifications, policies, profiles
+from cases.crypto import vault_of
+from cases.lifecycle import Action, State
+from cases.models import Case, Run, RunState
+from verification.decision import Decision, Outcome, decide
+from verification.evidence import Claim, Evidence, Profile
+from verification.policy import Policy
+from verification.reasons import PhotoKind, ReasonCode
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What one run has to look at. Photos are ids; `photo_store.open_photo` gives their bytes."""
+
+    run_id: UUID
+    case_id: UUID
+    fence: int
+    attempt: int
+    claim: Claim
+    profile: Profile
+    profile_version_id: UUID
+    policy: Policy
+    everything_to_people: bool
+    selfie: UUID
+    document: UUID
+    on_file: UUID | None
+    begun_at: datetime
+    lease_until: datetime
+
+    def __repr__(self) -> str:
+        """Ids only: an order may end up in a traceback."""
+        return f"<Order run {self.run_id} of case {self.case_id}, fence {self.fence}>"
+
+
+def begin(session: Session, case_id: UUID, *, now: datetime) -> Order | None:
+    """Take a submitted case under a lease. None when it is not waiting, so ringing twice is harmless."""
+    session.flush()
+    case = session.execute(
+        select(Case).where(Case.id == case_id).with_for_update(key_share=True).execution_options(populate_existing=True)
+    ).scalar_one_or_none()
+    if case is None or case.state is not State.SUBMITTED:
+        return None
+    selfie = intake.photo(session, case, PhotoKind.SELFIE)
+    document = intake.photo(session, case, PhotoKind.DOCUMENT)
+    if selfie is None or document is None:
+        raise LookupError(f"case {case.id} was submitted without its photos")
+    claim, _ = intake.claim_of(session, case)
+    profile, _ = customers.current_profile(session, case.customer)
+    profile_version_id = case.customer.profile_version_id
+    assert profile_version_id is not None  # current_profile has read it
+    on_file = customers.face_on_file(session, case.customer_id)
+    policy = policies.current(session)
+    to_people = policies.everything_to_people(session)
+    moves.move(session, case, Action.BEGIN, now=now)
+    case.fence += 1
+    case.runs_this_attempt += 1
+    run = Run(
+        id=uuid4(),
+        case_id=case.id,
+        attempt=case.attempt,
+        fence=case.fence,
+        state=RunState.RUNNING,
+        policy_version=policy.version,
+        profile_version_id=profile_version_id,
+        begun_at=now,
+        lease_until=now + session.info["settings"].lease,
+    )
+    session.add(run)
+    session.flush()
+    audit.record(
+        session,
+        "run_begun",
+        actor=audit.MACHINE,
+        now=now,
+        case=case,
+        run_id=run.id,
+        attempt=run.attempt,
+        fence=run.fence,
+        policy_version=policy.version,
+        everything_to_people=to_people,
+    )
+    return Order(
+        run_id=run.id,
+        case_id=case.id,
+        fence=run.fence,
+        attempt=run.attempt,
+        claim=claim,
+        profile=profile,
+        profile_version_id=profile_version_id,
+        policy=policy,
+        everything_to_people=to_people,
+        selfie=selfie.id,
+        document=document.id,
+        on_file=on_file.id if on_file else None,
+        begun_at=now,
+        lease_until=run.lease_until,
+    )
+
+
+def finish(
+    session: Session, order: Order, evidence: Evidence, decision: Decision, *, seconds: float, now: datetime
+) -> State | None:
+    """Write what a run found and all that follows from it, in one transaction. None: fenced off, nothing was written.
+
+    `decide` is asked again when the policy or "everything to people" changed since the run began. When the host
+    system changed the profile meanwhile, the evidence speaks of other details: the run is taken back and the case
+    waits for another one (SUBMITTED; `unrung` finds it), or for a person after too many.
+    """
+    case = moves.lock(session, order.case_id)
+    run = session.get(Run, order.run_id, with_for_update=True, populate_existing=True)
+    if (
+        run is None
+        or run.state is not RunState.RUNNING
+        or case.state is not State.VERIFYING
+        or not run.fence == case.fence == order.fence
+    ):
+        return None
+    if moves.lock_customer(session, case.customer_id).profile_version_id != order.profile_version_id:
+        return _again_or_refer(session, case, run, actor=audit.MACHINE, why="profile_changed", now=now)
+    policy, to_people = policies.current(session), policies.everything_to_people(session)
+    stale = policy != order.policy or to_people != order.everything_to_people or decision.policy_version != policy.version
+    if stale:
+        decision = decide(evidence.measures, policy, attempt=order.attempt, everything_to_people=to_people)
+    run.state = RunState.FINISHED
+    run.finished_at = now
+    run.outcome = decision.outcome.value
+    run.policy_version = policy.version
+    run.reasons = moves.codes(decision.reasons)
+    run.measures = _finite(evidence.measures.to_json())
+    run.readings_sealed = vault_of(session).seal_json(case.data_key, _readings(evidence), readings_place(run.id))
+    run.seconds = float(seconds)
+    session.flush()
+    old = case.state
+    if decision.outcome is Outcome.APPROVE:
+        profiles.apply_claim(session, case, actor=audit.MACHINE, now=now)
+    elif decision.outcome is Outcome.RETAKE:
+        moves.move(session, case, Action.ASK_RETAKE, now=now)
+        case.retake = moves.codes(decision.retake)
+    else:
+        moves.move(session, case, Action.REFER, now=now)
+    case.reasons = run.reasons
+    notifications.add(session, case, case.state.value, actor=audit.MACHINE, now=now)
+    audit.record(
+        session,
+        "run_finished",
+        actor=audit.MACHINE,
+        now=now,
+        case=case,
+        run_id=run.id,
+        old=old,
+        new=case.state,
+        outcome=decision.outcome,
+        reasons=run.reasons,
+        retake=moves.codes(decision.retake),
+        policy_version=policy.version,
+        decided_again=stale,
+        seconds=run.seconds,
+    )
+    return case.state
+
+
+def recover(session: Session, *, now: datetime, limit: int = 100) -> list[UUID]:
+    """Take back runs whose lease ended: the case waits again or, after `max_runs`, goes to a person.
+
+    Returns the cases to ring. Cases that somebody is changing right now are left for the next time.
+    """
+    session.flush()
+    found = session.execute(
+        select(Run, Case)
+        .join(Case, Case.id == Run.case_id)
+        .where(Run.state == RunState.RUNNING, Run.lease_until <= now)
+        .order_by(Run.lease_until)
+        .limit(limit)
+        .with_for_update(key_share=True, skip_locked=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    waiting = []
+    for run, case in found:
+        if case.state is not State.VERIFYING or run.fence != case.fence:
+            moves.abandon(run, now=now)  # left behind by a case that went on without it
+            session.flush()
+        elif _again_or_refer(session, case, run, actor=audit.SYSTEM, why="lease_ended", now=now) is State.SUBMITTED:
+            waiting.append(case.id)
+    return waiting
+
+
+def unrung(session: Session, *, now: datetime, older_than: timedelta = timedelta(seconds=10), limit: int = 500) -> list[UUID]:
+    """Submitted cases for which no worker was rung, or none came for `older_than` since; longest waiting first."""
+    return list(
+        session.scalars(
+            select(Case.id)
+            .where(Case.state == State.SUBMITTED, or_(Case.enqueued_at.is_(None), Case.enqueued_at <= now - older_than))
+            .order_by(Case.submitted_at, Case.id)
+            .limit(limit)
+        )
+    )
+
+
+def mark_rung(session: Session, case_ids: Iterable[UUID], *, now: datetime) -> None:
+    """Remember that workers were rung for these. Changes nothing that people see, so it counts as no change."""
+    wanted = list(case_ids)
+    if wanted:
+        session.execute(
+            update(Case)
+            .where(Case.id.in_(wanted), Case.state == State.SUBMITTED)
+            .values(enqueued_at=now)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def readings_place(run_id: UUID) -> str:
+    """What sealed readings are bound to."""
+    return f"runs.readings|{run_id}"
+
+
+def _again_or_refer(session: Session, case: Case, run: Run, *, actor: audit.Actor, why: str, now: datetime) -> State:
+    """Take a run back; the case waits for the next run, or for a person when it had too many."""
+    moves.abandon(run, now=now)
+    session.flush()
+    if case.runs_this_attempt < session.info["settings"].max_runs:
+        old = moves.move(session, case, Action.REQUEUE, now=now)
+        case.enqueued_at = None
+        audit.record(
+            session,
+            "run_requeued",
+            actor=actor,
+            now=now,
+            case=case,
+            old=old,
+            new=case.state,
+            runs=case.runs_this_attempt,
+            why=why,
+        )
+    else:
+        old = moves.move(session, case, Action.REFER, now=now)
+        case.reasons = [ReasonCode.PROCESSING_FAILED.value]
+        notifications.add(session, case, "in_review", actor=actor, now=now)
+        audit.record(
+            session,
+            "referred",
+            actor=audit.SYSTEM,
+            now=now,
+            case=case,
+            old=old,
+            new=case.state,
+            reasons=case.reasons,
+            runs=case.runs_this_attempt,
+        )
+    return case.state
+
+
+def _readings(evidence: Evidence) -> dict[str, Any]:
+    """Everything of the evidence that speaks of a person, as JSON."""
+    readings: dict[str, Any] = _finite(
+        {
+            "reading": evidence.reading.to_json(),
+            "field_boxes": {name.value: list(r.box) for name, r in evidence.reading.fields.items() if r.box},
+            "comparisons": {name.value: c.to_json() for name, c in evidence.comparisons.items()},
+            "face_boxes": {kind: list(box) for kind, box in evidence.faces.boxes.items()},
+        }
+    )
+    return readings
+
+
+def _finite(value: Any) -> Any:
+    """Plain JSON: what is not a finite number was not measured; numbers of numpy become Python's."""
+    if isinstance(value, dict):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    number = value.item() if hasattr(value, "item") else value
+    if isinstance(number, float):
+        return number if math.isfinite(number) else None
+    return number

@@ -1,0 +1,112 @@
+"""Who works here and what each role may do. The services of `cases` ask too, not only the pages."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from cases import audit
+from cases.models import Role, Staff
+
+PERMISSIONS: dict[Role, frozenset[str]] = {
+    Role.AGENT: frozenset({"see_queue", "see_case", "see_photos", "decide"}),
+    Role.SENIOR_AGENT: frozenset({"see_queue", "see_case", "see_photos", "decide", "settle_disputes", "revert", "see_figures"}),
+    Role.OPS: frozenset(
+        {
+            "see_figures", "see_policies", "propose_policy", "confirm_policy", "stop_automation", "propose_automation",
+            "confirm_automation",
+        }
+    ),
+    Role.LEAD: frozenset(
+        {
+            "see_queue", "see_case", "see_figures", "see_policies", "propose_policy", "confirm_policy", "stop_automation",
+            "propose_automation", "confirm_automation", "search_audit",
+        }
+    ),
+    Role.AUDITOR: frozenset({"see_figures", "see_policies", "search_audit", "verify_audit", "see_staff"}),
+    Role.ADMIN: frozenset({"see_staff", "manage_staff"}),
+}  # fmt: skip
+"""One line for each role. An admin makes accounts and sees no case; an auditor sees what was done, not to whom."""
+
+
+class NotAllowed(Exception):
+    """This member of staff may not do that. `permission` says what is missing."""
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(f"needs the permission '{permission}'")
+        self.permission = permission
+
+
+def roles_of(staff: Staff) -> frozenset[Role]:
+    """Roles held, unknown ones left out."""
+    known = {role.value for role in Role}
+    return frozenset(Role(name) for name in staff.roles_held if name in known)
+
+
+def permissions(staff: Staff) -> frozenset[str]:
+    """Everything this person may do; nothing when the account is closed."""
+    if not staff.active:
+        return frozenset()
+    return frozenset().union(*(PERMISSIONS[role] for role in roles_of(staff)))
+
+
+def may(staff: Staff, permission: str) -> bool:
+    """Whether an active member of staff holds a role with this permission. Raises ValueError for an unknown one."""
+    if not any(permission in held for held in PERMISSIONS.values()):
+        raise ValueError(f"unknown permission: {permission}")
+    return permission in permissions(staff)
+
+
+def require(staff: Staff, permission: str) -> None:
+    """Raises NotAllowed."""
+    if not may(staff, permission):
+        raise NotAllowed(permission)
+
+
+def create(
+    session: Session,
+    *,
+    email: str,
+    name: str,
+    password_hash: str | None,
+    roles: Iterable[Role],
+    now: datetime,
+    actor: audit.Actor = audit.SYSTEM,
+) -> Staff:
+    """Add a member of staff. The e-mail is kept in lower case. Raises IntegrityError when it is taken."""
+    held = sorted({Role(role).value for role in roles})
+    staff = Staff(
+        email=email.strip().lower(),
+        name=name.strip(),
+        password=password_hash,
+        active=True,
+        roles_held=held,
+        fs_uniquifier=secrets.token_hex(32),
+        created_at=now,
+    )
+    session.add(staff)
+    session.flush()
+    audit.record(session, "staff_added", actor=actor, now=now, staff_id=staff.id, roles=held)
+    return staff
+
+
+def change(
+    session: Session,
+    staff: Staff,
+    *,
+    roles: Iterable[Role] | None = None,
+    active: bool | None = None,
+    now: datetime,
+    actor: audit.Actor,
+) -> Staff:
+    """Set roles or close an account; either ends every session of that person."""
+    if roles is not None:
+        staff.roles_held = sorted({Role(role).value for role in roles})
+    if active is not None:
+        staff.active = active
+    staff.fs_uniquifier = secrets.token_hex(32)
+    audit.record(session, "staff_changed", actor=actor, now=now, staff_id=staff.id, roles=staff.roles_held, active=staff.active)
+    return staff

@@ -1,0 +1,428 @@
+"""Every state and reason in people's words: one table for portal, desk and mail.
+
+Code stores codes; sentences appear only at the edge. Texts stand here in English, marked with `N_`; catalogues under
+`translations/` hold the others. A customer is never told which security check spoke against her (faces, details of
+the account): a thief would learn what to mend. What she typed against what her own document shows may be told.
+"""
+
+from __future__ import annotations
+
+import gettext as _gettext
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from cases.lifecycle import State
+from verification.evidence import ChangeReason, Field
+from verification.reasons import PhotoKind, ReasonCode
+
+TRANSLATIONS = Path(__file__).with_name("translations")
+
+
+def N_(text: str) -> str:
+    """Mark a text for translation and leave it as it is."""
+    return text
+
+
+@dataclass(frozen=True)
+class Words:
+    """One code in words: what the customer reads, what she can do now (may be empty), what staff read."""
+
+    customer: str
+    advice: str
+    agent: str
+
+
+_LOOKS = N_("A person needs to look at your request.")
+_NOTHING_TO_DO = N_("You do not need to do anything. We will write to you.")
+_SELFIE_AGAIN = N_("Take the selfie again: face a window, hold the phone at arm's length, look straight into the camera.")
+_PAGE_AGAIN = N_("Lay the passport flat in even light, fill the frame with the page and hold still.")
+_OTHER_FILE = N_("Take a new photo with your phone, or choose another file.")
+
+REASONS: dict[ReasonCode, Words] = {
+    ReasonCode.IMAGE_EMPTY: Words(N_("The file is empty."), _OTHER_FILE, N_("The file was empty.")),
+    ReasonCode.IMAGE_TOO_LARGE: Words(
+        N_("The file is too large: at most 12 MB."),
+        N_("Take the photo with the normal camera setting, or choose a smaller file."),
+        N_("The file was larger than 12 MB."),
+    ),
+    ReasonCode.IMAGE_TOO_MANY_PIXELS: Words(
+        N_("The picture is too large: at most 40 megapixels."),
+        N_("Take the photo with the normal camera setting, or choose a smaller file."),
+        N_("The picture had more than 40 megapixels."),
+    ),
+    ReasonCode.IMAGE_TOO_SMALL: Words(
+        N_("The picture is too small to see anything on it."),
+        N_("Send the photo itself, not a preview or a screenshot."),
+        N_("The picture has too few pixels to be read."),
+    ),
+    ReasonCode.IMAGE_FORMAT_UNKNOWN: Words(
+        N_("This file is not a photo we can open."),
+        N_("Send a photo as JPEG, PNG, WebP or HEIC."),
+        N_("The file is not JPEG, PNG, WebP or HEIC."),
+    ),
+    ReasonCode.IMAGE_DAMAGED: Words(
+        N_("The photo is damaged and does not open."), _OTHER_FILE, N_("The photo is damaged and could not be decoded.")
+    ),
+    ReasonCode.IMAGE_TOO_SLOW: Words(
+        N_("The photo could not be opened in time."), _OTHER_FILE, N_("Decoding the photo met its time or memory limit.")
+    ),
+    ReasonCode.SELFIE_BLURRED: Words(
+        N_("Your selfie is blurred."), N_("Wipe the lens, hold the phone still and take it again."), N_("The selfie is blurred.")
+    ),
+    ReasonCode.SELFIE_TOO_DARK: Words(
+        N_("Your selfie is too dark."), N_("Face a window or a lamp and take it again."), N_("The selfie is too dark.")
+    ),
+    ReasonCode.SELFIE_TOO_BRIGHT: Words(
+        N_("Your selfie is too bright."), N_("Turn away from strong light and take it again."), N_("The selfie is overexposed.")
+    ),
+    ReasonCode.NO_FACE_IN_SELFIE: Words(
+        N_("We see no face on your selfie."), _SELFIE_AGAIN, N_("No face was found on the selfie.")
+    ),
+    ReasonCode.SEVERAL_FACES_IN_SELFIE: Words(
+        N_("There is more than one face on your selfie."),
+        N_("Take it again with only you in the picture, also no portrait on the wall."),
+        N_("More than one face was found on the selfie."),
+    ),
+    ReasonCode.FACE_TOO_SMALL: Words(
+        N_("Your face is too small on the selfie."),
+        N_("Come closer: your face should fill half of the picture."),
+        N_("The face on the selfie is too small."),
+    ),
+    ReasonCode.DOCUMENT_BLURRED: Words(
+        N_("The photo of your passport is blurred."), _PAGE_AGAIN, N_("The document photo is blurred.")
+    ),
+    ReasonCode.DOCUMENT_TOO_DARK: Words(
+        N_("The photo of your passport is too dark."),
+        N_("Take it again in daylight or under a lamp."),
+        N_("The document photo is too dark."),
+    ),
+    ReasonCode.DOCUMENT_TOO_BRIGHT: Words(
+        N_("The photo of your passport is too bright."),
+        N_("Take it again without flash, away from strong light."),
+        N_("The document photo is overexposed."),
+    ),
+    ReasonCode.DOCUMENT_GLARE: Words(
+        N_("Light reflects on your passport and hides a part of it."),
+        N_("Switch off the flash and tilt the passport until the reflection is gone."),
+        N_("Glare hides a part of the document."),
+    ),
+    ReasonCode.DOCUMENT_TOO_SMALL: Words(
+        N_("The letters on the photo of your passport are too small to be read."),
+        N_("Come closer: the page should fill the frame."),
+        N_("The document's letters are too small to be read."),
+    ),
+    ReasonCode.NO_DOCUMENT_FOUND: Words(
+        N_("We see no passport on this photo."),
+        N_("Photograph the open page that has your portrait on it."),
+        N_("No document was found on the photo."),
+    ),
+    ReasonCode.DOCUMENT_CUT_OFF: Words(
+        N_("A part of the page is missing on the photo."),
+        N_("Take it again with the whole page in the frame, also the lines of letters at its edge."),
+        N_("The page is cut off."),
+    ),
+    ReasonCode.MRZ_NOT_READABLE: Words(
+        N_("We could not read the lines of letters and arrows at the edge of the page."),
+        N_("Take it again: these lines must be sharp, whole and without reflections."),
+        N_("The machine-readable zone could not be read."),
+    ),
+    ReasonCode.PORTRAIT_NOT_FOUND: Words(
+        N_("We could not find the portrait on the page."),
+        N_("Take it again: no finger and no reflection on the portrait."),
+        N_("The printed portrait was not found."),
+    ),
+    ReasonCode.DOCUMENT_TYPE_NOT_ACCEPTED: Words(
+        N_("We cannot check this kind of document automatically."),
+        _NOTHING_TO_DO,
+        N_("The policy does not accept this type of document."),
+    ),
+    ReasonCode.MRZ_CHECK_DIGIT_WRONG: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("A check digit of the machine-readable zone does not hold.")
+    ),
+    ReasonCode.ZONES_DISAGREE: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("The printed page and the machine-readable zone do not say the same.")
+    ),
+    ReasonCode.DOCUMENT_EXPIRED: Words(
+        N_("Your document is no longer valid."),
+        N_("If you have a newer one, withdraw this request and start again with it."),
+        N_("The document has expired."),
+    ),
+    ReasonCode.EXPIRY_UNKNOWN: Words(
+        N_("We could not read until when your document is valid."),
+        _NOTHING_TO_DO,
+        N_("The date of expiry was not read with enough confidence."),
+    ),
+    ReasonCode.DOCUMENT_IS_SPECIMEN: Words(_LOOKS, _NOTHING_TO_DO, N_("The document is a specimen, not a real passport.")),
+    ReasonCode.SURNAME_DIFFERS: Words(
+        N_("The surname you typed is not the one on your document."),
+        N_("Compare it letter by letter with the page and correct it."),
+        N_("The surname claimed differs from the document."),
+    ),
+    ReasonCode.GIVEN_NAMES_DIFFER: Words(
+        N_("The given names you typed are not those on your document."),
+        N_("Compare them letter by letter with the page and correct them."),
+        N_("The given names claimed differ from the document."),
+    ),
+    ReasonCode.PATRONYMIC_DIFFERS: Words(
+        N_("The patronymic you typed is not the one on your document."),
+        N_("Compare it letter by letter with the page and correct it."),
+        N_("The patronymic claimed differs from the document."),
+    ),
+    ReasonCode.DATE_OF_BIRTH_DIFFERS: Words(
+        N_("The date of birth you typed is not the one on your document."),
+        N_("Compare it with the page and correct it."),
+        N_("The date of birth claimed differs from the document."),
+    ),
+    ReasonCode.SEX_DIFFERS: Words(
+        N_("The sex you stated is not the one on your document."),
+        N_("Compare it with the page and correct it."),
+        N_("The sex claimed differs from the document."),
+    ),
+    ReasonCode.DOCUMENT_NUMBER_DIFFERS: Words(
+        N_("The number you typed is not the one on your document."),
+        N_("Compare it digit by digit with the page and correct it."),
+        N_("The document number claimed differs from the document."),
+    ),
+    ReasonCode.OTHER_FIELD_DIFFERS: Words(
+        N_("Something you typed is not what your document shows."),
+        N_("Compare each detail with the page and correct it."),
+        N_("Another claimed field differs from the document."),
+    ),
+    ReasonCode.FIELD_NOT_READ: Words(
+        N_("We could not find everything you typed on your document."),
+        _NOTHING_TO_DO,
+        N_("A claimed field was not found on the document."),
+    ),
+    ReasonCode.FIELD_NOT_CERTAIN: Words(
+        N_("We could not read everything on your document with certainty."),
+        _NOTHING_TO_DO,
+        N_("A field agrees, but was read too weakly to stand on."),
+    ),
+    ReasonCode.NOTHING_CHANGES: Words(
+        N_("All you typed is what we hold already."),
+        N_("If something is to change, withdraw this request and start again."),
+        N_("Nothing would change."),
+    ),
+    ReasonCode.CHANGE_NEEDS_PERSON: Words(
+        N_("A change of this kind is always looked at by a person."),
+        _NOTHING_TO_DO,
+        N_("This reason for a change is always decided by a person."),
+    ),
+    ReasonCode.FIELD_MAY_NOT_CHANGE: Words(_LOOKS, _NOTHING_TO_DO, N_("A field changes that the stated reason does not cover.")),
+    ReasonCode.BIRTH_DATE_NOT_THE_ACCOUNTS: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("The document's date of birth is not the account's.")
+    ),
+    ReasonCode.SEX_NOT_THE_ACCOUNTS: Words(_LOOKS, _NOTHING_TO_DO, N_("The document's sex is not the account's.")),
+    ReasonCode.NAMES_NOT_THE_ACCOUNTS: Words(_LOOKS, _NOTHING_TO_DO, N_("Names that must stay are not the account's.")),
+    ReasonCode.EARLIER_NUMBER_UNCONFIRMED: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("The account's earlier document number was not seen on the papers sent.")
+    ),
+    ReasonCode.CONTINUITY_UNKNOWN: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("Nothing of the account could be compared with the document.")
+    ),
+    ReasonCode.SELFIE_DOCUMENT_FACES_DIFFER: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("Selfie and printed portrait look like two people.")
+    ),
+    ReasonCode.SELFIE_DOCUMENT_FACES_UNSURE: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("Not sure that selfie and printed portrait are one person.")
+    ),
+    ReasonCode.SELFIE_ON_FILE_FACES_DIFFER: Words(_LOOKS, _NOTHING_TO_DO, N_("Selfie and face on file look like two people.")),
+    ReasonCode.SELFIE_ON_FILE_FACES_UNSURE: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("Not sure that selfie and face on file are one person.")
+    ),
+    ReasonCode.DOCUMENT_ON_FILE_FACES_DIFFER: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("Printed portrait and face on file look like two people.")
+    ),
+    ReasonCode.DOCUMENT_ON_FILE_FACES_UNSURE: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("Not sure that printed portrait and face on file are one person.")
+    ),
+    ReasonCode.FACE_NOT_COMPARED: Words(_LOOKS, _NOTHING_TO_DO, N_("Two faces that had to be compared could not be.")),
+    ReasonCode.NO_FACE_ON_FILE: Words(_LOOKS, _NOTHING_TO_DO, N_("The account has no face on file to compare with.")),
+    ReasonCode.VOICES_DISAGREE: Words(_LOOKS, _NOTHING_TO_DO, N_("The two face networks contradict each other.")),
+    ReasonCode.SELFIE_IS_THE_DOCUMENT: Words(_LOOKS, _NOTHING_TO_DO, N_("Selfie and document are one and the same picture.")),
+    ReasonCode.EVIDENCE_MISSING: Words(_LOOKS, _NOTHING_TO_DO, N_("A measure is missing or out of its range.")),
+    ReasonCode.EVERYTHING_TO_PEOPLE: Words(_LOOKS, _NOTHING_TO_DO, N_("Everything goes to people at the moment.")),
+    ReasonCode.ATTEMPTS_USED_UP: Words(
+        N_("After several photos we could not finish this automatically; a person goes on from here."),
+        _NOTHING_TO_DO,
+        N_("The allowed attempts are used up."),
+    ),
+    ReasonCode.PROCESSING_FAILED: Words(
+        N_("Something went wrong on our side; a person goes on from here."),
+        _NOTHING_TO_DO,
+        N_("Processing failed several times: a technical referral."),
+    ),
+    ReasonCode.CUSTOMER_ASKED_FOR_PERSON: Words(
+        N_("You asked for a person to look at your request."), _NOTHING_TO_DO, N_("The customer asked for a person.")
+    ),
+}
+
+STATES: dict[State, Words] = {
+    State.DRAFT: Words(
+        N_("Your request is not sent yet."), N_("Go on where you stopped."), N_("The customer is still filling it in.")
+    ),
+    State.SUBMITTED: Words(
+        N_("We have your request and will check it in a moment."),
+        N_("You may close this page. We will write to you."),
+        N_("Waiting for a worker."),
+    ),
+    State.VERIFYING: Words(
+        N_("We are checking your documents."),
+        N_("You may close this page. We will write to you."),
+        N_("A worker is looking at it."),
+    ),
+    State.NEEDS_RETAKE: Words(
+        N_("We need a new photo from you."),
+        N_("Take the photo again. Everything else is kept."),
+        N_("The customer was asked for a new photo."),
+    ),
+    State.IN_REVIEW: Words(N_("A person is looking at your request."), _NOTHING_TO_DO, N_("Waiting for an agent.")),
+    State.APPROVED: Words(
+        N_("Your details are changed."),
+        N_("If this was not you, tell us at once with the link in our mail."),
+        N_("Approved: the profile is changed."),
+    ),
+    State.REJECTED: Words(
+        N_("A person looked at your request and did not approve it."),
+        N_("If you think this is wrong, ask for another person to look, or start a new request."),
+        N_("Rejected by an agent."),
+    ),
+    State.WITHDRAWN: Words(
+        N_("You withdrew this request. Nothing was changed."),
+        N_("You may start a new request."),
+        N_("Withdrawn by the customer."),
+    ),
+    State.EXPIRED: Words(
+        N_("This request was not finished in time and is closed. Nothing was changed."),
+        N_("You may start a new request."),
+        N_("Expired."),
+    ),
+    State.REVERTED: Words(
+        N_("The change was undone: your earlier details hold again."),
+        N_("If you did not expect this, write to us."),
+        N_("Reverted: the earlier profile holds."),
+    ),
+}
+
+FIELDS: dict[Field, str] = {
+    Field.SURNAME: N_("Surname"),
+    Field.GIVEN_NAMES: N_("Given names"),
+    Field.PATRONYMIC: N_("Patronymic"),
+    Field.SURNAME_NATIVE: N_("Surname (in the other script)"),
+    Field.GIVEN_NAMES_NATIVE: N_("Given names (in the other script)"),
+    Field.DOCUMENT_NUMBER: N_("Document number"),
+    Field.DATE_OF_BIRTH: N_("Date of birth"),
+    Field.ISSUED_ON: N_("Date of issue"),
+    Field.EXPIRES_ON: N_("Date of expiry"),
+    Field.ISSUER: N_("Issued by"),
+    Field.ISSUER_CODE: N_("Code of the issuing office"),
+    Field.SEX: N_("Sex"),
+    Field.NATIONALITY: N_("Nationality"),
+    Field.PLACE_OF_BIRTH: N_("Place of birth"),
+    Field.PERSONAL_NUMBER: N_("Personal number"),
+}
+
+CHANGE_REASONS: dict[ChangeReason, str] = {
+    ChangeReason.MARRIAGE: N_("Marriage"),
+    ChangeReason.DIVORCE: N_("Divorce"),
+    ChangeReason.COURT: N_("Name changed by a court or registry office"),
+    ChangeReason.NEW_PASSPORT: N_("New passport"),
+    ChangeReason.MISTAKE: N_("A mistake in my details"),
+    ChangeReason.OTHER: N_("Another reason"),
+}
+
+KINDS: dict[PhotoKind, str] = {
+    PhotoKind.SELFIE: N_("Selfie"),
+    PhotoKind.DOCUMENT: N_("Passport"),
+    PhotoKind.ON_FILE: N_("Face on file"),
+}
+
+STATE_LABELS: dict[State, str] = {
+    State.DRAFT: N_("Draft"),
+    State.SUBMITTED: N_("Sent"),
+    State.VERIFYING: N_("Checking"),
+    State.NEEDS_RETAKE: N_("New photo needed"),
+    State.IN_REVIEW: N_("With a person"),
+    State.APPROVED: N_("Changed"),
+    State.REJECTED: N_("Not changed"),
+    State.WITHDRAWN: N_("Withdrawn"),
+    State.EXPIRED: N_("Closed unfinished"),
+    State.REVERTED: N_("Undone"),
+}
+
+REASON_LABELS: dict[ReasonCode, str] = {code: words.agent for code, words in REASONS.items()}
+
+Code = ReasonCode | State | Field | ChangeReason | PhotoKind
+
+
+def customer_sentence(code: ReasonCode | State, locale: str) -> str:
+    """What a state or reason means, for the customer. Says nothing that would help a thief."""
+    return gettext(locale)(_words(code).customer)
+
+
+def advice(code: ReasonCode | State, locale: str) -> str:
+    """What the customer can do now."""
+    return gettext(locale)(_words(code).advice)
+
+
+def agent_sentence(code: ReasonCode | State, locale: str) -> str:
+    """What a state or reason means, for staff."""
+    return gettext(locale)(_words(code).agent)
+
+
+def label(code: Code, locale: str) -> str:
+    """The short name of a field, state, reason for a change, photo kind or reason code. Raises KeyError."""
+    tables: tuple[dict[object, str], ...] = (FIELDS, STATE_LABELS, CHANGE_REASONS, KINDS, REASON_LABELS)  # type: ignore[assignment]
+    for table in tables:
+        for known, text in table.items():
+            if type(known) is type(code) and known == code:
+                return gettext(locale)(text)
+    raise KeyError(code)
+
+
+def customer_sentences(codes: tuple[ReasonCode, ...], locale: str) -> list[str]:
+    """What several reasons mean, each sentence once, in their order."""
+    return list(dict.fromkeys(customer_sentence(code, locale) for code in codes))
+
+
+def gettext(locale: str) -> Callable[[str], str]:
+    """Return the function that translates a text into `locale`; unknown languages leave it in English."""
+    return translations(locale).gettext
+
+
+def ngettext(locale: str) -> Callable[[str, str, int], str]:
+    """Return the function that chooses among plural forms."""
+    return translations(locale).ngettext
+
+
+def translations(locale: str) -> _gettext.NullTranslations:
+    """The catalogue of a language, read from its `.po` file; read again when the file changes."""
+    language = locale.replace("_", "-").split("-")[0].lower()
+    if not language.isalpha():
+        return _gettext.NullTranslations()
+    file = TRANSLATIONS / language / "LC_MESSAGES" / "messages.po"
+    try:
+        changed = file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return _gettext.NullTranslations()
+    return _read(file, changed)
+
+
+@lru_cache(maxsize=32)
+def _read(file: Path, _changed: int) -> _gettext.GNUTranslations:
+    with file.open("rb") as source:
+        catalogue = read_po(source)
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return _gettext.GNUTranslations(compiled)
+
+
+def _words(code: ReasonCode | State) -> Words:
+    return REASONS[code] if isinstance(code, ReasonCode) else STATES[code]

@@ -1,0 +1,213 @@
+"""Find printed lines on a picture and read them: the only home of the two text networks.
+
+PP-OCRv6's detector marks text as a probability map; its recogniser reads one upright crop, 48 pixels high.
+Both come as files out of the `rapidocr` wheel (`verification.models`) and run in onnxruntime on one thread.
+What a text means is decided elsewhere; here a caller may say which characters are possible, and where.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import cv2
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from verification import models
+
+Pixels = NDArray[np.uint8]
+"""A picture, H x W x 3, RGB."""
+Quad = NDArray[np.float32]
+"""Four corners, shape (4, 2), x and y in pixels: top left, top right, bottom right, bottom left in reading direction."""
+Floats = NDArray[np.float32]
+
+HEIGHT: Final = 48  # pixels: the height the recogniser was trained on
+_MEAN: Final = np.array([0.485, 0.456, 0.406], np.float32)  # ImageNet, in the network's channel order (BGR in, as trained)
+_STD: Final = np.array([0.229, 0.224, 0.225], np.float32)
+_MAP_THRESHOLD: Final = 0.3  # PaddleOCR's own settings for DB post-processing
+_BOX_THRESHOLD: Final = 0.45
+_GROW: Final = 1.6  # the detector marks the core of a line; growing by area / perimeter x this restores its height
+_MAX_AREA: Final = 750_000  # pixels looked at: the detector takes about 0.35 kB of memory for each
+_MAX_LINES: Final = 250  # a page has fewer; noise has more
+_MAX_WIDTH: Final = 2400  # pixels of a 48-high crop: 50:1, longer than any line of a document
+
+LATIN: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+DIGITS: Final = "0123456789"
+READABLE: Final = LATIN + LATIN.lower() + DIGITS + "<>.,:;-/'\"()«» ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝàáâãäåæçèéêëìíîïñòóôõöøùúûüýßŠŽšž"
+"""Characters whose probability is kept; everything else the network knows is summed up as "other"."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Line:
+    """One printed line: where it stands and how sure the detector was (0-1)."""
+
+    quad: Quad
+    score: float
+
+    @property
+    def width(self) -> float:
+        """Length in pixels along the reading direction."""
+        return float(np.linalg.norm(self.quad[1] - self.quad[0]) + np.linalg.norm(self.quad[2] - self.quad[3])) / 2
+
+    @property
+    def height(self) -> float:
+        """Height in pixels, margins of the crop included (about 1.6 letters)."""
+        return float(np.linalg.norm(self.quad[3] - self.quad[0]) + np.linalg.norm(self.quad[2] - self.quad[1])) / 2
+
+    @property
+    def centre(self) -> NDArray[np.float32]:
+        """x, y in pixels."""
+        return cast(NDArray[np.float32], self.quad.mean(axis=0))
+
+    @property
+    def direction(self) -> NDArray[np.float32]:
+        """Unit vector of the reading direction."""
+        along = (self.quad[1] - self.quad[0]) + (self.quad[2] - self.quad[3])
+        return cast(NDArray[np.float32], (along / max(float(np.linalg.norm(along)), 1e-6)).astype(np.float32))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Reading:
+    """Probabilities over time for one line crop.
+
+    `odds`: shape (T, 1 + len(READABLE) + 1): blank, then each readable character, then everything else.
+    """
+
+    odds: Floats
+
+    def text(self, alphabet: str = READABLE) -> tuple[str, float]:
+        """Greedy text with only `alphabet` allowed, and the lowest probability among its letters (1.0 if empty)."""
+        columns = _columns(alphabet)
+        allowed = self.odds[:, columns]
+        best = allowed.argmax(axis=1)
+        peak = allowed.max(axis=1)
+        text, worst, letter = [], 1.0, 0.0
+        previous = 0
+        for step, probability in zip(best, peak, strict=True):
+            if step and step == previous:
+                letter = max(letter, float(probability))
+            elif step:
+                if text:
+                    worst = min(worst, letter)
+                text.append(alphabet[step - 1])
+                letter = float(probability)
+            previous = int(step)
+        return "".join(text).strip(), min(worst, letter) if text else 1.0
+
+
+_sessions: dict[str, Any] = {}
+_keep: NDArray[np.intp] | None = None
+_other: NDArray[np.bool_] | None = None
+
+
+def load() -> None:
+    """Load both networks once. Call before forking: a session serves the children as it is.
+
+    Raises `models.ModelFileMissing` where a file is absent or not the one we measured.
+    """
+    global _keep
+    if _sessions:
+        return
+    for name in ("ppocr_det", "ppocr_rec"):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = False  # an arena keeps the largest picture's memory for good
+        options.log_severity_level = 3
+        _sessions[name] = onnxruntime.InferenceSession(str(models.path(name)), options, providers=["CPUExecutionProvider"])
+    listed = _sessions["ppocr_rec"].get_modelmeta().custom_metadata_map["character"].split("\n")
+    places = {character: at + 1 for at, character in enumerate(listed)}  # 0 is CTC's blank
+    places[" "] = len(listed) + 1  # PaddleOCR adds the space behind the listed characters
+    _keep = np.array([0, *(places[c] for c in READABLE)], np.intp)
+
+
+def find(picture: Pixels, *, longest: int) -> list[Line]:
+    """Return the printed lines of `picture`, looked for with its longest side shrunk to `longest` pixels.
+
+    Corners are in pixels of `picture`; each line is taken to run along its longer side, left to right or
+    top to bottom: which of the two ends is its start must be found out by reading.
+    """
+    load()
+    height, width = picture.shape[:2]
+    scale = min(longest / max(height, width), math.sqrt(_MAX_AREA / (height * width)))
+    size = (max(32, round(width * scale / 32) * 32), max(32, round(height * scale / 32) * 32))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    normal = (small[:, :, ::-1].astype(np.float32) / 255 - _MEAN) / _STD
+    (chance,) = _sessions["ppocr_det"].run(None, {"x": np.ascontiguousarray(normal.transpose(2, 0, 1)[None])})
+    back = np.array([width / size[0], height / size[1]], np.float32)
+    return _lines(chance[0, 0], back)
+
+
+def _lines(chance: Floats, back: Floats) -> list[Line]:
+    """Turn the detector's map (h x w, 0-1) into lines; `back` scales x and y to the picture."""
+    mask = cv2.dilate((chance > _MAP_THRESHOLD).astype(np.uint8), np.ones((2, 2), np.uint8))
+    contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    lines = []
+    for contour in contours[:_MAX_LINES]:
+        (cx, cy), (w, h), turn = cv2.minAreaRect(contour)
+        if min(w, h) < 2:
+            continue
+        x, y, bw, bh = cv2.boundingRect(contour)
+        inside = np.zeros((bh, bw), np.uint8)
+        cv2.drawContours(inside, [contour - np.array([[x, y]])], -1, 1, -1)
+        score = float(cv2.mean(chance[y : y + bh, x : x + bw], inside)[0])
+        if score < _BOX_THRESHOLD:
+            continue
+        grow = 2 * _GROW * (w * h) / (2 * (w + h))
+        corners = cv2.boxPoints(((cx, cy), (w + grow, h + grow), turn)).astype(np.float32) * back
+        lines.append(Line(quad=_ordered(corners), score=score))
+    return lines
+
+
+def _ordered(corners: Quad) -> Quad:
+    """Order four corners so that the first edge is the longer side, running right (or down when upright)."""
+    if np.linalg.norm(corners[1] - corners[0]) < np.linalg.norm(corners[2] - corners[1]):
+        corners = np.roll(corners, -1, axis=0)
+    along = corners[1] - corners[0]
+    if (along[0] < 0) if abs(along[0]) >= abs(along[1]) else (along[1] < 0):
+        corners = np.roll(corners, -2, axis=0)
+    return np.ascontiguousarray(corners, dtype=np.float32)
+
+
+def reversed_quad(quad: Quad) -> Quad:
+    """Return the same place, read from its other end."""
+    return np.ascontiguousarray(np.roll(quad, -2, axis=0))
+
+
+def crop(picture: Pixels, quad: Quad, *, height: int = HEIGHT) -> Pixels:
+    """Return the line inside `quad`, flattened, upright, `height` pixels high."""
+    width = float(np.linalg.norm(quad[1] - quad[0]) + np.linalg.norm(quad[2] - quad[3])) / 2
+    tall = float(np.linalg.norm(quad[3] - quad[0]) + np.linalg.norm(quad[2] - quad[1])) / 2
+    scale = height / max(tall, 1.0)
+    across = int(np.clip(round(width * scale), 16, _MAX_WIDTH * height // HEIGHT))
+    target = np.array([[0, 0], [across, 0], [across, height], [0, height]], np.float32)
+    if scale < 0.7:  # shrink in two steps: warping alone would skip pixels and alias
+        middle = crop_at(picture, quad, (round(width), max(round(tall), height)))
+        return cast(Pixels, cv2.resize(middle, (across, height), interpolation=cv2.INTER_AREA))
+    matrix = cv2.getPerspectiveTransform(quad.astype(np.float32), target)
+    return cast(Pixels, cv2.warpPerspective(picture, matrix, (across, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+
+
+def crop_at(picture: Pixels, quad: Quad, size: tuple[int, int]) -> Pixels:
+    """Return the place inside `quad` as a picture of exactly `size` (width, height)."""
+    width, height = size
+    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    matrix = cv2.getPerspectiveTransform(quad.astype(np.float32), target)
+    return cast(Pixels, cv2.warpPerspective(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+
+def read(strip: Pixels) -> Reading:
+    """Read one upright line crop of height 48 (H x W x 3, RGB)."""
+    load()
+    normal = strip[:, :, ::-1].astype(np.float32) / 127.5 - 1
+    (odds,) = _sessions["ppocr_rec"].run(None, {"x": np.ascontiguousarray(normal.transpose(2, 0, 1)[None])})
+    kept = odds[0][:, _keep]
+    other = np.clip(1 - kept.sum(axis=1, keepdims=True), 0, 1)
+    return Reading(odds=np.concatenate([kept, other], axis=1).astype(np.float32))
+
+
+def _columns(alphabet: str) -> list[int]:
+    return [0, *(READABLE.index(c) + 1 for c in alphabet)]

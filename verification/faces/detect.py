@@ -1,0 +1,289 @@
+"""Find the face that counts: the person of a selfie, the printed portrait of a document.
+
+OpenCV's YuNet finds faces and five landmarks (eyes, nose, corners of the mouth). Each face found is cut out again
+upright and at one size, and found once more in that crop: the second look gives landmarks that do not depend on how
+large or how tilted the face was, and it weeds out what only looked like a face. Who it is, `encode` knows.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from verification import models
+from verification.evidence import Box
+from verification.reasons import PhotoKind, ReasonCode
+
+cv2.setNumThreads(1)
+
+Pixels = NDArray[np.uint8]
+Points = NDArray[np.float32]
+
+CROP = 400  # pixels, side of the upright crop that the encoders get
+_EYES_IN_CROP = 72.0  # pixels between the eyes there: a face of some 180, more than either network looks at
+_SIDES = (480, 1000, 320, 1800)  # longest sides tried in this order; at 480 a face from 1/30 of the picture is found in 15 ms
+_TURNED_SIDES = (480, 1000)  # the same where the picture lies on its side or head
+_SCORE = 0.6  # YuNet's own confidence 0-1 from which a candidate is looked at again; its demo uses 0.9, printed faces need less
+_SURE = 0.90  # score in the crop from which no other scale or orientation is tried
+_UPRIGHT = 0.925  # 80 upright faces scored 0.919 to 0.954 in the crop, the same on their side or head 0.909, once 0.917
+_LEANING = 12.0  # degrees
+_LOOKS = 3  # in the crop at most; a face tilted by 60 degrees needs them
+_RIVAL = 0.65  # of the main face's size: a second face this large makes it unclear whose selfie it is
+_SMALLEST = 64.0  # pixels, height of a face in a selfie below which it is asked for again
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Found:
+    """One face. `box` is in pixels of the picture searched; `crop` (CROP, CROP, 3) shows it upright.
+
+    `landmarks`: shape (5, 2), in the crop: right eye, left eye (of the person), nose, corners of the mouth.
+    `box_in_crop`: x, y, width, height. `eyes`: distance of the eyes in pixels of the picture searched.
+    """
+
+    box: Box
+    crop: Pixels
+    landmarks: Points
+    box_in_crop: tuple[float, float, float, float]
+    score: float
+    eyes: float
+    row: Points  # shape (15,), YuNet's own answer in the crop, as SFace's alignment wants it
+    middle: Points  # shape (2,), of the landmarks, in pixels of the picture that was cut from
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MainFace:
+    """The face that counts, or none, and what is wrong with the picture as far as faces go."""
+
+    face: Found | None
+    problems: tuple[ReasonCode, ...] = ()
+
+
+@cache
+def _detector() -> cv2.FaceDetectorYN:
+    return cv2.FaceDetectorYN.create(str(models.path("yunet")), "", (320, 320), _SCORE, 0.3, 50)
+
+
+_one_at_a_time = threading.Lock()  # setInputSize and detect belong together
+
+
+def load() -> None:
+    """Load the network, once per process."""
+    _yunet(np.zeros((64, 64, 3), np.uint8))
+
+
+def main_face(image: Pixels, *, kind: PhotoKind = PhotoKind.SELFIE) -> MainFace:
+    """Find the person of a selfie or of the face on file in RGB pixels of shape (H, W, 3).
+
+    The largest face wins: bystanders, posters and the portrait of a passport held up beside it are smaller. A second
+    one nearly as large gives SEVERAL_FACES_IN_SELFIE and the larger one. Any of four orientations, any tilt.
+    """
+    faces = _search(image, turns=(0, 1, 3, 2))
+    selfie = kind is PhotoKind.SELFIE
+    if not faces:
+        return MainFace(face=None, problems=(ReasonCode.NO_FACE_IN_SELFIE,) if selfie else ())
+    main = max(faces, key=lambda f: (f.eyes, f.score))
+    problems: list[ReasonCode] = []
+    if selfie and any(f is not main and f.eyes >= _RIVAL * main.eyes for f in faces):
+        problems.append(ReasonCode.SEVERAL_FACES_IN_SELFIE)
+    if selfie and main.box[3] < _SMALLEST:
+        problems.append(ReasonCode.FACE_TOO_SMALL)
+    return MainFace(face=main, problems=tuple(problems))
+
+
+def portrait(image: Pixels, region: Box | None = None, *, quarter_turns: int = 0) -> Found | None:
+    """Find the printed portrait of a document, near `region` if that is known, else anywhere on the photo.
+
+    Ghost images and holder's faces in holograms are smaller and paler than the portrait: the largest clear face wins.
+    `quarter_turns` is the orientation to try first.
+    """
+    turns = tuple((quarter_turns + t) % 4 for t in (0, 1, 3, 2))
+    if region is not None:
+        height, width = image.shape[:2]
+        x, y, w, h = region
+        left, top = max(0, x - w // 3), max(0, y - h // 3)
+        right, bottom = min(width, x + w + w // 3), min(height, y + h + h // 3)
+        if right - left >= 16 and bottom - top >= 16:
+            faces = _search(np.ascontiguousarray(image[top:bottom, left:right]), turns=turns)
+            if faces:
+                best = _clearest(faces)
+                return replace(best, box=(best.box[0] + left, best.box[1] + top, best.box[2], best.box[3]))
+    faces = _search(image, turns=turns)
+    return _clearest(faces) if faces else None
+
+
+def _clearest(faces: list[Found]) -> Found:
+    """The largest of the faces that are about as clear as the clearest."""
+    best = max(f.score for f in faces)
+    return max((f for f in faces if f.score >= 0.85 * best), key=lambda f: (f.eyes, f.score))
+
+
+def _search(image: Pixels, *, turns: tuple[int, ...]) -> list[Found]:
+    """Return all faces at the first scale and orientation that shows one surely, else the best there is.
+
+    The picture as it is comes first, at all scales; then the other quarter turns.
+    """
+    weak: list[Found] = []
+    for turn in turns:
+        turned = np.ascontiguousarray(np.rot90(image, turn)) if turn else image
+        base, done = turned, set()
+        if max(turned.shape[:2]) > _SIDES[-1]:
+            base = _resized(turned, _SIDES[-1])
+        for side in _SIDES if turn == turns[0] else _TURNED_SIDES:
+            small = _resized(base, side)
+            if small.shape in done:
+                continue
+            done.add(small.shape)
+            scale = max(turned.shape[:2]) / max(small.shape[:2])
+            rows = _yunet(small)
+            faces = _distinct(filter(None, (_closer(turned, row, scale) for row in rows)))
+            faces = [_turned_back(f, turn, image.shape[:2]) for f in faces]
+            if any(f.score >= _SURE for f in faces):
+                return faces
+            weak.extend(faces)
+    if not weak:
+        return []
+    best = max(f.score for f in weak)
+    return _distinct(f for f in sorted(weak, key=lambda f: -f.score) if f.score >= best - 0.1)
+
+
+def _resized(image: Pixels, side: int) -> Pixels:
+    """Shrink or enlarge so that the longest side is `side`; pictures are enlarged fourfold at most."""
+    scale = min(4.0, side / max(image.shape[:2]))
+    if scale == 1.0:
+        return image
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
+
+
+def _yunet(image: Pixels) -> Points:
+    """Return YuNet's rows, shape (n, 15): box, five landmarks, score, in pixels of `image` (RGB)."""
+    with _one_at_a_time:
+        detector = _detector()
+        detector.setInputSize((image.shape[1], image.shape[0]))
+        rows = detector.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
+    return np.zeros((0, 15), np.float32) if rows is None else np.asarray(rows, np.float32)
+
+
+def _closer(image: Pixels, row: Points, scale: float) -> Found | None:
+    """Look again at a candidate, cut out upright at one size. None where it is no face after all."""
+    marks = row[4:14].reshape(5, 2) * scale
+    eyes = float(np.hypot(*(marks[1] - marks[0])))
+    size = float(row[3]) * scale
+    if not (np.isfinite(marks).all() and size >= 1.0):
+        return None
+    # A face in profile has eyes close together; its height then tells the scale.
+    eyes = max(eyes, 0.28 * size, 1.0)
+    # Tilt from the eyes and from the line eyes to mouth, which a profile does not shorten.
+    across, down = marks[1] - marks[0], marks[3:5].mean(axis=0) - marks[0:2].mean(axis=0)
+    direction = across + np.array([down[1], -down[0]])
+    tilt = math.degrees(math.atan2(float(direction[1]), float(direction[0])))
+    centre = np.asarray(marks.mean(axis=0), np.float32)
+    best = _straightened(image, centre, eyes, tilt)
+    if best is None or best.score < _UPRIGHT:
+        # YuNet finds faces that lie on their side or head too, but takes them for upright and marks eyes on the chin.
+        for extra in (90.0, 270.0, 180.0):
+            found = _straightened(image, centre, eyes, tilt + extra)
+            if found is not None and (best is None or found.score > best.score):
+                best = found
+    return best
+
+
+def _straightened(image: Pixels, centre: Points, eyes: float, tilt: float) -> Found | None:
+    """Look in the crop; where the face in it leans, is off the middle or of another size, cut out again by what was seen."""
+    best: Found | None = None
+    for _ in range(_LOOKS):
+        found = _in_crop(image, centre, eyes, tilt)
+        if found is None or (best is not None and found.score <= best.score):
+            break
+        best = found
+        across = found.landmarks[1] - found.landmarks[0]
+        lean = math.degrees(math.atan2(float(across[1]), float(across[0])))
+        off = float(np.hypot(*(found.landmarks.mean(axis=0) - CROP / 2)))
+        if abs(lean) <= _LEANING and off <= 0.4 * _EYES_IN_CROP and 0.7 <= found.eyes / eyes <= 1.4:
+            break
+        centre, tilt = found.middle, tilt + lean
+        eyes = max(found.eyes, 0.28 * found.box_in_crop[3] * found.eyes / max(float(np.hypot(*across)), 1.0))
+    return best
+
+
+def _in_crop(image: Pixels, centre: Points, eyes: float, tilt: float) -> Found | None:
+    """Cut out around `centre`, turned by `tilt` degrees, the eyes `_EYES_IN_CROP` apart, and find the face in it."""
+    zoom = _EYES_IN_CROP / eyes
+    if zoom < 0.6:  # averaging first, or warpAffine would skip pixels
+        reach = int(CROP / zoom * 0.75) + 2
+        left, top = max(0, int(centre[0]) - reach), max(0, int(centre[1]) - reach)
+        part = image[top : int(centre[1]) + reach, left : int(centre[0]) + reach]
+        if min(part.shape[:2]) < 2:
+            return None
+        size = max(1, round(part.shape[1] * zoom)), max(1, round(part.shape[0] * zoom))
+        source = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+        ratio = np.array([size[0] / part.shape[1], size[1] / part.shape[0]])
+        middle, factor, offset = (centre - np.array([left, top])) * ratio, 1.0, np.array([left, top])
+    else:
+        source, ratio, middle, factor, offset = image, np.ones(2), np.asarray(centre, np.float64), zoom, np.zeros(2)
+    matrix = cv2.getRotationMatrix2D((float(middle[0]), float(middle[1])), tilt, factor)
+    matrix[:, 2] += np.array([CROP / 2, CROP / 2]) - middle
+    crop = np.asarray(cv2.warpAffine(source, matrix, (CROP, CROP), flags=cv2.INTER_LINEAR if factor <= 1.5 else cv2.INTER_CUBIC,
+                                     borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    rows = _yunet(crop)
+    if not len(rows):
+        return None
+    middles = rows[:, 4:14].reshape(-1, 5, 2).mean(axis=1)
+    nearest = int(np.argmin(np.hypot(*(middles - CROP / 2).T)))
+    if float(np.hypot(*(middles[nearest] - CROP / 2))) > 1.8 * _EYES_IN_CROP:
+        return None
+    row = rows[nearest]
+    back = cv2.invertAffineTransform(matrix)
+    x, y, w, h = (float(v) for v in row[:4])
+    corners = np.array([[x, y, 1], [x + w, y, 1], [x + w, y + h, 1], [x, y + h, 1]]) @ back.T / ratio + offset
+    height, width = image.shape[:2]
+    low = np.clip(np.floor(corners.min(axis=0)), 0, [width - 1, height - 1]).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=0)), low + 1, [width, height]).astype(int)
+    marks = row[4:14].reshape(5, 2)
+    middle_there = np.append(marks.mean(axis=0), 1.0) @ back.T / ratio + offset
+    return Found(
+        box=(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])),
+        crop=crop,
+        landmarks=marks,
+        box_in_crop=(x, y, w, h),
+        score=float(row[14]),
+        eyes=float(np.hypot(*(marks[1] - marks[0]))) / zoom,
+        row=row,
+        middle=np.asarray(middle_there, np.float32),
+    )
+
+
+def _turned_back(face: Found, turn: int, shape: tuple[int, int]) -> Found:
+    """Give the box in pixels of the picture before it was turned by `turn` quarters (counter-clockwise)."""
+    height, width = shape
+    x, y, w, h = face.box
+    if turn == 1:
+        x, y, w, h = width - y - h, x, h, w
+    elif turn == 2:
+        x, y = width - x - w, height - y - h
+    elif turn == 3:
+        x, y, w, h = y, height - x - w, h, w
+    return replace(face, box=(x, y, w, h))
+
+
+def _distinct(faces: Iterable[Found]) -> list[Found]:
+    """Keep the clearest of those that lie upon each other."""
+    kept: list[Found] = []
+    for face in sorted(faces, key=lambda f: -f.score):
+        if all(_overlap(face.box, other.box) < 0.3 for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Shared area over the smaller area, 0-1."""
+    w = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    return 0.0 if w <= 0 or h <= 0 else w * h / max(1, min(a[2] * a[3], b[2] * b[3]))
