@@ -264,6 +264,7 @@ def open_photo(session: Session, photo_id: UUID, *, viewer: audit.Actor, purpose
     what was put there, NoResultFound when there is no such photo. `purpose` is a code such as "verification".
     """
     photo = session.get_one(Photo, photo_id)
+    data = read(session, photo)  # before the event, which keeps other writers waiting
     audit.record(
         session,
         "photo_opened",
@@ -275,7 +276,7 @@ def open_photo(session: Session, photo_id: UUID, *, viewer: audit.Actor, purpose
         photo=photo.kind,
         purpose=purpose,
     )
-    return read(session, photo)
+    return data
 
 
 def read(session: Session, photo: Photo) -> bytes:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, delete, select
+from sqlalchemy import and_, delete, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from cases import audit, moves, notifications
@@ -62,38 +62,42 @@ def expire_drafts(session: Session, *, now: datetime, limit: int = 100) -> list[
 
 
 def shred_due(session: Session, *, now: datetime, limit: int = 100) -> list[UUID]:
-    """Shred the cases that `due` names, and what an earlier call left when it was cut off; returns the cases."""
-    shredded = destroy_keys(session, now=now, limit=limit)
-    delete_blobs(session, now=now)
-    return shredded
+    """Shred the cases that `due` names, and what an earlier call left when it was cut off; returns the cases.
 
-
-def destroy_keys(session: Session, *, now: datetime, limit: int = 100) -> list[UUID]:
-    """First half of shredding: from the commit on, nothing of these cases can be read."""
-    wanted = due(session, now=now, limit=limit)
+    Keys first, then blobs: a crash in between, or a transaction that does not commit, is made good by the next call.
+    """
     session.flush()
     cases = session.scalars(
         select(Case)
-        .where(Case.id.in_(wanted), Case.shredded_at.is_(None))
+        .where(Case.id.in_(due(session, now=now, limit=limit)), Case.shredded_at.is_(None))
         .options(selectinload(Case.data_key))
+        .order_by(Case.id)
         .with_for_update(key_share=True, skip_locked=True, of=Case)
         .execution_options(populate_existing=True)
     ).all()
-    for case in cases:
-        destroy(case.data_key, now=now)
-        case.claim_sealed = None
-        case.shredded_at = now
-        runs = session.scalars(select(Run).where(Run.case_id == case.id, Run.readings_sealed.is_not(None))).all()
-        for run in runs:
-            run.readings_sealed = None
-        moves.changed(case, now=now)
-        photos = session.scalars(select(Photo.id).where(Photo.case_id == case.id)).all()
-        audit.record(session, "shredded", actor=audit.SYSTEM, now=now, case=case, photos=len(photos), runs=len(runs))
+    counts = {case.id: _destroy(session, case, now) for case in cases}
+    session.flush()
+    delete_blobs(session, now=now)
+    for case in cases:  # last, because from the first event on other writers wait
+        photos, runs = counts[case.id]
+        audit.record(session, "shredded", actor=audit.SYSTEM, now=now, case=case, photos=photos, runs=runs)
     return [case.id for case in cases]
 
 
+def _destroy(session: Session, case: Case, now: datetime) -> tuple[int, int]:
+    """Make everything of a case unreadable; returns how many photos and runs it had."""
+    destroy(case.data_key, now=now)
+    case.claim_sealed = None
+    case.shredded_at = now
+    moves.changed(case, now=now)
+    runs = session.scalars(select(Run).where(Run.case_id == case.id, Run.readings_sealed.is_not(None))).all()
+    for run in runs:
+        run.readings_sealed = None
+    return session.scalar(select(func.count()).select_from(Photo).where(Photo.case_id == case.id)) or 0, len(runs)
+
+
 def delete_blobs(session: Session, *, now: datetime, limit: int = 1000) -> int:
-    """Second half: remove the blobs of photos whose key is destroyed; returns how many."""
+    """Remove the blobs of photos whose key is destroyed; returns how many. May be repeated."""
     session.flush()
     photos = session.scalars(
         select(Photo)

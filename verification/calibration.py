@@ -7,8 +7,9 @@ share of pairs of one person that score below it. Larger scores are more alike. 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -93,27 +94,67 @@ class LabelledScores:
         return Scores(genuine=self.score[same], impostor=self.score[~same])
 
 
-def interval(
-    pairs: LabelledScores, statistic: Callable[[Scores], float | None], *, rounds: int = 100, seed: int = 0
-) -> tuple[float, float] | None:
-    """Return the 95 % interval of `statistic` by resampling people, not pairs: pairs of one person are not independent.
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Rates of one set of pairs, each with its 95 % interval (None where not asked for or not defined).
 
-    A person drawn k times counts k-fold in genuine pairs and in impostor pairs by the product of both counts.
-    None where the statistic is undefined for a resample.
+    `true_accept`: FMR → 1 - FNMR at the threshold of that FMR; None where there are too few impostors for it.
     """
+
+    genuines: int
+    impostors: int
+    eer: float
+    eer_interval: tuple[float, float] | None
+    true_accept: dict[float, float | None]
+    true_accept_interval: dict[float, tuple[float, float] | None]
+
+
+def summarise(pairs: LabelledScores, fmrs: Sequence[float], *, rounds: int = 100, seed: int = 0) -> Summary:
+    """Return equal error rate and true accept rates, with intervals by resampling people, not pairs.
+
+    Pairs of one person are not independent. A person drawn k times counts k-fold in genuine pairs and in impostor pairs
+    by the product of both counts. Raises ValueError without pairs of both kinds.
+    """
+    scores = pairs.split()
+    eer = equal_error_rate(scores)
+    exact = {fmr: true_accept_rate(scores, fmr) for fmr in fmrs}
+    same = pairs.first == pairs.second
+    down = np.argsort(-pairs.score[~same], kind="stable")
+    strangers, a, b = pairs.score[~same][down], pairs.first[~same][down], pairs.second[~same][down]
+    up = np.argsort(pairs.score[same], kind="stable")
+    own, who = pairs.score[same][up], pairs.first[same][up]
     rng = np.random.default_rng(seed)
     people = int(max(pairs.first.max(), pairs.second.max())) + 1
-    same = pairs.first == pairs.second
-    values: list[float] = []
+    drawn_eer: list[float] = []
+    drawn_tar: dict[float, list[float]] = {fmr: [] for fmr in fmrs if exact[fmr] is not None}
     for _ in range(rounds):
-        drawn = rng.multinomial(people, np.full(people, 1.0 / people))
-        times = np.where(same, drawn[pairs.first], drawn[pairs.first] * drawn[pairs.second])
-        value = statistic(
-            Scores(genuine=np.repeat(pairs.score[same], times[same]), impostor=np.repeat(pairs.score[~same], times[~same]))
-        )
-        if value is None:
-            return None
-        values.append(value)
+        times = rng.multinomial(people, np.full(people, 1.0 / people)).astype(np.float64)
+        passed = np.cumsum(times[a] * times[b])  # strangers that score at least strangers[k]
+        failed = np.cumsum(times[who])  # own pairs that score at most own[k]
+        if passed[-1] <= 0 or failed[-1] <= 0:
+            continue
+        below = np.concatenate([[0.0], failed]) / failed[-1]
+        for fmr, values in drawn_tar.items():
+            last = int(np.searchsorted(passed, fmr * passed[-1], "right"))  # the first stranger who may not pass
+            line = strangers[min(last, len(strangers) - 1)]
+            values.append(1.0 - float(below[np.searchsorted(own, line, "right")]))
+        above = np.concatenate([[0.0], passed]) / passed[-1]
+        fmr_at = above[np.searchsorted(-strangers, -own, "right")]
+        at = int(np.argmin(np.abs(below[:-1] - fmr_at)))
+        drawn_eer.append(float(below[at] + fmr_at[at]) / 2.0)
+    return Summary(
+        genuines=len(scores.genuine),
+        impostors=len(scores.impostor),
+        eer=eer,
+        eer_interval=_middle_95(drawn_eer),
+        true_accept=exact,
+        true_accept_interval={fmr: _middle_95(drawn_tar.get(fmr, [])) for fmr in fmrs},
+    )
+
+
+def _middle_95(values: list[float]) -> tuple[float, float] | None:
+    if not values:
+        return None
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
 
@@ -163,7 +204,7 @@ class FmrTable:
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Read what `to_json` wrote. Raises ValueError where the curve rises anywhere."""
         points = tuple((float(s), float(r)) for s, r in data["points"])
-        if len(points) < 2 or any(b[0] <= a[0] or b[1] >= a[1] for a, b in zip(points, points[1:])) or points[-1][1] <= 0:
+        if len(points) < 2 or any(b[0] <= a[0] or b[1] >= a[1] for a, b in pairwise(points)) or points[-1][1] <= 0:
             raise ValueError("calibration: similarity must rise and the false match rate fall from point to point")
         return cls(points=points, supported=float(data["supported"]), floor=float(data["floor"]), card=dict(data.get("card", {})))
 
@@ -177,7 +218,30 @@ class FmrTable:
         }
 
 
-_RATES = (1.0, 0.9, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 5e-3, 2e-3, 1e-3, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5, 5e-6, 2e-6, 1e-6)
+_RATES = (
+    1.0,
+    0.9,
+    0.7,
+    0.5,
+    0.3,
+    0.2,
+    0.1,
+    0.05,
+    0.02,
+    0.01,
+    5e-3,
+    2e-3,
+    1e-3,
+    5e-4,
+    2e-4,
+    1e-4,
+    5e-5,
+    2e-5,
+    1e-5,
+    5e-6,
+    2e-6,
+    1e-6,
+)
 
 
 def fit_fmr(impostors: Sequence[Floats], card: dict[str, Any], *, floor: float = 1e-7) -> FmrTable:

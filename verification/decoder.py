@@ -22,10 +22,13 @@ _ALLOWED = (
     "read", "readv", "write", "lseek", "fstat", "newfstatat", "close",
     "mmap", "mremap", "munmap", "mprotect", "madvise", "brk",
     "futex", "sched_yield", "sched_getaffinity", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
-    "clock_gettime", "clock_getres", "gettimeofday", "getrandom", "getpid", "getcwd", "gettid", "restart_syscall", "exit", "exit_group",
+    "clock_gettime", "clock_getres", "gettimeofday", "getrandom", "getpid", "getcwd", "gettid",
+    "restart_syscall", "exit", "exit_group",
 )  # fmt: skip
 """What decoding, shrinking and writing to an open pipe need. No open, socket, exec, fork, kill, ptrace or ioctl."""
-_REFUSED = ("openat", "open", "access", "readlink", "prctl", "clone3", "set_robust_list", "rseq", "prlimit64", "uname", "sysinfo")
+_REFUSED = (
+    "openat", "open", "access", "readlink", "prctl", "clone3", "set_robust_list", "rseq", "prlimit64", "uname", "sysinfo",
+)  # fmt: skip
 """Asked for by libraries that live well with a no; everything else kills the process."""
 
 

@@ -175,8 +175,22 @@ def _open_clean(data: bytes, limits: Limits) -> Image.Image:
         raise
     except MemoryError:
         raise ImageRejected(ReasonCode.IMAGE_TOO_SLOW) from None
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, struct.error, IndexError, KeyError, TypeError,
-            ArithmeticError, AttributeError, AssertionError, RuntimeError, NotImplementedError):
+    except (
+        UnidentifiedImageError,
+        OSError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+        struct.error,
+        IndexError,
+        KeyError,
+        TypeError,
+        ArithmeticError,
+        AttributeError,
+        AssertionError,
+        RuntimeError,
+        NotImplementedError,
+    ):
         # What decoders raise on damaged files is no closed list; whatever it is, the file is at fault, never the run.
         raise ImageRejected(ReasonCode.IMAGE_DAMAGED) from None
 
@@ -198,6 +212,7 @@ def _clean(image: Image.Image, limits: Limits) -> Image.Image:
     image = _srgb(_without_alpha(image), profile)
     if orientation is not None:
         image = image.transpose(orientation)
+    image.info = {}  # Pillow would write a comment or a density found there into the clean copy
     return image
 
 

@@ -114,13 +114,11 @@ def _run(form: str, data: bytes, limits: Limits, kind: str | None = None) -> tup
         reader.deadline = time.monotonic() + limits.wall_seconds
         header = _header(reader.line(limits.wall_seconds), limits)
         payload = np.empty(int(header["bytes"]), np.uint8)
-        complete = reader.fill(memoryview(payload)) if payload.size else False
+        complete = reader.fill(payload.data) if payload.size else False
     except TimeoutError:
         raise ImageRejected(ReasonCode.IMAGE_TOO_SLOW) from None
     except _BadAnswer:
-        child.kill()
-        reason = ReasonCode.IMAGE_TOO_SLOW if -child.wait() in _TOO_SLOW and not reader.answered else ReasonCode.IMAGE_DAMAGED
-        raise ImageRejected(reason) from None
+        raise ImageRejected(ReasonCode.IMAGE_DAMAGED if reader.answered else _why_it_died(child)) from None
     finally:
         if child.poll() is None:
             child.kill()
@@ -132,6 +130,14 @@ def _run(form: str, data: bytes, limits: Limits, kind: str | None = None) -> tup
         raise ImageRejected(ReasonCode.IMAGE_DAMAGED)
     _warn(str(header["sandbox"]))
     return header, payload
+
+
+def _why_it_died(child: subprocess.Popen[bytes]) -> ReasonCode:
+    """A child that closed its mouth without a word: out of time or memory, or thrown by the picture."""
+    try:
+        return ReasonCode.IMAGE_TOO_SLOW if -child.wait(timeout=2.0) in _TOO_SLOW else ReasonCode.IMAGE_DAMAGED
+    except subprocess.TimeoutExpired:
+        return ReasonCode.IMAGE_TOO_SLOW
 
 
 class _BadAnswer(Exception):
@@ -159,10 +165,14 @@ class _Reader:
         while b"\n" not in self.buffer:
             self._wait()
             part = os.read(self.fd, _HEADER)
-            if not part or len(self.buffer) > _HEADER:
+            if not part:
+                return b""
+            if len(self.buffer) > _HEADER:
+                self.answered = True
                 return b""
             self.buffer += part
         line, _, self.buffer = self.buffer.partition(b"\n")
+        self.answered = line != b"ready"
         return line
 
     def fill(self, target: memoryview) -> bool:
@@ -191,7 +201,8 @@ def _header(line: bytes, limits: Limits) -> dict[str, Any]:
                 raise _BadAnswer
         if not 0 <= size <= limits.max_side**2 * 3:
             raise _BadAnswer
-        if header.get("quality") is not None and not all(v is None or isinstance(v, (int, float)) for v in header["quality"].values()):
+        measured = header.get("quality")
+        if measured is not None and not all(v is None or isinstance(v, (int, float)) for v in measured.values()):
             raise _BadAnswer
         return dict(header)
     except (ValueError, TypeError, KeyError, AttributeError):

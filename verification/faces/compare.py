@@ -120,12 +120,10 @@ def read_faces(
         if kept.face is not None:
             boxes[PhotoKind.ON_FILE.value] = kept.face.box
             codes[PhotoKind.ON_FILE] = encode(kept.face)
-    pairs = {
-        pair: compare(codes[a], codes[b], pair) for pair, (a, b) in _PHOTOS.items() if a in codes and b in codes
-    }
-    if PhotoKind.SELFIE in codes and PhotoKind.DOCUMENT in codes:
-        if correlation(codes[PhotoKind.SELFIE], codes[PhotoKind.DOCUMENT]) >= calibration().same_picture:
-            problems.append(ReasonCode.SELFIE_IS_THE_DOCUMENT)
+    pairs = {pair: compare(codes[a], codes[b], pair) for pair, (a, b) in _PHOTOS.items() if a in codes and b in codes}
+    own, printed_face = codes.get(PhotoKind.SELFIE), codes.get(PhotoKind.DOCUMENT)
+    if own is not None and printed_face is not None and correlation(own, printed_face) >= calibration().same_picture:
+        problems.append(ReasonCode.SELFIE_IS_THE_DOCUMENT)
     return FaceReading(pairs=pairs, problems=tuple(problems), boxes=boxes)
 
 

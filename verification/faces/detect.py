@@ -34,6 +34,7 @@ _SCORE = 0.6  # YuNet's own confidence 0-1 from which a candidate is looked at a
 _SURE = 0.90  # score in the crop from which no other scale or orientation is tried
 _UPRIGHT = 0.925  # 80 upright faces scored 0.919 to 0.954 in the crop, the same on their side or head 0.909, once 0.917
 _LEANING = 12.0  # degrees
+_LEAST = 24  # pixels, shorter side of a picture that can hold a face
 _LOOKS = 3  # in the crop at most; a face tilted by 60 degrees needs them
 _RIVAL = 0.65  # of the main face's size: a second face this large makes it unclear whose selfie it is
 _SMALLEST = 64.0  # pixels, height of a face in a selfie below which it is asked for again
@@ -129,6 +130,8 @@ def _search(image: Pixels, *, turns: tuple[int, ...]) -> list[Found]:
 
     The picture as it is comes first, at all scales; then the other quarter turns.
     """
+    if min(image.shape[:2]) < _LEAST:
+        return []
     weak: list[Found] = []
     for turn in turns:
         turned = np.ascontiguousarray(np.rot90(image, turn)) if turn else image
@@ -176,7 +179,7 @@ def _closer(image: Pixels, row: Points, scale: float) -> Found | None:
     marks = row[4:14].reshape(5, 2) * scale
     eyes = float(np.hypot(*(marks[1] - marks[0])))
     size = float(row[3]) * scale
-    if not (np.isfinite(marks).all() and size >= 1.0):
+    if not (np.isfinite(marks).all() and 1.0 <= size < math.inf):
         return None
     # A face in profile has eyes close together; its height then tells the scale.
     eyes = max(eyes, 0.28 * size, 1.0)
@@ -200,7 +203,7 @@ def _straightened(image: Pixels, centre: Points, eyes: float, tilt: float) -> Fo
     best: Found | None = None
     for _ in range(_LOOKS):
         found = _in_crop(image, centre, eyes, tilt)
-        if found is None or (best is not None and found.score <= best.score):
+        if found is None or found.eyes <= 0.0 or (best is not None and found.score <= best.score):
             break
         best = found
         across = found.landmarks[1] - found.landmarks[0]
@@ -215,7 +218,7 @@ def _straightened(image: Pixels, centre: Points, eyes: float, tilt: float) -> Fo
 
 def _in_crop(image: Pixels, centre: Points, eyes: float, tilt: float) -> Found | None:
     """Cut out around `centre`, turned by `tilt` degrees, the eyes `_EYES_IN_CROP` apart, and find the face in it."""
-    zoom = _EYES_IN_CROP / eyes
+    zoom = _EYES_IN_CROP / max(eyes, 1.0)
     if zoom < 0.6:  # averaging first, or warpAffine would skip pixels
         reach = int(CROP / zoom * 0.75) + 2
         left, top = max(0, int(centre[0]) - reach), max(0, int(centre[1]) - reach)

@@ -1,0 +1,116 @@
+"""Fixtures for the whole suite: settings, a fresh database per test, the time.
+
+SQLite in the test's own folder; PostgreSQL where TEST_DATABASE_URL names one (a schema for each xdist worker).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.orm import Session
+
+from cases import immutability, policies, schema
+from cases.crypto import Vault
+from cases.database import Database, make_engine
+from cases.models import Base
+from cases.settings import Mode, Settings
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+KEYS = {"secret_key": "s" * 64, "audit_key": "a" * 64, "master_keys": f"1:{'1a' * 32}"}
+"""Fixed, so that a prepared database can be copied: its audit chain is sealed with this key."""
+
+
+def settings_in(folder: Path, database_url: str = "", **changes: object) -> Settings:
+    """Development settings that keep everything in `folder`."""
+    return Settings(mode=Mode.DEVELOPMENT, data_dir=folder, database_url=database_url, **KEYS, **changes).completed()  # type: ignore[arg-type]
+
+
+def prepare(settings: Settings) -> None:
+    """Tables, triggers and the shipped policy."""
+    database = Database.open(settings)
+    with database.engine.begin() as connection:
+        schema.upgrade(connection)
+    with database.transaction() as session:
+        policies.install_shipped(session, now=NOW)
+    database.dispose()
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str | Path]:
+    """A migrated database: the address of a PostgreSQL schema of this worker's own, or an SQLite file to be copied."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    folder = tmp_path_factory.mktemp("prepared")
+    if not given:
+        prepare(settings_in(folder))
+        yield folder / "peremena.db"
+        return
+    name = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+    engine = make_engine(given)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {name}"))
+    url = make_url(given).update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(hide_password=False)
+    prepare(settings_in(folder, url))
+    yield url
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
+    engine.dispose()
+
+
+@pytest.fixture
+def settings(prepared: str | Path, tmp_path: Path) -> Settings:
+    """Settings of a system of this test's own. The database behind them is migrated and empty."""
+    if isinstance(prepared, str):
+        return settings_in(tmp_path, prepared)
+    shutil.copy(prepared, tmp_path / "peremena.db")
+    return settings_in(tmp_path)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """A fresh database with the shipped policy, its vault and its photo store."""
+    opened = Database.open(settings)
+    yield opened
+    if opened.engine.dialect.name == "postgresql":
+        empty(opened)
+    opened.dispose()
+
+
+def empty(database: Database) -> None:
+    """Empty all tables of a PostgreSQL schema, past the triggers, and install the shipped policy again."""
+    database.engine.dispose()
+    names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    with database.engine.begin() as connection:
+        for table in immutability.TABLES:
+            connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
+        for table in immutability.TABLES:
+            connection.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER USER"))
+    with database.transaction() as session:
+        policies.install_shipped(session, now=NOW)
+
+
+@pytest.fixture
+def session(database: Database) -> Iterator[Session]:
+    """One transaction around the test, committed at its end. On SQLite nobody else can write meanwhile."""
+    with database.transaction() as opened:
+        yield opened
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The time at which every test begins."""
+    return NOW
+
+
+@pytest.fixture
+def vault(database: Database) -> Vault:
+    """The vault of this test's database."""
+    found: Vault = database.info["vault"]
+    return found

@@ -1,0 +1,136 @@
+"""python light.py verify|notify|upkeep [norecover]: the workers with a light look instead of the engines. Tests only.
+
+`real` is a verify worker with the real engines, in whose look a fault may strike; `nursery` forks workers fast.
+With the option norecover, upkeep never takes back a run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+import types
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import workers.__main__ as start
+from cases import notifications
+from tests import factories
+from verification.evidence import Evidence
+from workers import process, upkeep, worker
+from workers.faults import fault
+
+
+def looks_good(**given: Any) -> Evidence:
+    """Return evidence that the shipped policy approves, for whatever was sent; takes 30 ms and has a child of its own."""
+    horse = os.getpid()
+    child = os.fork()  # stands for the decoder and Tesseract: it may not outlive the horse
+    if child == 0:
+        process.die_with_parent(horse)
+        time.sleep(0.03)
+        if os.environ.get("PEREMENA_FAULT", "").startswith("during_work"):
+            time.sleep(1.5)
+            if os.getppid() != horse:
+                Path(os.environ["PEREMENA_FAULT_DIR"], "child-lived-on").touch()
+        os._exit(0)
+    fault("during_work")
+    os.waitpid(child, 0)
+    return factories.good_evidence(given["claim"], given["profile"])
+
+
+def slow_down_real_engines() -> None:
+    """Let the fault `during_work` strike while a child decodes a picture, in the middle of the real look."""
+    from verification import pipeline
+
+    look = pipeline.gather_evidence
+
+    def struck(**given: Any) -> Any:
+        horse = os.getpid()
+
+        def strike() -> None:
+            time.sleep(0.3)
+            if os.getpid() == horse:
+                fault("during_work")
+
+        threading.Thread(target=strike, daemon=True).start()
+        return look(**given)
+
+    pipeline.gather_evidence = struck
+
+
+def be(kind: str, options: list[str]) -> int:
+    """Become a worker."""
+    if kind == "real":
+        kind = "verify"
+        slow_down_real_engines()
+    elif kind == "verify":
+        light = types.ModuleType("verification.pipeline")
+        light.load = lambda: None  # type: ignore[attr-defined]
+        light.gather_evidence = looks_good  # type: ignore[attr-defined]
+        sys.modules["verification.pipeline"] = light
+    notifications.SENDING = timedelta(seconds=2)
+    worker.REDIS_AWAY = 1.0
+    worker.BEAT = 1.0
+    if kind == "upkeep":
+        upkeep.RING_AGAIN = timedelta(seconds=1)
+        if "norecover" in options:
+            upkeep.recover = lambda: 0
+    return start.main([kind])
+
+
+def nursery() -> None:
+    """Fork workers from a process that has imported all they need, for imports cost a second each.
+
+    Reads one JSON line for each wish: {"start": [KIND, ...], "environment": {...}, "log": FILE} or {"poll": PID}.
+    """
+    import cv2  # noqa: F401
+
+    import workers.__main__
+    import workers.notify
+    import workers.upkeep  # noqa: F401
+    from verification import decision, evidence  # noqa: F401
+
+    children: dict[int, int | None] = {}
+    for line in sys.stdin:
+        wish = json.loads(line)
+        if "start" in wish:
+            pid = os.fork()
+            if pid == 0:
+                os.environ.clear()
+                os.environ.update(wish["environment"])
+                log = os.open(wish["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+                for stream in (1, 2):
+                    os.dup2(log, stream)
+                os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+                try:
+                    code = be(wish["start"][0], wish["start"][1:])
+                except BaseException:
+                    traceback.print_exc()
+                    code = 99
+                os._exit(code)
+            children[pid] = None
+            answer = pid
+        else:
+            pid = wish["poll"]
+            if children[pid] is None:
+                done, status = os.waitpid(pid, os.WNOHANG)
+                children[pid] = os.waitstatus_to_exitcode(status) if done else None
+            answer = children[pid]
+        print(json.dumps(answer), flush=True)
+    for pid, code in children.items():
+        if code is None:
+            os.kill(pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "nursery":
+        nursery()
+    else:
+        sys.exit(be(sys.argv[1], sys.argv[2:]))

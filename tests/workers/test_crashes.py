@@ -1,0 +1,186 @@
+"""Whatever dies, and whenever: every case that was submitted is decided once, and applied once, in bounded time.
+
+Real processes, a real Valkey, a real database; a run's lease is 2 s. The checks at the end of each test ask the
+database alone what happened, not the code that was under fire.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select
+
+from cases import audit, customers
+from cases.database import Database
+from cases.lifecycle import State
+from cases.models import Case, Customer, Event, Notification, ProfileVersion, Run, RunState
+from cases.settings import Settings
+from tests.factories import CLAIM, PROFILE
+from tests.workers.system import ROOT, Nursery, System, Valkey, eventually, valkey
+
+LEASE = 2
+CONVERGES = 25.0
+"""Seconds within which everything must be over: three deaths in a row cost three leases, and this machine is shared."""
+
+
+@pytest.fixture
+def server() -> Iterator[Valkey]:
+    with valkey() as running:
+        yield running
+
+
+@pytest.fixture
+def system(database: Database, settings: Settings, nursery: Nursery, server: Valkey) -> Iterator[System]:
+    made = System(settings, server, nursery, lease=LEASE)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def all_decided(system: System, cases: list[UUID]) -> Callable[[], bool]:
+    """Whether each case is approved and each message owed was sent."""
+
+    def look() -> bool:
+        with system.database.reading() as session:
+            done = session.scalar(select(func.count()).where(Case.id.in_(cases), Case.state == State.APPROVED))
+            owed = session.scalar(select(func.count()).select_from(Notification).where(Notification.sent_at.is_(None)))
+        return done == len(cases) and owed == 0
+
+    return look
+
+
+def assert_once(database: Database, cases: list[UUID], mails: Path) -> None:
+    """Each case was decided once and applied once, told once, and the trail is whole."""
+    with database.reading() as session:
+        runs = Counter(session.execute(select(Run.case_id, Run.attempt).where(Run.state == RunState.FINISHED)).all())
+        assert runs == {(case_id, 1): 1 for case_id in cases}
+        assert session.scalar(select(func.count()).where(Run.state == RunState.RUNNING)) == 0
+        for case_id in cases:
+            case = session.get_one(Case, case_id)
+            customer = session.get_one(Customer, case.customer_id)
+            versions = session.scalars(select(ProfileVersion).where(ProfileVersion.customer_id == customer.id)).all()
+            assert sorted(v.number for v in versions) == [1, 2], "one version from the host, one from the case"
+            assert customer.profile_version_id == case.applied_version_id
+            profile, _ = customers.current_profile(session, customer)
+            assert profile.values == {**PROFILE.values, **CLAIM.values}
+            events = Counter(session.scalars(select(Event.kind).where(Event.case_id == case_id)))
+            assert (events["submitted"], events["run_finished"], events["profile_changed"]) == (1, 1, 1)
+            told = session.execute(
+                select(Notification.kind, Notification.to_old_address).where(Notification.case_id == case_id)
+            ).all()
+            assert told and max(Counter(told).values()) == 1, "nothing is owed twice"
+            assert events["notification_sent"] == len(told)
+        sent = {str(one) for one in session.scalars(select(Notification.id))}
+        verdict = audit.verify(session)
+        assert verdict.ok, verdict.why
+    assert {file.stem for file in mails.glob("*.eml")} == sent
+
+
+def assert_deaths(system: System, point: str, victims: str) -> None:
+    """The faults struck as ordered, and nobody outlived whom he belonged to."""
+    left = {file.name for file in system.faults.iterdir()}
+    assert left == {f"{point}-{number}-{victim}" for number, victim in enumerate(victims.split(","))}
+
+
+@pytest.mark.parametrize("point", ["after_dequeue", "after_begin", "during_work", "after_work", "after_finish"])
+def test_a_killed_horse_a_killed_worker_and_both(system: System, point: str) -> None:
+    victims = "horse,worker,both"
+    system.start("verify", "verify", "notify", "upkeep", fault=f"{point}:{victims}")
+    cases = [system.submit() for _ in range(6)]
+    eventually(all_decided(system, cases), within=CONVERGES, what="all is decided", meanwhile=system.tend)
+    system.stop()
+    assert_deaths(system, point, victims)
+    assert system.deaths == 2, "the worker died twice; the horse alone does not take it along"
+    assert_once(system.database, cases, system.mails)
+
+
+def test_upkeep_killed_between_taking_back_and_ringing(system: System) -> None:
+    system.start("verify", fault="after_begin:horse,horse")
+    system.start("notify")
+    system.start("upkeep", fault="after_recover:horse")
+    cases = [system.submit() for _ in range(4)]
+    eventually(all_decided(system, cases), within=CONVERGES, what="all is decided", meanwhile=system.tend)
+    system.stop()
+    assert system.deaths == 1
+    assert_once(system.database, cases, system.mails)
+
+
+def test_the_sender_killed_between_sending_and_noting_it(system: System) -> None:
+    system.start("verify", "upkeep")
+    system.start("notify", fault="after_sending:horse,both")
+    cases = [system.submit() for _ in range(3)]
+    eventually(all_decided(system, cases), within=CONVERGES, what="all is sent", meanwhile=system.tend)
+    system.stop()
+    assert_deaths(system, "after_sending", "horse,both")
+    assert_once(system.database, cases, system.mails)
+
+
+def test_the_web_dies_between_commit_and_ring(system: System) -> None:
+    """Another process submits and kills itself where it would ring."""
+    system.start("verify", "notify", "upkeep")
+    code = (
+        "import os, signal; from cases.database import Database; from cases.settings import Settings;"
+        "from tests.workers.system import submit_one; submit_one(Database.open(Settings.load()));"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    for _ in range(3):
+        ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **system.environment}, check=False)
+        assert ended.returncode == -9
+    with system.database.reading() as session:
+        cases = list(session.scalars(select(Case.id)))
+    assert len(cases) == 3
+    eventually(all_decided(system, cases), within=CONVERGES, what="all is decided", meanwhile=system.tend)
+    system.stop()
+    assert_once(system.database, cases, system.mails)
+
+
+def test_redis_forgets_everything(system: System, server: Valkey) -> None:
+    cases = [system.submit(ring=True) for _ in range(4)]
+    server.client().flushall()
+    system.start("verify", "notify", "upkeep")
+    cases += [system.submit(ring=True) for _ in range(4)]
+    server.client().flushall()
+    eventually(all_decided(system, cases), within=CONVERGES, what="all is decided", meanwhile=system.tend)
+    system.stop()
+    assert_once(system.database, cases, system.mails)
+
+
+def test_redis_is_killed_and_comes_back_empty(system: System, server: Valkey) -> None:
+    system.start("verify", "notify", "upkeep")
+    cases = [system.submit(ring=True) for _ in range(3)]
+    server.kill()
+    cases += [system.submit() for _ in range(3)]
+    eventually(
+        lambda: system.count(Case, Case.state == State.APPROVED) == 6,
+        within=CONVERGES,
+        what="the workers do without Redis",
+        meanwhile=system.tend,
+    )
+    server.start()
+    cases += [system.submit() for _ in range(2)]
+    eventually(all_decided(system, cases), within=CONVERGES, what="all is decided", meanwhile=system.tend)
+    assert system.deaths == 0, "an outage kills no worker"
+    assert system.stop() == [0, 0, 0], "and each of them still ends politely"
+    assert_once(system.database, cases, system.mails)
+
+
+def test_these_tests_bite(system: System) -> None:
+    """Without taking back runs, and without ringing again, the very same deaths lose cases."""
+    system.start("verify", "verify", "notify", fault="after_begin:horse,worker,both")
+    system.start("upkeep", options=("norecover",))
+    cases = [system.submit() for _ in range(6)]
+    with pytest.raises(AssertionError, match="not within"):
+        eventually(all_decided(system, cases), within=LEASE + 4, what="all is decided", meanwhile=system.tend)
+    system.stop()
+    stuck = system.count(Case, Case.state == State.VERIFYING)
+    assert stuck == 3, "one for each death"
+    with pytest.raises(AssertionError):
+        assert_once(system.database, cases, system.mails)

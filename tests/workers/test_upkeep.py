@@ -1,0 +1,192 @@
+"""The timetable: everything may be done twice, by two at once, and in the middle of an outage."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
+
+from cases import audit, notifications, runs
+from cases.database import Database, utcnow
+from cases.lifecycle import State
+from cases.models import Case, Event, Heartbeat, Notification, Photo, Run, RunState
+from cases.settings import Settings
+from tests.workers.system import System, Valkey, valkey
+from workers import process, queues, upkeep
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Valkey]:
+    with valkey() as running:
+        yield running
+
+
+@pytest.fixture
+def system(database: Database, settings: Settings, server: Valkey) -> Iterator[System]:
+    """A database and a Redis; upkeep's tasks are called here."""
+    server.client().flushall()
+    made = System(settings, server)
+    process.use(made.settings)
+    yield made
+    process.close()
+    made.close()
+
+
+def task(name: str) -> upkeep.Task:
+    (found,) = (one for one in upkeep.timetable(process.settings()) if one.name == name)
+    return found
+
+
+def kinds(system: System) -> Counter[str]:
+    with system.database.reading() as session:
+        return Counter(session.scalars(select(Event.kind)))
+
+
+def two_at_once(name: str) -> list[bool]:
+    """Do one task in two threads that start together."""
+    gate, done = threading.Barrier(2), []
+
+    def one() -> None:
+        gate.wait()
+        done.append(upkeep.attempt(task(name)))
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return done
+
+
+def test_a_waiting_case_is_rung_once_however_often_upkeep_looks(system: System) -> None:
+    case_id = system.submit(ring=False)
+    assert [upkeep.ring_cases() for _ in range(3)] == [1, 0, 0]
+    assert queues.waiting(queues.VERIFY) == {case_id}
+
+
+def test_a_lost_ring_is_rung_again_after_a_while(system: System, server: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    case_id = system.submit(ring=False)
+    upkeep.ring_cases()
+    server.client().flushall()
+    assert upkeep.ring_cases() == 0, "a worker may be about to take it"
+    monkeypatch.setattr(upkeep, "RING_AGAIN", timedelta(0))
+    assert upkeep.ring_cases() == 1
+    assert queues.waiting(queues.VERIFY) == {case_id}
+
+
+def test_a_long_queue_does_not_grow_by_waiting(system: System, server: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "RING_AGAIN", timedelta(0))
+    cases = {system.submit() for _ in range(5)}
+    for _ in range(4):
+        upkeep.ring_cases()
+    assert queues.waiting(queues.VERIFY) == cases
+    assert server.client().llen("rq:queue:verify") == 5
+
+
+def test_a_message_is_rung_once_while_it_waits(system: System, server: Valkey) -> None:
+    case_id = system.submit(ring=False)
+    with system.database.transaction() as session:
+        (row,) = notifications.add(session, session.get_one(Case, case_id), "in_review", now=utcnow())
+    assert [upkeep.ring_notifications() for _ in range(3)] == [1, 0, 0]
+    assert queues.waiting(queues.NOTIFY) == {row.id}
+
+
+def test_two_upkeeps_take_back_a_run_once(system: System) -> None:
+    case_id = system.submit(ring=False)
+    with system.database.transaction() as session:
+        assert runs.begin(session, case_id, now=utcnow() - timedelta(minutes=5)) is not None
+    assert two_at_once("recover") == [True, True]
+    assert kinds(system)["run_requeued"] == 1
+    assert system.count(Run, Run.state == RunState.ABANDONED) == 1
+    assert system.count(Case, Case.state == State.SUBMITTED) == 1
+
+
+def test_after_too_many_runs_a_person_looks(system: System) -> None:
+    process.use(system.settings.model_copy(update={"max_runs": 2}))
+    case_id = system.submit(ring=False)
+    for _ in range(2):
+        with process.database().transaction() as session:
+            assert runs.begin(session, case_id, now=utcnow() - timedelta(minutes=5)) is not None
+        assert upkeep.attempt(task("recover"))
+    with system.database.reading() as session:
+        case = session.get_one(Case, case_id)
+        assert (case.state, case.reasons) == (State.IN_REVIEW, ["processing_failed"])
+        assert session.scalars(select(Notification.kind)).all() == ["in_review"]
+
+
+def test_two_upkeeps_anchor_once_an_hour(system: System) -> None:
+    assert two_at_once("anchor") == [True, True]
+    assert upkeep.attempt(task("anchor"))
+    file = upkeep.anchors(system.settings) / audit.ANCHOR_FILE
+    assert len(file.read_text().splitlines()) == 1
+    with system.database.transaction() as session:
+        hour_ago = utcnow() - timedelta(minutes=61)
+        session.execute(update(Heartbeat).where(Heartbeat.name == "task:anchor").values(at=hour_ago))
+    assert two_at_once("anchor") == [True, True]
+    assert len(file.read_text().splitlines()) == 2
+    with system.database.reading() as session:
+        assert audit.verify(session, anchors=file).ok
+
+
+def test_a_task_that_fails_gives_its_turn_back(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> str:
+        raise OSError("disk full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(audit, "anchor", fails)
+        assert not upkeep.attempt(task("anchor"))
+    assert upkeep.attempt(task("anchor"))
+    assert (upkeep.anchors(system.settings) / audit.ANCHOR_FILE).exists()
+
+
+def test_old_drafts_expire_and_old_photos_are_shredded_once(system: System) -> None:
+    case_id = system.submit(ring=False)
+    long_ago = utcnow() - timedelta(days=100)
+    with system.database.transaction() as session:
+        case = session.get_one(Case, case_id)
+        case.state, case.updated_at = State.NEEDS_RETAKE, long_ago
+    assert two_at_once("expire") == [True, True]
+    assert kinds(system)["expired"] == 1
+    with system.database.transaction() as session:
+        session.get_one(Case, case_id).closed_at = long_ago
+    blobs = lambda: [file for file in (system.settings.data_dir / "photos").rglob("*") if file.is_file()]  # noqa: E731
+    before = len(blobs())
+    assert two_at_once("shred") == [True, True]
+    assert kinds(system)["shredded"] == 1
+    assert before - len(blobs()) == 2
+    assert system.count(Photo, Photo.shredded_at.is_not(None)) == 2
+
+
+def test_an_outage_of_redis_or_database_is_survived(system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    case_id = system.submit(ring=False)
+    queues.connect(system.settings.model_copy(update={"redis_url": f"unix://{tmp_path}/nobody.sock"}))
+    assert not upkeep.attempt(task("ring_cases"))
+    assert upkeep.attempt(task("recover"))
+    queues.connect(system.settings)
+    assert upkeep.attempt(task("ring_cases"))
+    assert queues.waiting(queues.VERIFY) == {case_id}
+
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("no such server"))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(runs, "recover", away)
+        assert not upkeep.attempt(task("recover"))
+    assert upkeep.attempt(task("recover"))
+
+
+def test_signs_of_life_of_dead_processes_are_forgotten(system: System) -> None:
+    upkeep.beat()
+    with system.database.transaction() as session:
+        session.add(Heartbeat(name=f"verify:{uuid4().hex[:8]}:1", at=utcnow() - timedelta(hours=2)))
+    assert upkeep.attempt(task("forget_processes"))
+    with system.database.reading() as session:
+        left = session.scalars(select(Heartbeat.name)).all()
+    assert [name.split(":")[0] for name in sorted(left)] == ["task", "upkeep"]

@@ -1,0 +1,142 @@
+"""Commands for the people who run the system: `flask --app webapp.app seed | staff | audit | policy`."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+
+import click
+from flask import Flask
+from flask.cli import AppGroup, with_appcontext
+from sqlalchemy import func, select
+
+from cases import audit, policies, staff
+from cases.models import Role, Staff
+from cases.settings import Mode, Settings
+from webapp.context import database, now, settings
+
+LOGINS = "demo-logins.txt"
+
+DEMO_STAFF = (
+    ("agent@peremena.test", "Support agent", (Role.AGENT,)),
+    ("senior@peremena.test", "Senior agent", (Role.SENIOR_AGENT,)),
+    ("ops@peremena.test", "Operations", (Role.OPS,)),
+    ("lead@peremena.test", "Team lead", (Role.LEAD, Role.OPS)),
+)
+"""Two may tune policies, so that loosening one can be tried out."""
+
+
+def init_app(app: Flask) -> None:
+    """Register the commands."""
+    for command in (seed, staff_cli, audit_cli, policy_cli):
+        app.cli.add_command(command)
+
+
+@click.command("seed")
+@with_appcontext
+def seed() -> None:
+    """Make demo people and, for the real workers to decide, one case of each outcome. Does nothing twice."""
+    if settings().mode is not Mode.DEMO:
+        raise click.ClickException("seed runs with MODE=demo only: it makes people up.")
+    made = seed_staff(settings())
+    click.echo(f"staff: {made} added")
+    try:
+        from webapp import demo
+    except ImportError as missing:
+        click.echo(f"customers: none, because {missing.name} is not installed", err=True)
+        return
+    added, sent = demo.seed_customers(database(), now=now())
+    click.echo(f"customers: {added} added, {sent} requests sent")
+
+
+def seed_staff(config: Settings) -> int:
+    """Add the demo's staff with random passwords, and write those to a file only the owner may read. Returns how many."""
+    from webapp.security import hash_password, new_second_factor
+
+    lines = []
+    with database().transaction() as db:
+        for email, name, roles in DEMO_STAFF:
+            if db.scalar(select(Staff.id).where(Staff.email == email)):
+                continue
+            password = secrets.token_urlsafe(12)
+            stored, key = new_second_factor(config)
+            person = staff.create(db, email=email, name=name, password_hash=hash_password(password), roles=roles, now=now())
+            person.tf_primary_method, person.tf_totp_secret = "authenticator", stored
+            lines.append(f"{email:24} password {password}  authenticator key {key}")
+    if lines:
+        place = Path(config.data_dir) / LOGINS
+        with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w") as file:
+            file.write("\n".join(lines) + "\n")
+    return len(lines)
+
+
+staff_cli = AppGroup("staff", help="People who work here.")
+
+
+@staff_cli.command("add")
+@click.argument("email")
+@click.argument("name")
+@click.option("--role", "roles", multiple=True, required=True, type=click.Choice([r.value for r in Role]), help="May be given several times.")
+def staff_add(email: str, name: str, roles: tuple[str, ...]) -> None:
+    """Add EMAIL with a random password, printed once; the second factor is set up at the first log-in."""
+    from webapp.security import hash_password
+
+    password = secrets.token_urlsafe(15)
+    with database().transaction() as db:
+        if db.scalar(select(func.count()).select_from(Staff).where(Staff.email == email.strip().lower())):
+            raise click.ClickException("this e-mail address is taken")
+        staff.create(db, email=email, name=name, password_hash=hash_password(password), roles=[Role(r) for r in roles], now=now())
+    click.echo(password)
+
+
+@staff_cli.command("code")
+@click.argument("email")
+def staff_code(email: str) -> None:
+    """Print the one-time code that holds now for EMAIL. Demo only: anywhere else it lives on a phone."""
+    from webapp.security import current_code
+
+    if settings().mode is not Mode.DEMO:
+        raise click.ClickException("codes are printed with MODE=demo only.")
+    with database().reading() as db:
+        stored = db.scalar(select(Staff.tf_totp_secret).where(Staff.email == email.strip().lower()))
+    if stored is None:
+        raise click.ClickException("nobody of that address has a second factor")
+    click.echo(current_code(settings(), stored))
+
+
+audit_cli = AppGroup("audit", help="The audit trail.")
+
+
+@audit_cli.command("verify")
+@click.option("--anchors", type=click.Path(exists=True, path_type=Path), help="Folder or file with anchors kept off the database.")
+def audit_verify(anchors: Path | None) -> None:
+    """Check the chain of events. Exit code 1 when it is broken. Changes nothing."""
+    with database().reading() as db:
+        verdict = audit.verify(db, anchors=anchors)
+    click.echo(json.dumps({"ok": verdict.ok, "count": verdict.count, "broken_at": verdict.broken_at, "why": verdict.why}))
+    if not verdict.ok:
+        sys.exit(1)
+
+
+@audit_cli.command("anchor")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def audit_anchor(folder: Path) -> None:
+    """Write the head of the chain to FOLDER, which should not be on the database's machine."""
+    with database().transaction() as db:
+        click.echo(audit.anchor(db, folder, now=now()))
+
+
+policy_cli = AppGroup("policy", help="Thresholds by which the machine decides.")
+
+
+@policy_cli.command("list")
+def policy_list() -> None:
+    """Print every version, newest first, and which one holds. Changes nothing."""
+    with database().reading() as db:
+        to_people = policies.everything_to_people(db)
+        for row in policies.versions(db):
+            click.echo(f"{row.version:5} {'holds' if row.active else '     '}  {row.created_at:%Y-%m-%d %H:%M}  {row.reason}")
+    click.echo("everything goes to people" if to_people else "automatic decisions are on")

@@ -1,0 +1,204 @@
+"""HTTP manners of every surface: headers, cookies, CSRF, body size, health, error pages.
+
+Error pages are in the reader's language and name nothing of the request: no address, no value, no exception text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import secrets
+import time
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Flask, Request, Response, abort, current_app, g, jsonify, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy import text
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from cases.settings import Settings
+from webapp.context import database
+from webapp.logs import log
+
+UPLOAD_BYTES = 12 * 1024 * 1024
+"""What a photo may weigh as sent (facts/ecosystem.md 2.2)."""
+
+FORM_BYTES = 64 * 1024
+"""What the rest of a form may weigh: names, numbers, a token."""
+
+DRAIN_BYTES = 64 * 1024 * 1024
+"""How much of a body that is too large is read and thrown away, so that the browser gets to see the answer."""
+
+CSP = "; ".join((
+    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data: blob:", "font-src 'self'",
+    "connect-src 'self'", "media-src 'self' blob:", "manifest-src 'self'", "form-action 'self'", "base-uri 'none'",
+    "frame-ancestors 'none'", "object-src 'none'",
+))  # fmt: skip
+
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Addresses hold case ids and, once, a token: other pages and our own access log learn the host only.
+    "Referrer-Policy": "strict-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
+}
+
+csrf = CSRFProtect()
+
+
+class InMemoryRequest(Request):
+    """A request whose uploads never touch a disk: a photo in a temporary file would lie there in clear."""
+
+    def _get_file_stream(
+        self, total_content_length: int | None, content_type: str | None, filename: str | None = None, content_length: int | None = None
+    ) -> io.BytesIO:
+        return io.BytesIO()
+
+
+def init_app(app: Flask, settings: Settings, surfaces: tuple[str, ...]) -> None:
+    """Configure cookies and limits; register headers, /healthz and error pages."""
+    secure = urlsplit(settings.portal_url if "portal" in surfaces else settings.staff_url).scheme == "https"
+    name = f"peremena-{'-'.join(surfaces)}"  # cookies do not know ports: surfaces on one host must not share one
+    app.request_class = InMemoryRequest
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SESSION_COOKIE_NAME=f"__Host-{name}" if secure else name,
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+        MAX_CONTENT_LENGTH=UPLOAD_BYTES + FORM_BYTES,
+        MAX_FORM_MEMORY_SIZE=4 * FORM_BYTES,  # Werkzeug counts its read buffer of 64 KiB in
+        MAX_FORM_PARTS=60,
+        SEND_FILE_MAX_AGE_DEFAULT=365 * 24 * 3600,  # addresses carry a fingerprint of the content, see `asset`
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session, which ends by itself
+        WTF_CSRF_SSL_STRICT=False,  # wants a full Referer, which is not sent on purpose; `_same_origin` stands in
+        JSON_SORT_KEYS=False,
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals["asset"] = asset
+    hops = getattr(settings, "proxy_hops", 0)
+    if hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_port=hops)  # type: ignore[method-assign]
+    csrf.init_app(app)
+    app.before_request_funcs.setdefault(None, [])[:0] = [_begin, _same_origin]  # before CSRF reads the body
+    app.after_request(_finish)
+    app.register_error_handler(CSRFError, _csrf_page)
+    app.register_error_handler(HTTPException, _error_page)
+    app.add_url_rule("/healthz", "healthz", healthz)
+
+
+def asset(filename: str) -> str:
+    """The address of a static file with a fingerprint, so that it may be cached for a year."""
+    folder = current_app.static_folder
+    assert folder is not None
+    file = Path(folder, filename)
+    return url_for("static", filename=filename, v=_fingerprint(str(file), file.stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=256)
+def _fingerprint(file: str, _changed: int) -> str:
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:10]
+
+
+def takes_photos(view):  # type: ignore[no-untyped-def]
+    """Mark a view that takes an upload; every other view refuses bodies larger than FORM_BYTES."""
+    view.takes_photos = True
+    return view
+
+
+def _begin() -> None:
+    """Give the request a number for the log, and a view without uploads a small body."""
+    g.request_id = secrets.token_hex(8)
+    g.began = time.perf_counter()
+    view = current_app.view_functions.get(request.endpoint or "")
+    if not getattr(view, "takes_photos", False):
+        request.max_content_length = FORM_BYTES
+
+
+def _same_origin() -> None:
+    """Refuse an unsafe request that a browser says comes from another site. Old browsers say nothing: CSRF tokens hold there."""
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        abort(400)
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        abort(400)
+
+
+def _finish(response: Response) -> Response:
+    """Add the headers; what is not a static file is nobody's to keep."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.endpoint != "static":
+        response.headers["Cache-Control"] = "no-store"
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+    if request.endpoint not in ("static", "healthz"):
+        log.info("served", request=g.get("request_id"), method=request.method, endpoint=request.endpoint, status=response.status_code,
+                 ms=round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000))
+    return response
+
+
+def healthz() -> tuple[Response, int]:
+    """Whether this process can serve: the database answers. Says nothing else to strangers."""
+    try:
+        with database().reading() as session:
+            session.execute(text("SELECT 1"))
+    except Exception as error:  # whatever is wrong with the database, the answer is the same
+        log.error("not_healthy", error=type(error).__name__)
+        return jsonify(status="database"), 503
+    return jsonify(status="ok"), 200
+
+
+def drain() -> None:
+    """Read what is left of a body that was refused, within reason, so that the answer arrives and not a reset."""
+    stream, left = request.environ.get("wsgi.input"), min(request.content_length or 0, DRAIN_BYTES)
+    while stream is not None and left > 0:
+        part = stream.read(min(left, 64 * 1024))
+        if not part:
+            return
+        left -= len(part)
+
+
+def error_texts(status: int) -> tuple[str, str]:
+    """What happened and what to do now, by status."""
+    return {
+        400: (_("This page was open too long"), _("Nothing was sent. Please go back, load the page again and repeat the last step.")),
+        401: (_("Please sign in"), _("Sign in again to go on. What you have entered so far is kept.")),
+        403: (_("This page is not for you"), _("You are signed in, but not for this page.")),
+        404: (_("We cannot find this page"), _("The address may be wrong, or the page belongs to somebody else.")),
+        405: (_("We cannot find this page"), _("The address may be wrong, or the page belongs to somebody else.")),
+        409: (_("Something has changed meanwhile"), _("Please load the page again to see how things stand now.")),
+        413: (_("That is too large"), _("A photo may have up to 12 megabytes. Please choose a smaller one.")),
+        422: (_("We could not use that"), _("Please go back and check what you entered.")),
+        429: (_("Too many tries"), _("Please wait a while, then try again. What you have entered so far is kept.")),
+        503: (_("We are busy right now"), _("Please try again in a minute. What you have entered so far is kept.")),
+    }.get(status, (_("Something went wrong on our side"), _("Please try again in a few minutes. What you have entered so far is kept.")))
+
+
+def _csrf_page(_error: CSRFError) -> tuple[str, int]:
+    return render_template("errors/error.html", status=400, title=error_texts(400)[0], advice=error_texts(400)[1]), 400
+
+
+def _error_page(error: HTTPException) -> Response | tuple[str, int]:
+    """One page for every status; the texts come from `error_texts`, never from the exception."""
+    status = error.code or 500
+    if status < 400:
+        return error.get_response()  # type: ignore[return-value]
+    if status == 413:
+        drain()
+    title, advice = error_texts(status)
+    response = current_app.make_response((render_template("errors/error.html", status=status, title=title, advice=advice), status))
+    wait = getattr(error, "retry_after", None)
+    if wait is not None:
+        response.headers["Retry-After"] = str(int(wait))
+    return response

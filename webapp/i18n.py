@@ -1,0 +1,130 @@
+"""Which language a page is in, and the template filters that turn codes into sentences.
+
+Order: the reader's own choice (the switch in the header), else her account's language, else the browser's, else the default.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+
+from babel import Locale
+from flask import Flask, g, redirect, request, session
+from flask_babel import Babel, format_date, get_locale
+from flask_babel import gettext as _
+from markupsafe import Markup, escape
+from werkzeug.wrappers import Response
+
+from cases import wording
+from cases.settings import Settings
+from verification.evidence import DATES, Field
+
+LANGUAGES = {"ru": "Русский", "en": "English"}
+"""Languages by their own names, in the order of the switch."""
+
+TRANSLATIONS = Path(wording.__file__).with_name("translations")
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Register the locale choice, filters and the names every template may use."""
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
+    app.config["BABEL_DEFAULT_LOCALE"] = settings.default_locale
+    Babel(app, locale_selector=choose)
+    app.jinja_env.filters["label"] = label
+    app.jinja_env.filters["sentence"] = sentence
+    app.jinja_env.filters["advice"] = advice
+    app.jinja_env.filters["agent_sentence"] = agent_sentence
+    app.jinja_env.filters["local_date"] = local_date
+    app.jinja_env.filters["local_time"] = local_time
+    app.jinja_env.filters["shown"] = shown
+    app.jinja_env.globals["LANGUAGES"] = LANGUAGES
+    app.jinja_env.globals["locale"] = locale
+    app.add_url_rule("/language", "language", switch, methods=["POST"])
+
+
+def choose() -> str:
+    """Return the locale of this request."""
+    return (
+        _known(session.get("locale"))
+        or _known(g.get("account_locale"))
+        or request.accept_languages.best_match(list(LANGUAGES))
+        or _default()
+    )
+
+
+def switch() -> Response:
+    """Remember the reader's choice and go back to the page she came from."""
+    chosen = request.form.get("language")
+    if chosen in LANGUAGES:
+        session["locale"] = chosen
+    return redirect(own_path(request.form.get("next")), 303)
+
+
+def own_path(address: str | None) -> str:
+    """Return `address` if it is a path on this host, else "/": a form field must not send people elsewhere."""
+    if not address or not address.startswith("/") or address.startswith(("//", "/\\")) or any(ord(c) < 33 for c in address):
+        return "/"
+    return address
+
+
+def _known(code: str | None) -> str | None:
+    return code if code in LANGUAGES else None
+
+
+def _default() -> str:
+    from webapp.context import settings
+
+    return _known(settings().default_locale) or next(iter(LANGUAGES))
+
+
+def locale() -> str:
+    """The language of this page as a code: ru, en."""
+    chosen = get_locale()
+    return chosen.language if isinstance(chosen, Locale) else _default()
+
+
+def label(code: object) -> str:
+    """Name a field, state, reason for a change or photo kind."""
+    return wording.label(code, locale())  # type: ignore[arg-type]
+
+
+def sentence(code: object) -> str:
+    """What a reason or state means, for a customer."""
+    return wording.customer_sentence(code, locale())  # type: ignore[arg-type]
+
+
+def advice(code: object) -> str:
+    """What the customer can do about a reason now."""
+    return wording.advice(code, locale())  # type: ignore[arg-type]
+
+
+def agent_sentence(code: object) -> str:
+    """What a reason means, for staff."""
+    return wording.agent_sentence(code, locale())  # type: ignore[arg-type]
+
+
+def local_date(value: date | str) -> str:
+    """A date as people write it. Takes a date or YYYY-MM-DD; any other text is shown as it is."""
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value)
+        except ValueError:
+            return value
+    return format_date(value, "long")
+
+
+def shown(value: str, field: Field) -> str:
+    """A detail as people write it: dates in words, a Russian internal passport's number as printed."""
+    if field in DATES:
+        return local_date(value)
+    if field is Field.DOCUMENT_NUMBER and len(value) == 10 and value.isdigit():
+        return f"{value[:2]} {value[2:4]} {value[4:]}"
+    return value
+
+
+def local_time(moment: datetime, format: str = "d MMMM, HH:mm") -> Markup:
+    """A point in time: UTC with its name for readers without script; portal.js turns it into the reader's own zone."""
+    from flask_babel import format_datetime
+
+    shown = _("%(time)s UTC", time=format_datetime(moment, format, rebase=False))
+    return Markup('<time datetime="{}" data-local>{}</time>').format(moment.strftime("%Y-%m-%dT%H:%M:%SZ"), escape(shown))

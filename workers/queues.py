@@ -1,0 +1,106 @@
+"""Queue names and the bells. The only module here that webapp imports; it imports neither models nor engines.
+
+A ring is a hint: the database says which cases wait, and upkeep rings again for what was lost. So a ring may be lost or
+doubled and need not be waited for. What stands in Redis is the name of a job and one id.
+"""
+
+from __future__ import annotations
+
+import secrets
+from uuid import UUID
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from cases.settings import Settings
+
+VERIFY = "verify"
+NOTIFY = "notify"
+
+JOBS = {VERIFY: "workers.verify.verify_case", NOTIFY: "workers.notify.send_notification"}
+"""The one job of each queue; workers refuse every other (workers.worker.KnownJob)."""
+
+TIMEOUTS = {VERIFY: 60, NOTIFY: 60}
+"""Seconds a job may take. A run's lease (settings.lease_seconds) is longer."""
+
+FAILURE_TTL = 3600
+"""Seconds for which Redis keeps what is left of a failed job: its id and the place of the error."""
+
+PATIENCE = 0.5
+"""Seconds that a ring waits for each answer of Redis. It needs at most three, so no request is held up for 2 s."""
+
+
+class RingFailed(Exception):
+    """Redis did not take the ring. Nothing is lost: upkeep rings again, or a worker looks for itself."""
+
+
+_bell: Redis | None = None
+
+
+def connect(settings: Settings) -> Redis:
+    """Return a client for rings and remember it for this process. Connects at the first ring, not here."""
+    global _bell
+    _bell = Redis.from_url(
+        settings.redis_url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=Retry(NoBackoff(), 0)
+    )
+    return _bell
+
+
+def ring_verify(case_id: UUID) -> None:
+    """Say that a case waits to be looked at; call it after the commit. Raises RingFailed."""
+    _ring(VERIFY, case_id)
+
+
+def ring_notification(notification_id: UUID) -> None:
+    """Say that a message waits to be sent; call it after the commit. Raises RingFailed."""
+    _ring(NOTIFY, notification_id)
+
+
+def waiting(name: str) -> set[UUID]:
+    """Return the ids for which a ring lies in the queue `name`, not yet picked up. Raises RingFailed."""
+    try:
+        ids = _client().lrange(Queue.redis_queue_namespace_prefix + name, 0, -1)
+    except (RedisError, OSError) as error:
+        raise RingFailed(type(error).__name__) from None
+    found: set[UUID] = set()
+    for job_id in ids:
+        try:
+            found.add(UUID(bytes(job_id).decode()[:32]))
+        except ValueError:
+            continue  # not one of ours; a worker will refuse it
+    return found
+
+
+def answers() -> bool:
+    """Say whether Redis answers."""
+    try:
+        return bool(_client().ping())
+    except (RedisError, OSError):
+        return False
+
+
+def _client() -> Redis:
+    if _bell is None:
+        raise RuntimeError("queues.connect(settings) comes first")
+    return _bell
+
+
+def _ring(name: str, about: UUID) -> None:
+    """Put one job into the queue. Its id begins with the id it is about, so `waiting` need not open it."""
+    try:
+        queue = Queue(name, connection=_client(), serializer=JSONSerializer)
+        queue.enqueue_call(
+            JOBS[name],
+            args=(str(about),),
+            timeout=TIMEOUTS[name],
+            result_ttl=0,
+            failure_ttl=FAILURE_TTL,
+            description=name,  # RQ's own would be the call with its argument
+            job_id=f"{about.hex}-{secrets.token_hex(4)}",
+        )
+    except (RedisError, OSError) as error:
+        raise RingFailed(type(error).__name__) from None

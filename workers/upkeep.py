@@ -1,0 +1,201 @@
+"""The timetable: take back unfinished runs, ring again for what was lost, expire, shred, anchor the audit trail.
+
+Everything here may be done twice, by two upkeeps at once, or be cut off anywhere: each task is one transaction that
+finds its work in the database, and what it tells the queue is a hint.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+from sqlalchemy import delete, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from cases import audit, notifications, retention, runs
+from cases.database import utcnow
+from cases.models import Heartbeat
+from cases.settings import Settings
+from workers import logs, process, queues, worker
+from workers.faults import fault
+
+log = structlog.get_logger()
+
+RING_AGAIN = timedelta(seconds=10)
+"""A case that still waits this long after its last ring, with no ring left in the queue, is rung again."""
+FORGET_PROCESSES = timedelta(hours=1)
+"""Signs of life older than this are of processes that are gone."""
+BATCH = 200
+"""Messages rung at once; the rest follows in the next round."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """One line of the timetable: either `do`, or `in_turn`, which one upkeep of several does each time it is due.
+
+    Both return how much was done, for the log.
+    """
+
+    name: str
+    every: float  # seconds
+    do: Callable[[], int] | None = None
+    in_turn: Callable[[Session], int] | None = None
+
+
+def timetable(settings: Settings) -> tuple[Task, ...]:
+    """Return what is to be done how often."""
+    often = settings.reconcile_seconds
+    return (
+        Task(name="recover", every=often, do=recover),
+        Task(name="ring_cases", every=often, do=ring_cases),
+        Task(name="ring_notifications", every=often, do=ring_notifications),
+        Task(name="beat", every=worker.BEAT, do=beat),
+        Task(name="expire", every=60, in_turn=expire),
+        Task(name="shred", every=60, in_turn=shred),
+        Task(name="anchor", every=3600, in_turn=anchor),
+        Task(name="forget_processes", every=3600, in_turn=forget_processes),
+        Task(name="remove_orphans", every=6 * 3600, in_turn=remove_orphans),
+        Task(name="forget_links", every=24 * 3600, in_turn=forget_links),
+    )
+
+
+def serve() -> None:
+    """Keep to the timetable until a signal says stop. No trouble of one task, or of one round, ends it."""
+    stop = worker.stop_on_signals()
+    tasks = timetable(process.settings())
+    due = {task.name: 0.0 for task in tasks}
+    while not stop.is_set():
+        for task in tasks:
+            if stop.is_set() or time.monotonic() < due[task.name]:
+                continue
+            due[task.name] = time.monotonic() + task.every
+            attempt(task)
+        stop.wait(max(0.05, min(due.values()) - time.monotonic()))
+    worker.rest("upkeep")
+
+
+def attempt(task: Task) -> bool:
+    """Do one task; say whether it went well. Trouble is logged: the next round tries again, which is safe."""
+    try:
+        done = task.do() if task.do else take_turn(task, now=utcnow())
+    except queues.RingFailed:
+        log.warning("redis_away", task=task.name)
+        return False
+    except SQLAlchemyError as error:
+        log.warning("database_away", task=task.name, type=type(error).__name__, where=logs.place(error))
+        return False
+    except Exception as error:  # a task that cannot do its work must not keep the others from theirs
+        log.error("task_failed", task=task.name, type=type(error).__name__, where=logs.place(error))
+        return False
+    if done and task.name != "beat":
+        log.info("done", task=task.name, count=done)
+    return True
+
+
+def take_turn(task: Task, *, now: datetime) -> int:
+    """Do a shared task if it is due and nobody else has done or is doing it. A crash gives the turn back."""
+    assert task.in_turn is not None
+    name = f"task:{task.name}"
+    before = now - timedelta(seconds=task.every * 0.9)
+    try:
+        with process.database().transaction() as session:
+            moved = session.execute(update(Heartbeat).where(Heartbeat.name == name, Heartbeat.at < before).values(at=now))
+            if not moved.rowcount:  # type: ignore[attr-defined]
+                if session.get(Heartbeat, name) is not None:
+                    return 0
+                session.add(Heartbeat(name=name, at=now))
+                session.flush()
+            return task.in_turn(session)
+    except IntegrityError:
+        with process.database().reading() as session:
+            if session.get(Heartbeat, name) is None:
+                raise
+        return 0  # the very first turn, and another upkeep was faster
+
+
+def recover() -> int:
+    """Take back runs whose lease has ended; `ring_cases` rings for them."""
+    with process.database().transaction() as session:
+        taken_back = runs.recover(session, now=utcnow())
+    if taken_back:
+        fault("after_recover")
+    return len(taken_back)
+
+
+def ring_cases() -> int:
+    """Ring for every case that waits and for which no ring lies in the queue."""
+    now = utcnow()
+    with process.database().reading() as session:
+        ids = runs.unrung(session, now=now, older_than=RING_AGAIN)
+    if not ids:
+        return 0
+    rung = queues.waiting(queues.VERIFY)
+    lost = [case_id for case_id in ids if case_id not in rung]
+    for case_id in lost:
+        queues.ring_verify(case_id)
+    with process.database().transaction() as session:
+        runs.mark_rung(session, ids, now=now)
+    return len(lost)
+
+
+def ring_notifications() -> int:
+    """Ring for every message that is due and for which no ring lies in the queue."""
+    with process.database().reading() as session:
+        ids = notifications.due(session, now=utcnow(), limit=BATCH)
+    if not ids:
+        return 0
+    rung = queues.waiting(queues.NOTIFY)
+    lost = [notification_id for notification_id in ids if notification_id not in rung]
+    for notification_id in lost:
+        queues.ring_notification(notification_id)
+    return len(lost)
+
+
+def beat() -> int:
+    """Leave a sign of life of this process."""
+    worker.beat("upkeep")
+    return 1
+
+
+def expire(session: Session) -> int:
+    """Expire drafts and retakes that were never sent."""
+    return len(retention.expire_drafts(session, now=utcnow()))
+
+
+def shred(session: Session) -> int:
+    """Shred photos and readings whose time is over, and blobs that can no longer be read."""
+    return len(retention.shred_due(session, now=utcnow()))
+
+
+def remove_orphans(session: Session) -> int:
+    """Remove blobs of transactions that never committed."""
+    return retention.remove_orphans(session, now=utcnow())
+
+
+def forget_links(session: Session) -> int:
+    """Remove links that have long expired."""
+    retention.forget_links(session, now=utcnow())
+    return 0
+
+
+def anchor(session: Session) -> int:
+    """Write the head of the audit chain to a file off the database."""
+    audit.anchor(session, anchors(process.settings()), now=utcnow())
+    return 1
+
+
+def anchors(settings: Settings) -> Path:
+    """Return the folder of the anchor file; mount it from another disk in production."""
+    return settings.data_dir / "anchors"
+
+
+def forget_processes(session: Session) -> int:
+    """Remove signs of life of processes that are long gone."""
+    old = Heartbeat.at < utcnow() - FORGET_PROCESSES
+    gone = session.execute(delete(Heartbeat).where(old, Heartbeat.name.not_like("task:%")))
+    return int(gone.rowcount)  # type: ignore[attr-defined]

@@ -1,0 +1,70 @@
+"""The job that looks at one case: begin, look, decide, finish."""
+
+from __future__ import annotations
+
+import time
+from uuid import UUID
+
+import structlog
+
+from cases import runs
+from cases.audit import MACHINE
+from cases.database import utcnow
+from cases.photo_store import open_photo
+from verification import pipeline
+from verification.decision import decide
+from workers import process, queues, worker
+from workers.faults import fault
+
+log = structlog.get_logger()
+
+
+def load() -> None:
+    """Load every network before the first fork: the horses share them, and no job waits for them."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    pipeline.load()
+
+
+def serve() -> None:
+    """Look at cases until a signal says stop."""
+    worker.serve(queues.VERIFY)
+
+
+def verify_case(case_id: str) -> str:
+    """Look at one case. Safe to run twice: a case that is not waiting is left alone.
+
+    Nothing is caught here: an unfinished run is recovered by upkeep when its lease ends. No transaction is open while
+    it looks, so a slow picture holds up nobody.
+    """
+    database = process.database()
+    fault("after_dequeue")
+    with database.transaction() as session:
+        order = runs.begin(session, UUID(case_id), now=utcnow())
+    if order is None:
+        return "not waiting"
+    fault("after_begin")
+    began = time.monotonic()
+    with database.transaction() as session:  # that a photo was opened is recorded before anything is made of it
+        selfie, document = (
+            open_photo(session, photo, viewer=MACHINE, purpose="run", now=utcnow()) for photo in (order.selfie, order.document)
+        )
+        on_file = open_photo(session, order.on_file, viewer=MACHINE, purpose="run", now=utcnow()) if order.on_file else None
+    evidence = pipeline.gather_evidence(
+        selfie=selfie,
+        document=document,
+        on_file=on_file,
+        claim=order.claim,
+        profile=order.profile,
+        on=order.begun_at.date(),
+    )
+    decision = decide(evidence.measures, order.policy, attempt=order.attempt, everything_to_people=order.everything_to_people)
+    seconds = time.monotonic() - began
+    fault("after_work")
+    with database.transaction() as session:
+        state = runs.finish(session, order, evidence, decision, seconds=seconds, now=utcnow())
+    fault("after_finish")
+    outcome = state.value if state else "fenced off"
+    log.info("looked", case=case_id, run=str(order.run_id), attempt=order.attempt, outcome=outcome, seconds=round(seconds, 3))
+    return outcome
