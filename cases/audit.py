@@ -30,7 +30,11 @@ BEGINNING = "0" * 64
 """`previous` of the first event."""
 
 CHAIN_LOCK = 7_310_001
-"""PostgreSQL advisory lock: one writer of the chain at a time."""
+"""PostgreSQL advisory lock: one writer of the chain at a time.
+
+Whoever holds it waits for nobody: all row locks are taken before it, and there is no second lock of its kind that
+is taken together with it. So two writers never wait for each other.
+"""
 
 ANCHOR_FILE = "anchors.log"
 
@@ -141,6 +145,12 @@ KINDS: dict[str, Kind] = {
 """Every kind of event, who may cause it and which details it may carry. Anything else raises."""
 
 
+def one_writer(session: Session) -> None:
+    """Wait for the turn to append. For changes that must be weighed one after the other, before they are recorded."""
+    session.flush()
+    one_at_a_time(session, CHAIN_LOCK)
+
+
 def record(
     session: Session,
     kind: str,
@@ -164,8 +174,7 @@ def record(
     if not set(details) <= allowed.details:
         raise ValueError(f"{kind}: may not carry {', '.join(sorted(set(details) - allowed.details))}")
     plain = {key: _plain(f"{kind}.{key}", value) for key, value in details.items()}
-    session.flush()
-    one_at_a_time(session, CHAIN_LOCK)
+    one_writer(session)
     last = session.execute(select(Event.id, Event.hash).order_by(Event.id.desc()).limit(1)).one_or_none()
     event = Event(
         id=last.id + 1 if last else 1,

@@ -126,11 +126,12 @@ class Database:
 def one_at_a_time(session: Session, number: int) -> None:
     """Let only one transaction at a time past this point, until it ends. `number` names the queue.
 
-    On SQLite `BEGIN IMMEDIATE` has done so already. Take row locks before the audit chain's lock, never after:
-    that order is what keeps two writers from waiting for each other.
+    On SQLite `BEGIN IMMEDIATE` has done so already. On PostgreSQL each schema has queues of its own.
     """
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+        session.execute(
+            text("SELECT pg_advisory_xact_lock(CAST(:number AS integer), hashtext(current_schema()))"), {"number": number}
+        )
 
 
 def utcnow() -> datetime:

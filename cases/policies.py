@@ -1,7 +1,8 @@
 """Policies as rows: draft, propose, confirm; and the switch that sends everything to people.
 
 A version never changes. Which one holds is told by the newest effective activation. To tighten takes one person
-and holds from the next decision on; to loosen takes two, and what the second confirms is what the first proposed.
+and holds from the next decision on; to loosen takes two, and what the second confirms is what the first proposed. Changes happen one at a time (the trail's one writer),
+so each is weighed against what really holds.
 """
 
 from __future__ import annotations
@@ -14,12 +15,8 @@ from sqlalchemy.orm import Session, aliased
 
 from cases import audit
 from cases import staff as people
-from cases.database import one_at_a_time
 from cases.models import AutomationSwitch, PolicyActivation, PolicyVersion, Staff
 from verification.policy import SHIPPED, THRESHOLDS, Policy, loosens
-
-POLICY_LOCK = 7_310_002
-"""PostgreSQL advisory lock: one change of policies or switch at a time, so each is weighed against what really holds."""
 
 
 class NoPolicy(Exception):
@@ -68,7 +65,7 @@ def draft(session: Session, document: Policy, *, author: Staff, reason: str, now
     """Store a new version; its number is the next one, whatever `document.version` says. It does not hold yet."""
     people.require(author, "propose_policy")
     reason = _told(reason)
-    one_at_a_time(session, POLICY_LOCK)
+    audit.one_writer(session)
     number = (session.scalar(select(func.max(PolicyVersion.version))) or 0) + 1
     document = replace(document, version=number)
     row = PolicyVersion(version=number, document=document.to_json(), reason=reason, author_id=author.id, created_at=now)
@@ -84,7 +81,7 @@ def propose(session: Session, version: int, *, by: Staff, reason: str, now: date
     """Let a version hold from now on. Tighter or equal: at once. Looser in anything: once another person confirmed."""
     people.require(by, "propose_policy")
     reason = _told(reason)
-    one_at_a_time(session, POLICY_LOCK)
+    audit.one_writer(session)
     held, wanted = current(session), get(session, version)
     looser = loosens(held, wanted)
     activation = PolicyActivation(
@@ -108,7 +105,7 @@ def propose(session: Session, version: int, *, by: Staff, reason: str, now: date
 def confirm(session: Session, activation_id: int, *, by: Staff, now: datetime) -> PolicyActivation:
     """Let a loosening take effect. Raises SamePerson; Outdated when another policy holds than when it was proposed."""
     people.require(by, "confirm_policy")
-    one_at_a_time(session, POLICY_LOCK)
+    audit.one_writer(session)
     activation = session.get_one(PolicyActivation, activation_id, populate_existing=True)
     if activation.proposed_by_id == by.id:
         raise SamePerson("another person has to confirm this")
@@ -134,7 +131,7 @@ def confirm(session: Session, activation_id: int, *, by: Staff, now: datetime) -
 def withdraw_proposal(session: Session, activation_id: int, *, by: Staff, now: datetime) -> PolicyActivation:
     """Close a proposal that nobody confirmed. Anyone who may propose may do it."""
     people.require(by, "propose_policy")
-    one_at_a_time(session, POLICY_LOCK)
+    audit.one_writer(session)
     activation = session.get_one(PolicyActivation, activation_id, populate_existing=True)
     if activation.effective_at is not None or activation.withdrawn_at is not None:
         raise Outdated("this proposal is no longer open")
@@ -154,7 +151,7 @@ def to_people(session: Session, *, by: Staff, reason: str, now: datetime) -> Aut
     """Send everything to people from the next decision on. Proposals to let the machine decide again are withdrawn."""
     people.require(by, "stop_automation")
     reason = _told(reason)
-    one_at_a_time(session, POLICY_LOCK)
+    audit.one_writer(session)
     for pending in session.scalars(
         select(AutomationSwitch).where(AutomationSwitch.effective_at.is_(None), AutomationSwitch.withdrawn_at.is_(None))
     ):
@@ -172,7 +169,7 @@ def propose_automation(session: Session, *, by: Staff, reason: str, now: datetim
     """Propose that the machine decides again. Raises Outdated when it does already."""
     people.require(by, "propose_automation")
     reason = _told(reason)
-    one_at_a_time(session, POLICY_LOCK)
+    audit.one_writer(session)
     if not everything_to_people(session):
         raise Outdated("the machine decides already")
     switch = AutomationSwitch(to_people=False, reason=reason, proposed_by_id=by.id, proposed_at=now)
@@ -185,7 +182,7 @@ def propose_automation(session: Session, *, by: Staff, reason: str, now: datetim
 def confirm_automation(session: Session, switch_id: int, *, by: Staff, now: datetime) -> AutomationSwitch:
     """Let the machine decide again. Raises SamePerson, Outdated."""
     people.require(by, "confirm_automation")
-    one_at_a_time(session, POLICY_LOCK)
+    audit.one_writer(session)
     switch = session.get_one(AutomationSwitch, switch_id, populate_existing=True)
     if switch.proposed_by_id == by.id:
         raise SamePerson("another person has to confirm this")
@@ -208,7 +205,7 @@ def confirm_automation(session: Session, switch_id: int, *, by: Staff, now: date
 def withdraw_automation(session: Session, switch_id: int, *, by: Staff, now: datetime) -> AutomationSwitch:
     """Close a proposal to let the machine decide again."""
     people.require(by, "propose_automation")
-    one_at_a_time(session, POLICY_LOCK)
+    audit.one_writer(session)
     switch = session.get_one(AutomationSwitch, switch_id, populate_existing=True)
     if switch.effective_at is not None or switch.withdrawn_at is not None:
         raise Outdated("this proposal is no longer open")
@@ -219,7 +216,7 @@ def withdraw_automation(session: Session, switch_id: int, *, by: Staff, now: dat
 
 def install_shipped(session: Session, *, now: datetime) -> None:
     """Version 1 = the shipped policy, active. Does nothing when any version is there."""
-    one_at_a_time(session, POLICY_LOCK)
+    audit.one_writer(session)
     if session.scalar(select(func.count()).select_from(PolicyVersion)):
         return
     shipped = replace(SHIPPED, version=1)

@@ -49,4 +49,6 @@ def _config(connection: Connection) -> Config:
 
 def _one_at_a_time(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATION_LOCK})
+        connection.execute(
+            text("SELECT pg_advisory_xact_lock(CAST(:number AS integer), hashtext(current_schema()))"), {"number": MIGRATION_LOCK}
+        )

@@ -10,9 +10,10 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.orm import Session
 
 from cases import immutability, policies, schema
@@ -76,10 +77,17 @@ def settings(prepared: str | Path, tmp_path: Path) -> Settings:
 def database(settings: Settings) -> Iterator[Database]:
     """A fresh database with the shipped policy, its vault and its photo store."""
     opened = Database.open(settings)
+    if opened.engine.dialect.name == "sqlite":
+        event.listen(opened.engine, "connect", _without_waiting_for_the_disk)
     yield opened
     if opened.engine.dialect.name == "postgresql":
         empty(opened)
     opened.dispose()
+
+
+def _without_waiting_for_the_disk(connection: Any, _record: Any) -> None:
+    """No test cuts the power, so none has to wait for the disk."""
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 def empty(database: Database) -> None:

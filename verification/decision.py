@@ -162,14 +162,20 @@ def _claim(m: Measures, policy: Policy) -> Iterator[ReasonCode]:
             yield ReasonCode.EVIDENCE_MISSING
         elif agreement < policy.min_agreement:
             yield DIFFERS.get(field, ReasonCode.OTHER_FIELD_DIFFERS)
-        else:
-            confidence = m.confidence.get(field)
-            if confidence is None or not _share(confidence):
-                yield ReasonCode.EVIDENCE_MISSING
-            elif confidence < policy.min_confidence or (policy.require_certain and m.certain.get(field) is not True):
-                yield ReasonCode.FIELD_NOT_CERTAIN
+        elif field in m.changes:
+            # What stays as the account has it is confirmed by the account; only a change stands on the reading alone.
+            yield from _weak(m, field, policy)
     if any(field not in m.agreement for field in m.changes):
         yield ReasonCode.FIELD_NOT_READ
+
+
+def _weak(m: Measures, field: Field, policy: Policy) -> Iterator[ReasonCode]:
+    """Whether the reading behind an agreement is too weak to change an account by it."""
+    confidence, certain = m.confidence.get(field), m.certain.get(field) is True
+    if confidence is None or not _share(confidence):
+        yield ReasonCode.EVIDENCE_MISSING
+    elif not certain and (policy.require_certain or confidence < policy.min_confidence):
+        yield ReasonCode.FIELD_NOT_CERTAIN
 
 
 def _account(m: Measures, policy: Policy) -> Iterator[ReasonCode]:

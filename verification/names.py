@@ -21,7 +21,15 @@ from rapidfuzz.distance import Levenshtein
 from verification.evidence import DATES, Difference, Field, FieldComparison
 
 NAMES: Final = frozenset(
-    {Field.SURNAME, Field.GIVEN_NAMES, Field.PATRONYMIC, Field.SURNAME_NATIVE, Field.GIVEN_NAMES_NATIVE, Field.PLACE_OF_BIRTH, Field.ISSUER}
+    {
+        Field.SURNAME,
+        Field.GIVEN_NAMES,
+        Field.PATRONYMIC,
+        Field.SURNAME_NATIVE,
+        Field.GIVEN_NAMES_NATIVE,
+        Field.PLACE_OF_BIRTH,
+        Field.ISSUER,
+    }
 )
 _NUMBERS: Final = frozenset({Field.DOCUMENT_NUMBER, Field.PERSONAL_NUMBER, Field.ISSUER_CODE})
 
@@ -36,7 +44,8 @@ _ICAO_CYRILLIC: Final = {
     "Щ": "SHCH", "Ъ": "IE", "Ы": "Y", "Ь": "", "Э": "E", "Ю": "IU", "Я": "IA", "Џ": "DZ", "Ќ": "K", "Ђ": "D", "Һ": "C",
 }  # fmt: skip
 _KAZAKH: Final = {
-    "Ә": ("A", "AE", "E"), "Ғ": ("G", "GH"), "Қ": ("K", "Q"), "Ң": ("N", "NG"), "Ө": ("O",), "Ұ": ("U",), "Ү": ("U",), "Һ": ("H", "C"),
+    "Ә": ("A", "AE", "E"), "Ғ": ("G", "GH"), "Қ": ("K", "Q"), "Ң": ("N", "NG"), "Ө": ("O",), "Ұ": ("U",), "Ү": ("U",),
+    "Һ": ("H", "C"),
     "І": ("I",), "Е": ("E", "YE"), "Ю": ("YU", "IU"), "Я": ("YA", "IA"), "Й": ("Y", "I"), "У": ("U", "W"), "Ё": ("E", "YO", "IO"),
     "Ъ": ("", "IE"), "Ц": ("TS", "C"), "Щ": ("SHCH",), "Х": ("KH", "H"), "Ж": ("ZH", "J"),
 }  # fmt: skip
@@ -86,9 +95,7 @@ def _gost_2010(word: str) -> str:
 
 def _mvd_310(word: str) -> str:
     """1997-2010: YE for Е after a soft or hard sign; the signs themselves are left out."""
-    return "".join(
-        "YE" if c == "Е" and at and word[at - 1] in "ЬЪ" else _MVD_310.get(c, c) for at, c in enumerate(word)
-    )
+    return "".join("YE" if c == "Е" and at and word[at - 1] in "ЬЪ" else _MVD_310.get(c, c) for at, c in enumerate(word))
 
 
 def _mvd_310_short(word: str) -> str:
@@ -244,8 +251,9 @@ def _spelling_rule(a: str, b: str, country: str | None) -> str | None:
 
 def _cyrillic_rule(a: str, b: str) -> str | None:
     """Ё/Е and Й/И swap between papers of one person; Kazakh letters turn Russian. Equal by rule, never the same letter."""
-    for rule, table in (("yo-e", {"Ё": "Е"}), ("short-i", {"Й": "И"}), ("yo-e + short-i", {"Ё": "Е", "Й": "И"})):
-        if a.translate(str.maketrans(table)) == b.translate(str.maketrans(table)):
+    for rule, have, become in (("yo-e", "Ё", "Е"), ("short-i", "Й", "И"), ("yo-e + short-i", "ЁЙ", "ЕИ")):
+        table = str.maketrans(have, become)
+        if a.translate(table) == b.translate(table):
             return rule
     russian_a, russian_b = _kazakh_as_russian(a), _kazakh_as_russian(b)
     return "kazakh-russian" if russian_a == russian_b else None

@@ -42,7 +42,8 @@ def load() -> None:
     """Check once that Tesseract can be started and knows the languages we use. Raises OcrMissing, saying what to install."""
     missing = {"eng", "rus"} - set(_languages())
     if missing:
-        raise OcrMissing(f"Tesseract lacks {', '.join(sorted(missing))}: install tesseract-ocr-{' tesseract-ocr-'.join(sorted(missing))}")
+        packages = " ".join(f"tesseract-ocr-{language}" for language in sorted(missing))
+        raise OcrMissing(f"Tesseract lacks languages: install {packages}")
 
 
 @cache

@@ -22,7 +22,12 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "cases" / "translations"
 SOURCE = "en"
 KEYWORDS = {**DEFAULT_KEYWORDS, "_l": None, "lazy_gettext": None, "lazy_ngettext": (1, 2)}
-METHODS = [("webapp/**.py", "python"), ("cases/**.py", "python"), ("workers/**.py", "python"), ("webapp/templates/**.html", "jinja2")]
+METHODS = [
+    ("webapp/**.py", "python"),
+    ("cases/**.py", "python"),
+    ("workers/**.py", "python"),
+    ("webapp/templates/**.html", "jinja2"),
+]
 """The same as cases/translations/babel.cfg, for people who prefer pybabel."""
 
 
@@ -30,7 +35,9 @@ def texts() -> dict[str, tuple[str, ...]]:
     """Every marked text by its id, with its plural if it has one. Raises TemplateSyntaxError on a broken template."""
     options = {"webapp/templates/**.html": {"trimmed": "true", "silent": "false"}}
     found: dict[str, tuple[str, ...]] = {}
-    for _file, _line, message, _comments, _context in extract_from_dir(str(ROOT), METHODS, options, KEYWORDS, directory_filter=_ours):
+    for _file, _line, message, _comments, _context in extract_from_dir(
+        str(ROOT), METHODS, options, KEYWORDS, directory_filter=_ours
+    ):
         forms = (message,) if isinstance(message, str) else tuple(message)
         if forms[0] and (forms[0] not in found or len(forms) > 1):
             found[forms[0]] = forms
@@ -80,7 +87,11 @@ def update(language: str, given: dict[str, tuple[str, ...]]) -> list[str]:
     """Write the catalogue of a language anew. Returns what is untranslated."""
     kept, wanted = catalogue(language), texts()
     fresh = Catalog(locale=language, project="Peremena", fuzzy=False, charset="utf-8")
-    fresh.mime_headers = [h for h in fresh.mime_headers if h[0] in ("Content-Type", "Content-Transfer-Encoding", "Plural-Forms", "Language", "MIME-Version")]
+    fresh.mime_headers = [
+        h
+        for h in fresh.mime_headers
+        if h[0] in ("Content-Type", "Content-Transfer-Encoding", "Plural-Forms", "Language", "MIME-Version")
+    ]
     for text in sorted(wanted):
         forms = wanted[text]
         old = kept.get(text)

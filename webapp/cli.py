@@ -79,7 +79,14 @@ staff_cli = AppGroup("staff", help="People who work here.")
 @staff_cli.command("add")
 @click.argument("email")
 @click.argument("name")
-@click.option("--role", "roles", multiple=True, required=True, type=click.Choice([r.value for r in Role]), help="May be given several times.")
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    required=True,
+    type=click.Choice([r.value for r in Role]),
+    help="May be given several times.",
+)
 def staff_add(email: str, name: str, roles: tuple[str, ...]) -> None:
     """Add EMAIL with a random password, printed once; the second factor is set up at the first log-in."""
     from webapp.security import hash_password
@@ -111,7 +118,9 @@ audit_cli = AppGroup("audit", help="The audit trail.")
 
 
 @audit_cli.command("verify")
-@click.option("--anchors", type=click.Path(exists=True, path_type=Path), help="Folder or file with anchors kept off the database.")
+@click.option(
+    "--anchors", type=click.Path(exists=True, path_type=Path), help="Folder or file with anchors kept off the database."
+)
 def audit_verify(anchors: Path | None) -> None:
     """Check the chain of events. Exit code 1 when it is broken. Changes nothing."""
     with database().reading() as db:

@@ -57,7 +57,11 @@ class InMemoryRequest(Request):
     """A request whose uploads never touch a disk: a photo in a temporary file would lie there in clear."""
 
     def _get_file_stream(
-        self, total_content_length: int | None, content_type: str | None, filename: str | None = None, content_length: int | None = None
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
     ) -> io.BytesIO:
         return io.BytesIO()
 
@@ -143,8 +147,14 @@ def _finish(response: Response) -> Response:
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
     if request.endpoint not in ("static", "healthz"):
-        log.info("served", request=g.get("request_id"), method=request.method, endpoint=request.endpoint, status=response.status_code,
-                 ms=round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000))
+        log.info(
+            "served",
+            request=g.get("request_id"),
+            method=request.method,
+            endpoint=request.endpoint,
+            status=response.status_code,
+            ms=round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000),
+        )
     return response
 
 
@@ -172,7 +182,10 @@ def drain() -> None:
 def error_texts(status: int) -> tuple[str, str]:
     """What happened and what to do now, by status."""
     return {
-        400: (_("This page was open too long"), _("Nothing was sent. Please go back, load the page again and repeat the last step.")),
+        400: (
+            _("This page was open too long"),
+            _("Nothing was sent. Please go back, load the page again and repeat the last step."),
+        ),
         401: (_("Please sign in"), _("Sign in again to go on. What you have entered so far is kept.")),
         403: (_("This page is not for you"), _("You are signed in, but not for this page.")),
         404: (_("We cannot find this page"), _("The address may be wrong, or the page belongs to somebody else.")),
@@ -182,7 +195,10 @@ def error_texts(status: int) -> tuple[str, str]:
         422: (_("We could not use that"), _("Please go back and check what you entered.")),
         429: (_("Too many tries"), _("Please wait a while, then try again. What you have entered so far is kept.")),
         503: (_("We are busy right now"), _("Please try again in a minute. What you have entered so far is kept.")),
-    }.get(status, (_("Something went wrong on our side"), _("Please try again in a few minutes. What you have entered so far is kept.")))
+    }.get(
+        status,
+        (_("Something went wrong on our side"), _("Please try again in a few minutes. What you have entered so far is kept.")),
+    )
 
 
 def _csrf_page(_error: CSRFError) -> tuple[str, int]:
@@ -197,7 +213,9 @@ def _error_page(error: HTTPException) -> Response | tuple[str, int]:
     if status == 413:
         drain()
     title, advice = error_texts(status)
-    response = current_app.make_response((render_template("errors/error.html", status=status, title=title, advice=advice), status))
+    response = current_app.make_response(
+        (render_template("errors/error.html", status=status, title=title, advice=advice), status)
+    )
     wait = getattr(error, "retry_after", None)
     if wait is not None:
         response.headers["Retry-After"] = str(int(wait))

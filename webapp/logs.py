@@ -58,7 +58,9 @@ log: Any = structlog.get_logger()
 def places(error: BaseException) -> list[str]:
     """Where an exception came from, as file:line function, innermost last; never its text."""
     frames = traceback.extract_tb(error.__traceback__)[-8:]
-    return [f"{frame.filename.rsplit('/', 2)[-2]}/{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames]
+    return [
+        f"{frame.filename.rsplit('/', 2)[-2]}/{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames
+    ]
 
 
 def init_app(app: Flask) -> None:
@@ -68,8 +70,14 @@ def init_app(app: Flask) -> None:
 
     def log_exception(info: Any) -> None:
         error = info[1]
-        log.error("crashed", error=type(error).__name__, places=places(error), endpoint=request.endpoint, method=request.method,
-                  request=g.get("request_id"))
+        log.error(
+            "crashed",
+            error=type(error).__name__,
+            places=places(error),
+            endpoint=request.endpoint,
+            method=request.method,
+            request=g.get("request_id"),
+        )
 
     app.log_exception = log_exception  # type: ignore[method-assign]
     logging.getLogger("werkzeug").setLevel(logging.ERROR)

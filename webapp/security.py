@@ -34,7 +34,7 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_babel import format_decimal
+from flask_babel import format_date, format_decimal
 from flask_babel import gettext as _
 from flask_login import current_user, user_logged_in
 from flask_security import Security, UserMixin
@@ -270,6 +270,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals["staff_pages"] = pages_of
     app.jinja_env.filters["role_name"] = role_name
     app.jinja_env.filters["number"] = format_decimal
+    app.jinja_env.filters["day"] = lambda moment: format_date(moment, "short")
 
 
 # What other modules ask

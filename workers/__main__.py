@@ -13,6 +13,8 @@ os.environ["OMP_THREAD_LIMIT"] = os.environ.get("OMP_THREAD_LIMIT", "1")
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ.get("OPENBLAS_NUM_THREADS", "1")
 os.environ["MALLOC_ARENA_MAX"] = os.environ.get("MALLOC_ARENA_MAX", "2")
 os.environ["TZ"] = "UTC"
+# From 1.29 on ONNX Runtime reports to its maker from a thread of its own and keeps a device id in the home folder, unless told.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import importlib
 import sys

@@ -1,8 +1,9 @@
 """Deaths on demand, for the crash tests. Does nothing unless PEREMENA_FAULT says so, and never in production.
 
 PEREMENA_FAULT="after_begin:horse,worker,both" kills, the first time any process passes the point `after_begin`, the
-horse; the second time its worker; the third time both; after that nobody. Which time it is, is counted in the folder
-PEREMENA_FAULT_DIR, so that processes started later go on counting.
+horse; the second time its worker; the third time both; after that nobody. `freeze` stops the horse until somebody sends
+it SIGCONT, `deafen` lets it hang where no alarm reaches it, as a call into C does. Which time it is, is counted in the
+folder PEREMENA_FAULT_DIR, so that processes started later go on counting.
 """
 
 from __future__ import annotations
@@ -44,10 +45,17 @@ def fault(point: str) -> None:
     folder = Path(os.environ["PEREMENA_FAULT_DIR"])
     for number, victim in enumerate(victims.split(",")):
         try:
-            (folder / f"{point}-{number}-{victim}").touch(exist_ok=False)
+            with (folder / f"{point}-{number}-{victim}").open("x") as mark:
+                mark.write(str(os.getpid()))
         except FileExistsError:
             continue  # that death has happened
-        _kill(victim, folder)
+        if victim == "freeze":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        elif victim == "deafen":
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+            time.sleep(60)
+        else:
+            _kill(victim, folder)
         return
 
 

@@ -69,7 +69,7 @@ def waiting(name: str) -> set[UUID]:
     found: set[UUID] = set()
     for job_id in ids:
         try:
-            found.add(UUID(bytes(job_id).decode()[:32]))
+            found.add(UUID((job_id if isinstance(job_id, str) else job_id.decode())[:32]))
         except ValueError:
             continue  # not one of ours; a worker will refuse it
     return found

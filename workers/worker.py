@@ -41,6 +41,8 @@ log = structlog.get_logger()
 
 BEAT = 10.0
 """Seconds between two signs of life in the database."""
+MONITORED = 5
+"""Seconds between two looks of a worker at its horse."""
 STUCK = 5.0
 """Seconds past its time-out after which a horse is killed from outside: a call into C hears no Python alarm."""
 REDIS_AWAY = 30.0
@@ -62,7 +64,7 @@ class KnownJob(Job):
         """Read a job from Redis, without what it may not have."""
         super().restore(raw_data)
         self._success_callback_name = self._failure_callback_name = self._stopped_callback_name = None
-        self._success_callback = self._failure_callback = self._stopped_callback = None
+        self._success_callback = self._failure_callback = self._stopped_callback = None  # type: ignore[assignment]
         self._dependency_ids = []
         self.webhooks = []
         self.meta = {}
@@ -72,7 +74,7 @@ class KnownJob(Job):
         self.timeout = queues.TIMEOUTS.get(self.origin, 1)
         self.result_ttl, self.failure_ttl, self.ttl = 0, queues.FAILURE_TTL, None
 
-    @property
+    @property  # type: ignore[misc]
     def func_name(self) -> str:
         """Return the name of the job's function. Raises UnknownJob unless it is the one of this queue."""
         name = super().func_name
@@ -85,13 +87,13 @@ class KnownJob(Job):
         """Return the job's function, found by its name in our table. Raises UnknownJob."""
         return handler(self.func_name)
 
-    @property
+    @property  # type: ignore[misc]
     def instance(self) -> None:
         """No job is a method."""
         if super().instance is not None:
             raise UnknownJob
 
-    @property
+    @property  # type: ignore[misc]
     def args(self) -> list[str]:
         """Return the one argument, an id. Raises UnknownJob on anything else."""
         given = super().args
@@ -101,7 +103,7 @@ class KnownJob(Job):
         except (ValueError, TypeError, AttributeError):
             raise UnknownJob from None
 
-    @property
+    @property  # type: ignore[misc]
     def kwargs(self) -> dict[str, Any]:
         """No job has any."""
         if super().kwargs:
@@ -130,7 +132,7 @@ class CaseWorker(Worker):
             serializer=JSONSerializer,
             worker_ttl=30,
             maintenance_interval=15,
-            job_monitoring_interval=5,
+            job_monitoring_interval=MONITORED,
             default_result_ttl=0,
             log_job_description=False,
         )
@@ -141,7 +143,7 @@ class CaseWorker(Worker):
     def request_stop(self, signum: int, frame: Any) -> None:
         """End after the present job; a signal said so."""
         self._stop.set()
-        super().request_stop(signum, frame)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
     # --- nobody who can write to Redis may command a worker, and no thread may run beside a fork
 
@@ -209,7 +211,7 @@ class CaseWorker(Worker):
         while True:
             self.heartbeat()
             if self.should_run_maintenance_tasks:
-                self.run_maintenance_tasks()
+                self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
             try:
                 found = self.queue_class.dequeue_any(
                     self._ordered_queues,
@@ -336,7 +338,7 @@ def _in_horse(queue: str, about: UUID) -> None:
             process.die_with_parent(parent)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            with UnixSignalDeathPenalty(queues.TIMEOUTS[queue], JobTimeoutException):
+            with UnixSignalDeathPenalty(queues.TIMEOUTS[queue], JobTimeoutException):  # type: ignore[no-untyped-call]
                 handler(queues.JOBS[queue])(str(about))
             code = 0
         except Exception as error:

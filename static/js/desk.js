@@ -10,7 +10,7 @@ for (const time of document.querySelectorAll("time[data-local]")) {
   const near = Math.abs(Date.now() - moment) < 20 * 3600e3;
   time.title = time.textContent;
   time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, near
-    ? { hour: "2-digit", minute: "2-digit" } : { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).format(moment);
+    ? { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } : { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(moment);
 }
 
 // Keys: an element with data-key answers to it
@@ -98,7 +98,7 @@ if (head) {
       if (!answer.ok) return;
       const { until } = await answer.json();
       const shown = head.querySelector("[data-until] time");
-      if (shown) shown.textContent = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" }).format(new Date(until));
+      if (shown) shown.textContent = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(new Date(until));
     } catch { /* the next sign will do */ }
   }, 60_000);
 }

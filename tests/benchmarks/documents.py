@@ -33,8 +33,9 @@ DATA = ROOT.parent / "shared" / "data" / "documents"
 TODAY = date(2026, 11, 22)  # fixed, so that centuries in old specimens do not move with the calendar
 VARIANTS = ("rot90", "rot180", "rot270", "skew8", "skew20", "persp", "blur", "dark", "glare", "lowres")
 HARD = ("rotated", "exif", "low_res", "photo")  # tags that leave a picture out of the variants: it is degraded already
-SHOWN = (Field.SURNAME, Field.GIVEN_NAMES, Field.DOCUMENT_NUMBER, Field.DATE_OF_BIRTH, Field.EXPIRES_ON, Field.SEX, Field.NATIONALITY,
-         Field.PERSONAL_NUMBER, Field.PATRONYMIC, Field.ISSUED_ON, Field.ISSUER_CODE, Field.PLACE_OF_BIRTH)  # fmt: skip
+SHOWN = (Field.SURNAME, Field.GIVEN_NAMES, Field.DOCUMENT_NUMBER, Field.DATE_OF_BIRTH, Field.EXPIRES_ON, Field.SEX,
+         Field.NATIONALITY, Field.PERSONAL_NUMBER, Field.PATRONYMIC, Field.ISSUED_ON, Field.ISSUER_CODE,
+         Field.PLACE_OF_BIRTH)  # fmt: skip
 
 
 def degrade(picture: np.ndarray, variant: str, seed: int) -> np.ndarray:
@@ -130,7 +131,11 @@ def score(item: dict[str, Any], reading: DocumentReading) -> dict[str, Any]:
         "valid": reading.mrz is not None and reading.mrz.valid,
         "right": {field.value: got[field] is not None and got[field].value == value for field, value in wanted.items()},
         "certain": {field.value: value.certain for field, value in got.items() if value is not None},
-        "wrong_certain": [field.value for field, value in got.items() if value is not None and value.certain and not _as_printed(item, field, value.value, wanted)],
+        "wrong_certain": [
+            field.value
+            for field, value in got.items()
+            if value is not None and value.certain and not _as_printed(item, field, value.value, wanted)
+        ],
         "problems": [problem.value for problem in reading.problems],
         "read": reading.to_json(),
         "want": {field.value: value for field, value in wanted.items()},
@@ -154,9 +159,14 @@ def report(rows: list[dict[str, Any]]) -> str:
         right = [row["right"][field.value] for row in rows if field.value in row["right"]]
         if right:
             sure = [row["certain"].get(field.value, False) for row in rows if row["right"].get(field.value)]
-            out.append(f"  {field.value:16s} right {_share(right)} of {len(right):3d}   certain, of the right ones {_share(sure)}")
+            out.append(
+                f"  {field.value:16s} right {_share(right)} of {len(right):3d}   certain, of the right ones {_share(sure)}"
+            )
     right_all = [(row["certain"].get(name, False), row["conforming"]) for row in rows for name, ok in row["right"].items() if ok]
-    out.append(f"certain share of right fields: all {_share(c for c, _ in right_all)}, conforming {_share(c for c, ok in right_all if ok)}")
+    out.append(
+        f"certain, of the right fields: all {_share(c for c, _ in right_all)}, "
+        f"conforming {_share(c for c, ok in right_all if ok)}"
+    )
     wrong = [(row["file"], name) for row in rows for name in row["wrong_certain"]]
     out.append(f"WRONG AND CERTAIN: {len(wrong)}" + "".join(f"\n  {file} {name}" for file, name in wrong))
     tags = Counter(tag for row in zones for tag in row["tags"])
@@ -164,10 +174,9 @@ def report(rows: list[dict[str, Any]]) -> str:
         out.append(f"  tag {tag:16s} exact {_share(r['exact'] for r in zones if tag in r['tags'])} of {count}")
     seconds = np.array([row["seconds"] for row in rows])
     cpu = np.array([row["cpu_seconds"] for row in rows])
+    mid, late = np.median(seconds), np.percentile(seconds, 95)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    out.append(
-        f"seconds median {np.median(seconds):.2f}, p95 {np.percentile(seconds, 95):.2f}; CPU median {np.median(cpu):.2f}; peak memory {memory:.0f} MiB"
-    )
+    out.append(f"seconds median {mid:.2f}, p95 {late:.2f}; CPU median {np.median(cpu):.2f}; peak memory {memory:.0f} MiB")
     return "\n".join(out)
 
 
@@ -200,7 +209,9 @@ def main() -> None:
         rows.append(run_one(item, degrade(picture, options.variant, at) if options.variant else picture))
     print(report(rows))
     if options.json:
-        options.json.write_text(json.dumps({"variant": options.variant, "rows": rows}, ensure_ascii=False, indent=1), encoding="utf-8")
+        options.json.write_text(
+            json.dumps({"variant": options.variant, "rows": rows}, ensure_ascii=False, indent=1), encoding="utf-8"
+        )
 
 
 def _one_per_document(chosen: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[str, Any]]]:

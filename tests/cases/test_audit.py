@@ -23,7 +23,9 @@ def test_events_are_numbered_without_a_gap_and_verify(database, now):
     with database.reading() as session:
         ids = list(session.scalars(select(Event.id).order_by(Event.id)))
         assert ids == list(range(1, len(ids) + 1))
-        assert audit.verify(session) == audit.Verdict(ok=True, count=len(ids), broken_at=None, why="every event is as it was written")
+        assert audit.verify(session) == audit.Verdict(
+            ok=True, count=len(ids), broken_at=None, why="every event is as it was written"
+        )
 
 
 def test_a_lost_transaction_leaves_no_gap(database, now):

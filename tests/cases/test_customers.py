@@ -19,7 +19,9 @@ DAY = timedelta(days=1)
 
 
 def versions(session, customer):
-    return session.scalars(select(ProfileVersion).where(ProfileVersion.customer_id == customer.id).order_by(ProfileVersion.number)).all()
+    return session.scalars(
+        select(ProfileVersion).where(ProfileVersion.customer_id == customer.id).order_by(ProfileVersion.number)
+    ).all()
 
 
 def test_a_new_account_and_the_same_again_make_one_version(session, now):

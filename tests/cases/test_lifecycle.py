@@ -116,7 +116,7 @@ def test_every_transition_has_its_service():
 
 @pytest.mark.parametrize("move", TRANSITIONS, ids=lambda m: f"{m[0]}-{m[1]}")
 def test_every_transition_happens(session, now, move):
-    state, action = move
+    state, _ = move
     case = a.in_state(session, state, now=now)
     HOW[move](session, case, now)
     session.flush()

@@ -108,7 +108,9 @@ def test_nobody_reverts_his_own_approval_unless_the_customer_disputes_it(session
 
     senior = a.a_member(session, Role.SENIOR_AGENT, now=now)
     case = review.take(session, a.an_in_review(session, now=now).id, agent=senior, now=now)
-    review.dispose(session, case.id, review.Disposal(action="approve", note="ok", seen_version=case.version), agent=senior, now=now)
+    review.dispose(
+        session, case.id, review.Disposal(action="approve", note="ok", seen_version=case.version), agent=senior, now=now
+    )
     with pytest.raises(OwnApproval):
         revert(session, case, senior, now)
     case.disputed_at = now

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from cases import audit, customers, intake, photo_store, profiles, queries, retention
-from cases.crypto import KeyDestroyed, Unreadable, vault_of
+from cases.crypto import KeyDestroyed, vault_of
 from cases.lifecycle import CLOSED, State
 from cases.models import DataKey, Disposition, Event, Link, Photo, Role, Run
 from cases.photo_store import LocalStore, PhotoGone, store_of

@@ -121,7 +121,9 @@ def test_an_agent_approves_and_the_profile_changes(session, agent, now):
     review.dispose(session, case.id, approve(case), agent=agent, now=now)
     assert (case.state, case.owner_id, case.closed_at) == (State.APPROVED, None, now)
     assert customers.current_profile(session, case.customer)[0].values["surname"] == "BERGMANTEST"
-    kinds = session.scalars(select(Notification.kind).where(Notification.case_id == case.id).order_by(Notification.created_at)).all()
+    kinds = session.scalars(
+        select(Notification.kind).where(Notification.case_id == case.id).order_by(Notification.created_at)
+    ).all()
     assert sorted(kinds) == ["approved", "in_review"]
 
 
@@ -165,7 +167,9 @@ def test_a_rejection_needs_a_reason_and_a_note(session, agent, now):
     with pytest.raises(ValueError):
         review.dispose(session, case.id, Disposal(action="reject", note="x", seen_version=case.version), agent=agent, now=now)
     with pytest.raises(NoteNeeded):
-        review.dispose(session, case.id, Disposal(action="reject", reasons=reasons, seen_version=case.version), agent=agent, now=now)
+        review.dispose(
+            session, case.id, Disposal(action="reject", reasons=reasons, seen_version=case.version), agent=agent, now=now
+        )
     disposal = Disposal(action="reject", reasons=reasons, note="Two different dates.", seen_version=case.version)
     review.dispose(session, case.id, disposal, agent=agent, now=now)
     assert (case.state, case.reasons) == (State.REJECTED, ["zones_disagree"])
@@ -195,7 +199,10 @@ def test_a_retake_names_photos_and_nothing_but_photos_of_the_customer(session, a
             disposal = Disposal(action="ask_retake", retake=kinds, seen_version=case.version)
             review.dispose(session, case.id, disposal, agent=agent, now=now)
     disposal = Disposal(
-        action="ask_retake", reasons=(ReasonCode.DOCUMENT_GLARE,), retake=frozenset({PhotoKind.DOCUMENT}), seen_version=case.version
+        action="ask_retake",
+        reasons=(ReasonCode.DOCUMENT_GLARE,),
+        retake=frozenset({PhotoKind.DOCUMENT}),
+        seen_version=case.version,
     )
     review.dispose(session, case.id, disposal, agent=agent, now=now)
     assert (case.state, case.retake, case.reasons) == (State.NEEDS_RETAKE, ["document"], ["document_glare"])

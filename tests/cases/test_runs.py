@@ -118,7 +118,9 @@ def test_readings_are_sealed_under_the_case_and_measures_hold_no_name(session, n
 def test_what_is_not_a_number_is_kept_as_not_measured(session, now):
     case = a.a_submitted(session, now=now)
     order = a.begun(session, case, now=now)
-    evidence = a.with_measures(a.good_evidence(), confidence={Field.SURNAME: float("nan")}, pairs=a.faces(selfie_on_file=float("inf")))
+    evidence = a.with_measures(
+        a.good_evidence(), confidence={Field.SURNAME: float("nan")}, pairs=a.faces(selfie_on_file=float("inf"))
+    )
     assert a.finished(session, order, now=now, evidence=evidence) is State.IN_REVIEW
     assert "evidence_missing" in case.reasons
     run = session.scalars(select(Run)).one()
@@ -267,9 +269,7 @@ def test_the_table_refuses_a_second_run_and_an_approval_without_measures(databas
     with pytest.raises(DBAPIError), database.transaction() as session:
         session.execute(Run.__table__.insert().values({**facts, "id": uuid4(), "fence": 2}))
     with pytest.raises(DBAPIError), database.transaction() as session:
-        session.execute(
-            Run.__table__.update().values(state=RunState.FINISHED, finished_at=now, outcome="approve", measures=None)
-        )
+        session.execute(Run.__table__.update().values(state=RunState.FINISHED, finished_at=now, outcome="approve", measures=None))
     with pytest.raises(DBAPIError), database.transaction() as session:
         session.execute(text("UPDATE runs SET outcome = 'approve'"))
 

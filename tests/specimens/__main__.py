@@ -85,9 +85,13 @@ def _draw(given: argparse.Namespace) -> None:
     if given.person in personas:
         persona = personas[given.person]
         kind, specimen = persona.kind, persona.draw()
-        hardness, seed, defect = given.hardness or persona.hardness, persona.seed if given.seed is None else given.seed, persona.defect
+        hardness, seed, defect = (
+            given.hardness or persona.hardness,
+            persona.seed if given.seed is None else given.seed,
+            persona.defect,
+        )
     elif given.person in people.PAPERS:
-        kind, country, paper = people.PAPERS[given.person]
+        kind = people.PAPERS[given.person][0]
         specimen = draw_paper(given.person, given.today)
         hardness, seed, defect = given.hardness or "easy", 1 if given.seed is None else given.seed, None
     else:

@@ -115,6 +115,7 @@ class Specimen:
 
 # --- The machine-readable zone
 
+
 def check_digit(text: str) -> str:
     """Return the check digit of letters, digits and fillers: weights 7 3 1 from the left, sum modulo 10 (Doc 9303-3, 4.9).
 
@@ -144,12 +145,12 @@ def td3_zone(person: Person, country: str, *, wrong_check: str | None = None) ->
     first = f"P<{country.ljust(3, '<')}{names}".ljust(44, "<")
     number, birth = person.document_number.ljust(9, "<"), f"{person.date_of_birth:%y%m%d}"
     until, own = f"{person.expires_on:%y%m%d}", _zone_number(person).ljust(14, "<")
-    digits = {name: check_digit(text) for name, text in
-              {"document_number": number, "date_of_birth": birth, "expires_on": until, "personal_number": own}.items()}  # fmt: skip
+    covered = {"document_number": number, "date_of_birth": birth, "expires_on": until, "personal_number": own}
+    digits = {name: check_digit(text) for name, text in covered.items()}
     if not _zone_number(person):
         digits["personal_number"] = "<"
     digits, checks = _spoil(digits, wrong_check)
-    body = f"{number}{digits['document_number']}{birth}{digits['date_of_birth']}{until}{digits['expires_on']}{own}{digits['personal_number']}"
+    body = "".join(covered[name] + digits[name] for name in covered)
     composite, checks["composite"] = _composite(body, wrong_check)
     sex = "<" if person.sex == "X" else person.sex
     second = f"{body[:10]}{person.nationality.ljust(3, '<')}{body[10:17]}{sex}{body[17:]}{composite}"
@@ -167,6 +168,7 @@ def internal_zone(person: Person, *, wrong_check: str | None = None) -> tuple[tu
 
     The date of expiry and its digit are fillers; the fourth digit of the series stands at place 29.
     """
+
     def spell(name: str) -> str:
         return "".join("<" if c in " -" else RUSSIAN_ZONE[c] for c in name.upper())
 
@@ -206,6 +208,7 @@ def _both(first: str, second: str) -> tuple[str, str]:
 
 
 # --- Paper, patterns and print
+
 
 @lru_cache(maxsize=1)
 def _installed() -> dict[str, Path]:
@@ -325,11 +328,15 @@ class _Page:
         return np.clip(self.paper + 0.5, 0, 255).astype(np.uint8)
 
 
-def _waves(h: int, w: int, rng: np.random.Generator, *, pitch: float, swing: float, length: float, turn: float) -> NDArray[np.float32]:
+def _waves(
+    h: int, w: int, rng: np.random.Generator, *, pitch: float, swing: float, length: float, turn: float
+) -> NDArray[np.float32]:
     """Fine parallel lines that sway together (mask 0-1); `pitch`, `swing`, `length` in mm, `turn` in radians."""
     y, x = np.mgrid[0:h, 0:w].astype(np.float32) / PX
     u, v = x * np.sin(turn) + y * np.cos(turn), x * np.cos(turn) - y * np.sin(turn)
-    sway = swing * np.sin(2 * np.pi * v / length + rng.uniform(0, 6.28)) + 0.4 * swing * np.sin(2 * np.pi * v / (length * 0.37) + rng.uniform(0, 6.28))
+    sway = swing * np.sin(2 * np.pi * v / length + rng.uniform(0, 6.28)) + 0.4 * swing * np.sin(
+        2 * np.pi * v / (length * 0.37) + rng.uniform(0, 6.28)
+    )
     away = np.abs((u + sway) % pitch - pitch / 2)
     return np.clip(1.2 - away * PX / 1.1, 0, 1).astype(np.float32)
 
@@ -368,6 +375,7 @@ def _portrait_print(portrait: Pixels, *, grey: float, contrast: float) -> NDArra
 
 
 # --- TD3: the data page of a passport for travel
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _State:
@@ -441,8 +449,8 @@ STATES: dict[str, _State] = {
         ),
     ),
     "MEX": _State(
-        heading="ESTADOS UNIDOS MEXICANOS", word="PASAPORTE / PASSPORT", tint=(230, 236, 226), inks=((160, 195, 165), (205, 165, 160)),
-        nationality="MEXICANA", day=_spaces, grey=0.0,
+        heading="ESTADOS UNIDOS MEXICANOS", word="PASAPORTE / PASSPORT", tint=(230, 236, 226),
+        inks=((160, 195, 165), (205, 165, 160)), nationality="MEXICANA", day=_spaces, grey=0.0,
         labels=_labels(
             surname="Apellidos", given_names="Nombres", nationality="Nacionalidad", date_of_birth="Fecha de nacimiento",
             sex="Sexo", place_of_birth="Lugar de nacimiento", personal_number="CURP", issued_on="Fecha de expedición",
@@ -549,6 +557,7 @@ def draw_td3(person: Person, portrait: Pixels, *, country: str, faults: Faults =
 
 # --- The Russian internal passport
 
+
 def draw_ru_internal(person: Person, portrait: Pixels, *, zone: bool = True, faults: Faults = NO_FAULTS) -> Specimen:
     """Draw pages 2 and 3 as they are photographed together, 1500 x 2112 pixels.
 
@@ -590,7 +599,16 @@ def draw_ru_internal(person: Person, portrait: Pixels, *, zone: bool = True, fau
 
     # Page 2 (upper)
     centre = at(0.475, 0.057)
-    page.print("РОССИЙСКАЯ ФЕДЕРАЦИЯ", centre[0], centre[1] + 1.6, face="PTF75F.ttf", size=5.0, colour=(150, 50, 50), anchor="ms", spacing=1.1)
+    page.print(
+        "РОССИЙСКАЯ ФЕДЕРАЦИЯ",
+        centre[0],
+        centre[1] + 1.6,
+        face="PTF75F.ttf",
+        size=5.0,
+        colour=(150, 50, 50),
+        anchor="ms",
+        spacing=1.1,
+    )
     mark("Паспорт выдан", 0.05, 0.091)
     rules(0.05, 0.89, 0.106, 0.141, 0.180)
     issuer = _wrap(shown.issuer or "", 32, 3)
@@ -655,9 +673,22 @@ def draw_ru_internal(person: Person, portrait: Pixels, *, zone: bool = True, fau
         page.zone(lines, (tall - 12.8, tall - 6.45), 6.6)
     page.print(NOT_A_DOCUMENT["ru_internal"], 0.475 * wide, 0.475 * tall, face="PTN57F.ttf", size=1.7, colour=brown, anchor="ms")
     if faults.specimen_word:
-        page.print("ОБРАЗЕЦ", 0.6 * wide, 0.80 * tall, face="LiberationSans-Bold.ttf", size=12, colour=(190, 60, 60), anchor="ms", alpha=0.33)
+        page.print(
+            "ОБРАЗЕЦ",
+            0.6 * wide,
+            0.80 * tall,
+            face="LiberationSans-Bold.ttf",
+            size=12,
+            colour=(190, 60, 60),
+            anchor="ms",
+            alpha=0.33,
+        )
     on_page = {name for name in page.quads if name in {f.name for f in fields(Person)}}
-    in_zone = {"surname", "given_names", "patronymic", "document_number", "date_of_birth", "sex", "issued_on", "issuer_code"} if zone else set()
+    in_zone = (
+        {"surname", "given_names", "patronymic", "document_number", "date_of_birth", "sex", "issued_on", "issuer_code"}
+        if zone
+        else set()
+    )
     truth = _truth("RU_INTERNAL", "RUS", lines, checks, shown, coded, on_page, in_zone, page)
     return Specimen(image=page.done(), truth=truth, quads=page.quads)
 
@@ -694,6 +725,7 @@ def _signature(page: _Page, start: tuple[float, float], seed: str) -> None:
 
 # --- What is true of the page
 
+
 def _edited(person: Person, changes: Mapping[str, str]) -> Person:
     values: dict[str, Any] = {f.name: getattr(person, f.name) for f in fields(person)}
     for name, text in changes.items():
@@ -711,7 +743,13 @@ def _truth(
     viz, mrz = shown.values(), coded.values()
     found: dict[str, dict[str, str]] = {}
     for name in (f.name for f in fields(Person)):
-        source = ("both" if name in in_zone else "viz") if name in on_page and name in viz else "mrz" if name in in_zone and name in mrz else None
+        source = (
+            ("both" if name in in_zone else "viz")
+            if name in on_page and name in viz
+            else "mrz"
+            if name in in_zone and name in mrz
+            else None
+        )
         if source is not None:
             found[name] = {"value": mrz[name] if source == "mrz" else viz[name], "source": source}
     corner = page.quads["portrait"]

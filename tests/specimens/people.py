@@ -65,6 +65,7 @@ class Persona:
 
 # --- Numbers that carry their own check
 
+
 def kazakh_iin(born: date, sex: Literal["M", "F"], serial: int) -> str:
     """Return the individual number: birth date, century and sex, four digits, check. Raises ValueError where none is issued.
 
@@ -103,6 +104,7 @@ def mexican_curp(start: str) -> str:
 
 # --- Papers
 
+
 def years_before(today: date, years: int, month: int, day: int) -> date:
     """A fixed day of the calendar, `years` years before this one."""
     return date(today.year - years, month, day)
@@ -112,9 +114,10 @@ def russian_traveller(today: date) -> Person:
     """TD3 of a Russian man in both scripts, issued last spring for ten years."""
     issued = today - timedelta(days=210)
     return Person(
-        surname="IASTREBTSOV", given_names="TIMOFEI", surname_native="ЯСТРЕБЦОВ", given_names_native="ТИМОФЕЙ", patronymic="ЛЬВОВИЧ",
-        document_number="758140263", date_of_birth=years_before(today, 37, 3, 19), sex="M", nationality="RUS",
-        issued_on=issued, expires_on=_years_on(issued, 10), issuer="МВД 69004", place_of_birth="Г. ТВЕРЬ / RUSSIA",
+        surname="IASTREBTSOV", given_names="TIMOFEI", surname_native="ЯСТРЕБЦОВ", given_names_native="ТИМОФЕЙ",
+        patronymic="ЛЬВОВИЧ", document_number="758140263", date_of_birth=years_before(today, 37, 3, 19), sex="M",
+        nationality="RUS", issued_on=issued, expires_on=_years_on(issued, 10), issuer="МВД 69004",
+        place_of_birth="Г. ТВЕРЬ / RUSSIA",
     )  # fmt: skip
 
 
@@ -142,9 +145,9 @@ def kazakh(today: date) -> Person:
     """TD3 of a Kazakh man with his individual number."""
     born, issued = years_before(today, 41, 11, 2), today - timedelta(days=45)
     return Person(
-        surname="ZHANDOSULY", given_names="ERASYL", surname_native="ЖАНДОСҰЛЫ", given_names_native="ЕРАСЫЛ", document_number="N14760925",
-        date_of_birth=born, sex="M", nationality="KAZ", issued_on=issued, expires_on=_years_on(issued, 10),
-        issuer="MIA RK", place_of_birth="QARAGANDY", personal_number=kazakh_iin(born, "M", 417),
+        surname="ZHANDOSULY", given_names="ERASYL", surname_native="ЖАНДОСҰЛЫ", given_names_native="ЕРАСЫЛ",
+        document_number="N14760925", date_of_birth=born, sex="M", nationality="KAZ", issued_on=issued,
+        expires_on=_years_on(issued, 10), issuer="MIA RK", place_of_birth="QARAGANDY", personal_number=kazakh_iin(born, "M", 417),
     )  # fmt: skip
 
 
@@ -152,9 +155,9 @@ def spanish(today: date) -> Person:
     """TD3 of a Spanish man with two surnames and marks on letters."""
     issued = today - timedelta(days=90)
     return Person(
-        surname="ARIZMUÑO FUENLLANA", given_names="JOAQUÍN", document_number="XDB407185", date_of_birth=years_before(today, 45, 6, 14),
-        sex="M", nationality="ESP", issued_on=issued, expires_on=_years_on(issued, 10), issuer="CÁDIZ",
-        place_of_birth="CÁDIZ", personal_number=spanish_dni(31820467),
+        surname="ARIZMUÑO FUENLLANA", given_names="JOAQUÍN", document_number="XDB407185",
+        date_of_birth=years_before(today, 45, 6, 14), sex="M", nationality="ESP", issued_on=issued,
+        expires_on=_years_on(issued, 10), issuer="CÁDIZ", place_of_birth="CÁDIZ", personal_number=spanish_dni(31820467),
     )  # fmt: skip
 
 
@@ -162,9 +165,9 @@ def mexican(today: date) -> Person:
     """TD3 of a Mexican man with his CURP."""
     born, issued = years_before(today, 39, 2, 27), today - timedelta(days=20)
     return Person(
-        surname="TLALPANECO BARRIGUETE", given_names="ULISES", document_number="G48261937", date_of_birth=born, sex="M", nationality="MEX",
-        issued_on=issued, expires_on=_years_on(issued, 6), issuer="PUEBLA", place_of_birth="PUEBLA, PUE.",
-        personal_number=mexican_curp(f"TABU{born:%y%m%d}HPLLRL0"),
+        surname="TLALPANECO BARRIGUETE", given_names="ULISES", document_number="G48261937",
+        date_of_birth=born, sex="M", nationality="MEX", issued_on=issued, expires_on=_years_on(issued, 6), issuer="PUEBLA",
+        place_of_birth="PUEBLA, PUE.", personal_number=mexican_curp(f"TABU{born:%y%m%d}HPLLRL0"),
     )  # fmt: skip
 
 
@@ -172,8 +175,9 @@ def utopian(today: date) -> Person:
     """TD3 of the state that exists in Doc 9303 only."""
     issued = today - timedelta(days=400)
     return Person(
-        surname="VANDERQUILL", given_names="OSWIN THEO", document_number="U41927365", date_of_birth=years_before(today, 48, 9, 30),
-        sex="M", nationality="UTO", issued_on=issued, expires_on=_years_on(issued, 10), issuer="UTOPIA CITY", place_of_birth="ZENITH",
+        surname="VANDERQUILL", given_names="OSWIN THEO", document_number="U41927365",
+        date_of_birth=years_before(today, 48, 9, 30), sex="M", nationality="UTO", issued_on=issued,
+        expires_on=_years_on(issued, 10), issuer="UTOPIA CITY", place_of_birth="ZENITH",
     )  # fmt: skip
 
 
@@ -196,9 +200,12 @@ def personas(today: date) -> dict[str, Persona]:
     traveller, home, old_kind = russian_traveller(today), russian_at_home(today), russian_before_2011(today)
     kaz, esp, mex = kazakh(today), spanish(today), mexican(today)
 
+    a_month_ago = today - timedelta(days=30)
+    ended = replace(mex, issued_on=_years_on(a_month_ago, -6), expires_on=a_month_ago)
+
     takes_her_name = _Case(traveller, "td3", "RUS", "marriage", before={"surname": "KARASIKOV", "document_number": "741093586"})
     everyone = [
-        takes_her_name.persona("approve_marriage", "Took his wife's surname; new Russian passport for travel, all as printed.", APPROVE),
+        takes_her_name.persona("approve_marriage", "Took his wife's surname; new Russian passport for travel.", APPROVE),
         _Case(kaz, "td3", "KAZ", "new_passport", before={"document_number": "N09318472"}).persona(
             "approve_new_passport", "Kazakh passport renewed; only number and dates are new.", APPROVE, seed=2),
         _Case(mex, "td3", "MEX", "new_passport", before={"document_number": "G30917254"}).persona(
@@ -206,11 +213,9 @@ def personas(today: date) -> dict[str, Persona]:
         _Case(esp, "td3", "ESP", "mistake", before={"surname": "ARISMUÑO FUENLLANA"}).persona(
             "approve_mistake", "One letter of a Spanish surname was typed wrong when the account was opened.", APPROVE, seed=4),
         _Case(home, "ru_internal", "RUS", "marriage", before={"surname": "ПЕРЕПЁЛКИН", "document_number": "2814307718"}).persona(
-            "internal_marriage", "The same with a Russian internal passport: nothing may be wrong, a person may be asked.",
-            {"outcome": "approve|refer", "reasons": [], "retake": []}, seed=5),
+            "approve_internal", "The same with a Russian internal passport.", APPROVE, seed=5),
         _Case(old_kind, "ru_internal", "RUS", "new_passport", before={"document_number": "2805117360"}).persona(
-            "internal_no_zone", "A paper from before 2011 without a zone: one kind of print only.",
-            {"outcome": "approve|refer", "reasons": [], "retake": []}, zone=False, seed=6),
+            "approve_no_zone", "A Russian paper from before 2011: its strip is blank.", APPROVE, zone=False, seed=6),
         takes_her_name.persona(
             "refer_impostor", "Somebody else holds the phone: the selfie is another man's.",
             _refer("selfie_document_faces_differ", "selfie_on_file_faces_differ"), selfie=("b", 1), seed=7),
@@ -229,18 +234,20 @@ def personas(today: date) -> dict[str, Persona]:
         takes_her_name.persona(
             "refer_wrong_check_digit", "The zone was drawn by hand: its check digit of the number is wrong.",
             _refer("mrz_check_digit_wrong"), faults=Faults(wrong_check="document_number"), seed=12),
-        _Case(replace(mex, issued_on=_years_on(today, -6) - timedelta(days=30), expires_on=today - timedelta(days=30)), "td3", "MEX",
-              "new_passport", before={"document_number": "G30917254"}).persona(
+        _Case(ended, "td3", "MEX", "new_passport", before={"document_number": "G30917254"}).persona(
             "refer_expired", "The passport expired a month ago.", _refer("document_expired"), seed=13),
         _Case(utopian(today), "td3", "UTO", "new_passport", before={"document_number": "U11820464"}).persona(
             "refer_specimen", "A specimen, not a passport.", _refer("document_is_specimen"),
             faults=Faults(specimen_word=True), seed=14),
         takes_her_name.persona(
-            "retake_blurred_document", "The hand shook over the passport.", _retake("document", "document_blurred"), defect="blurred", seed=15),
+            "retake_blurred_document", "The hand shook over the passport.", _retake("document", "document_blurred"),
+            defect="blurred", seed=15),
         takes_her_name.persona(
-            "retake_blurred_selfie", "The selfie is out of focus.", _retake("selfie", "selfie_blurred"), selfie_kind="blurred", seed=16),
+            "retake_blurred_selfie", "The selfie is out of focus.", _retake("selfie", "selfie_blurred"),
+            selfie_kind="blurred", seed=16),
         takes_her_name.persona(
-            "retake_dark_selfie", "The selfie was taken in the dark.", _retake("selfie", "selfie_too_dark"), selfie_kind="dark", seed=17),
+            "retake_dark_selfie", "The selfie was taken in the dark.", _retake("selfie", "selfie_too_dark"),
+            selfie_kind="dark", seed=17),
     ]  # fmt: skip
     return {persona.key: persona for persona in everyone}
 
@@ -260,7 +267,9 @@ class _Case:
     before: dict[str, str] = field(default_factory=dict)
 
     def claim(self) -> dict[str, str]:
-        return {"reason": self.reason, **_known(self.paper)}
+        stated = _known(self.paper)
+        del stated["nationality"]  # the form does not ask again for what no paper of the same state can change
+        return {"reason": self.reason, **stated}
 
     def persona(self, key: str, story: str, expected: dict[str, Any], **other: Any) -> Persona:
         profile = {**_known(self.paper), **self.before, "earlier_numbers": []}

@@ -89,11 +89,15 @@ def shoot(image: Pixels, *, seed: int, hardness: Hardness, defect: Defect | None
 
     soft = cv2.GaussianBlur(image, (0, 0), 0.45 / scale) if scale < 0.9 else image  # a warp alone would alias
     scene = _table(tall, wide, rng)
-    cover = cv2.warpPerspective(np.full((h, w), 255, np.uint8), matrix, (wide, tall), flags=cv2.INTER_LINEAR).astype(np.float32) / 255
+    cover = (
+        cv2.warpPerspective(np.full((h, w), 255, np.uint8), matrix, (wide, tall), flags=cv2.INTER_LINEAR).astype(np.float32) / 255
+    )
     reach = 0.006 * g.side
     shadow = cv2.GaussianBlur(np.roll(cover, (round(reach), round(reach * 0.6)), axis=(0, 1)), (0, 0), reach)
     scene *= 1 - 0.45 * shadow[..., None]
-    page = cv2.warpPerspective(soft, matrix, (wide, tall), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    page = cv2.warpPerspective(soft, matrix, (wide, tall), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(
+        np.float32
+    )
     scene += (page - scene) * cover[..., None]
 
     y, x = np.mgrid[0:tall, 0:wide].astype(np.float32) / max(wide, tall)
@@ -116,7 +120,9 @@ def selfie(picture: Pixels, face: tuple[int, int, int, int], *, seed: int, kind:
     `face` is x, y, width, height in the picture, see `portraits.PICTURES`. "small" holds the phone far away: 480 x 360 pixels.
     """
     rng = np.random.default_rng([seed, 7])
-    shot = crop(picture, face, height=rng.uniform(2.25, 2.5), aspect=3 / 4, lift=rng.uniform(-0.12, -0.06), size=(960, 1280)).astype(np.float32)
+    shot = crop(
+        picture, face, height=rng.uniform(2.25, 2.5), aspect=3 / 4, lift=rng.uniform(-0.12, -0.06), size=(960, 1280)
+    ).astype(np.float32)
     tall, wide = shot.shape[:2]
     turn = cv2.getRotationMatrix2D((wide / 2, tall / 2), rng.uniform(-4, 4), 1.06)
     shot = cv2.warpAffine(shot, turn, (wide, tall), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -126,13 +132,15 @@ def selfie(picture: Pixels, face: tuple[int, int, int, int], *, seed: int, kind:
     shot *= (side if rng.random() < 0.5 else side[::-1])[None, :, None]
     shot = cv2.GaussianBlur(shot, (0, 0), 0.9)
     if kind == "blurred":
-        shot = cv2.GaussianBlur(shot, (0, 0), 14)
+        shot = cv2.GaussianBlur(shot, (0, 0), 34)
     if kind == "dark":
         shot *= 0.09
     shot += rng.normal(0, 2.5 if kind != "blurred" else 1.0, shot.shape)
     if kind == "small":
         far = cv2.resize(_whole(shot), (36, 48), interpolation=cv2.INTER_AREA)
-        room = cv2.GaussianBlur(np.repeat(np.repeat(rng.integers(110, 180, (6, 5, 1)).astype(np.float32), 80, 0), 72, 1), (0, 0), 30)[..., None]
+        room = cv2.GaussianBlur(
+            np.repeat(np.repeat(rng.integers(110, 180, (6, 5, 1)).astype(np.float32), 80, 0), 72, 1), (0, 0), 30
+        )[..., None]
         room = room * np.array([1.0, 0.95, 0.88], np.float32)
         room[216:264, 162:198] = far
         shot = room
@@ -157,7 +165,7 @@ def _spoil(photo: Pixels, defect: Defect | None, rng: np.random.Generator) -> Pi
         spot = np.clip(1.9 * np.exp(-(((x - cx) / 0.26) ** 2 + ((y - cy) / 0.13) ** 2)), 0, 1)[..., None]
         return _whole(photo + (255 - photo.astype(np.float32)) * spot)
     if defect == "small":
-        scale = 340 / max(tall, wide)
+        scale = 220 / max(tall, wide)
         return np.asarray(cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     return photo
 

@@ -87,7 +87,9 @@ def fetch(folder: Path, *, cache: Path = CACHE, requirement: Path = REQUIREMENT)
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         why = [line for line in done.stderr.splitlines() if line.strip()]
-        raise FetchError(f"pip could not download the portraits ({why[0].strip() if why else 'no reason given'}); run bin/install again")
+        raise FetchError(
+            f"pip could not download the portraits ({why[0].strip() if why else 'no reason given'}); run bin/install again"
+        )
     archives = sorted(folder.glob("face[-_]recognition-*.tar.gz"))
     if len(archives) != 1:
         raise FetchError(f"expected one archive from pip, found {len(archives)}; empty its folder and run bin/install again")
@@ -145,8 +147,10 @@ def portrait(person: Who, n: int, *, cache: Path = CACHE) -> Pixels:
     return np.asarray(Image.open(file, formats=["JPEG"]).convert("RGB"), np.uint8)
 
 
-def crop(pixels: Pixels, face: tuple[int, int, int, int], *, height: float, aspect: float, lift: float, size: tuple[int, int]) -> Pixels:
-    """Cut a window around a face: `height` in face heights, `aspect` width by height, centre `lift` face heights above the face's.
+def crop(
+    pixels: Pixels, face: tuple[int, int, int, int], *, height: float, aspect: float, lift: float, size: tuple[int, int]
+) -> Pixels:
+    """Cut a window around a face: `height` in face heights, `aspect` width by height, its centre `lift` of them above the face's.
 
     Beyond the picture its rim is repeated. Returns RGB of `size` (width, height).
     """
@@ -186,7 +190,7 @@ def for_print(person: Who, n: int, *, cache: Path = CACHE) -> Pixels:
     cv2.setRNGSeed(1)
     cv2.grabCut(cv2.cvtColor(cut, cv2.COLOR_RGB2BGR), mask, None, np.zeros((1, 65)), np.zeros((1, 65)), 6, cv2.GC_INIT_WITH_MASK)
     front = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(front)
+    count, labels = cv2.connectedComponents(front)
     if count > 1:  # only the person, not a piece of curtain
         front = (labels == labels[middle[1], middle[0]]).astype(np.uint8)
     front = cv2.morphologyEx(front, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))

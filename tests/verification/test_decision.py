@@ -77,7 +77,7 @@ SPOILT = {
     "no document at all": (dict(document_type=None), ReasonCode.EVIDENCE_MISSING),
     "a claimed field that was not read": (dict(agreement={Field.SURNAME: 1.0}), ReasonCode.FIELD_NOT_READ),
     "a reading too weak to stand on": (
-        dict(confidence={**A_GOOD_RUN.confidence, Field.SURNAME: 0.1}),
+        dict(confidence={**A_GOOD_RUN.confidence, Field.SURNAME: 0.1}, certain={Field.SURNAME: False}),
         ReasonCode.FIELD_NOT_CERTAIN,
     ),
     "another birth date than the account's": (
@@ -363,3 +363,12 @@ def test_measures_hold_no_text_that_could_be_a_persons():
     told = A_GOOD_RUN.to_json()
     assert isinstance(told["agreement"], dict) and all(isinstance(v, float) for v in told["agreement"].values())
     assert date.today().isoformat() not in str(told)
+
+
+def test_a_weak_reading_matters_only_where_something_changes_by_it():
+    weak = replace(A_GOOD_RUN, confidence={**A_GOOD_RUN.confidence, Field.SURNAME: 0.1}, certain={Field.SURNAME: False})
+    assert reasons(weak) == (ReasonCode.FIELD_NOT_CERTAIN,)
+    assert reasons(replace(weak, changes=(Field.DOCUMENT_NUMBER,))) == ()
+    assert reasons(replace(weak, certain={Field.SURNAME: True})) == ()
+    strict = replace(POLICY, require_certain=True)
+    assert reasons(replace(A_GOOD_RUN, certain={Field.SURNAME: True}), strict) == (ReasonCode.FIELD_NOT_CERTAIN,)

@@ -24,7 +24,7 @@ from cases.database import Database
 from cases.models import Base, Case, Customer
 from cases.settings import Mode, Settings
 from verification import images
-from verification.evidence import ChangeReason, Claim, Field, Profile
+from verification.evidence import ChangeReason, Claim, Field, Profile, Quality
 from verification.reasons import PhotoKind
 from webapp.app import create_app
 
@@ -90,7 +90,9 @@ class Portal:
 
     def sign_in(self, customer_id: UUID, language: str | None = None) -> Browser:
         with self.db.transaction() as session:
-            token = customers.make_link(session, "hand_over", session.get_one(Customer, customer_id), lifetime=timedelta(minutes=5), now=self.clock())
+            token = customers.make_link(
+                session, "hand_over", session.get_one(Customer, customer_id), lifetime=timedelta(minutes=5), now=self.clock()
+            )
         browser = self.browser()
         browser.get(f"/enter/{token}")
         assert browser.post("/enter", token=token).status_code == 303
@@ -100,16 +102,26 @@ class Portal:
         return browser
 
     def draft(self, customer_id: UUID, values: dict[Field, str] | None = None, photos: bool = True) -> UUID:
-        claim = Claim(reason=ChangeReason.MARRIAGE, values=values or {Field.SURNAME: "ПЕТРОВА", Field.DOCUMENT_NUMBER: "4524654321"})
+        claim = Claim(
+            reason=ChangeReason.MARRIAGE, values=values or {Field.SURNAME: "ПЕТРОВА", Field.DOCUMENT_NUMBER: "4524654321"}
+        )
         with self.db.transaction() as session:
-            case = intake.open_case(session, session.get_one(Customer, customer_id), claim, country="RUS", new_email=None, locale="en", now=self.clock())
+            case = intake.open_case(
+                session,
+                session.get_one(Customer, customer_id),
+                claim,
+                country="RUS",
+                new_email=None,
+                locale="en",
+                now=self.clock(),
+            )
             if photos:
                 self.attach(session, case.id)
             return case.id
 
     def attach(self, session: object, case_id: UUID) -> None:
         for kind in (PhotoKind.DOCUMENT, PhotoKind.SELFIE):
-            clean, quality = images.measure_file(picture(kind.value), kind)
+            clean, quality = measured(kind)
             intake.attach_photo(session, case_id, kind, clean, quality, now=self.clock())  # type: ignore[arg-type]
 
     def case(self, case_id: UUID) -> Case:
@@ -122,10 +134,15 @@ class Browser:
 
     def __init__(self, client: FlaskClient) -> None:
         self.client = client
+        self.client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
         self.token = ""
 
     def _seen(self, answer: TestResponse) -> TestResponse:
-        found = re.search(r'name="csrf_token" value="([^"]+)"', answer.get_data(as_text=True)) if answer.mimetype == "text/html" else None
+        found = (
+            re.search(r'name="csrf_token" value="([^"]+)"', answer.get_data(as_text=True))
+            if answer.mimetype == "text/html"
+            else None
+        )
         if found:
             self.token = found[1]
         return answer
@@ -162,6 +179,12 @@ def picture(kind: str = "document", *, width: int = 900, height: int = 640, blur
     return out.getvalue()
 
 
+@lru_cache
+def measured(kind: PhotoKind) -> tuple[bytes, Quality]:
+    """The clean copy of a drawn picture and its quality."""
+    return images.measure_file(picture(kind.value), kind)
+
+
 @pytest.fixture
 def portal(tmp_path: Path) -> Iterator[Portal]:
     """The portal in development mode."""
@@ -175,7 +198,7 @@ def demo(tmp_path: Path) -> Iterator[Portal]:
 
 
 def _portal(folder: Path, mode: Mode) -> Iterator[Portal]:
-    app = create_app(make_settings(folder, mode), surfaces="portal")
+    app = create_app(make_settings(folder / mode.value, mode), surfaces="portal")
     app.testing = True
     clock = Clock()
     app.extensions["peremena.clock"] = clock

@@ -15,7 +15,17 @@ from cases import customers, intake, review, runs, staff
 from cases.models import Customer, Role
 from verification.decision import Decision, Outcome
 from verification.evidence import (
-    ChangeReason, Difference, DocumentReading, DocumentType, Evidence, FaceReading, Field, FieldComparison, FieldReading, Measures, Source,
+    ChangeReason,
+    Difference,
+    DocumentReading,
+    DocumentType,
+    Evidence,
+    FaceReading,
+    Field,
+    FieldComparison,
+    FieldReading,
+    Measures,
+    Source,
 )  # fmt: skip
 from verification.reasons import PhotoKind, ReasonCode
 
@@ -42,23 +52,42 @@ def evidence(comparisons: dict[Field, FieldComparison] | None = None) -> Evidenc
         reading=DocumentReading(
             document_type=DocumentType.RU_INTERNAL,
             country="RUS",
-            fields={f: FieldReading(value=c.read, confidence=0.99, certain=True, source=Source.VIZ) for f, c in compared.items() if c.read},
+            fields={
+                f: FieldReading(value=c.read, confidence=0.99, certain=True, source=Source.VIZ)
+                for f, c in compared.items()
+                if c.read
+            },
         ),
         faces=FaceReading(),
         comparisons=compared,
-        measures=Measures(reason=ChangeReason.MARRIAGE, document_type=DocumentType.RU_INTERNAL, country="RUS", mrz_valid=True, days_to_expiry=None),
+        measures=Measures(
+            reason=ChangeReason.MARRIAGE,
+            document_type=DocumentType.RU_INTERNAL,
+            country="RUS",
+            mrz_valid=True,
+            days_to_expiry=None,
+        ),
     )
 
 
 LETTER = {
     Field.SURNAME: FieldComparison(
-        claimed="ПЕТРОВА", read="ПЕТРОВЙ", agreement=0.86, differences=(Difference(claimed="А", read="Й", claimed_at=6, read_at=6),)
+        claimed="ПЕТРОВА",
+        read="ПЕТРОВЙ",
+        agreement=0.86,
+        differences=(Difference(claimed="А", read="Й", claimed_at=6, read_at=6),),
     )
 }
 
 
-def decided(portal: Any, case_id: UUID, outcome: Outcome, reasons: tuple[ReasonCode, ...] = (), retake: tuple[PhotoKind, ...] = (),
-            comparisons: dict[Field, FieldComparison] | None = None) -> None:
+def decided(
+    portal: Any,
+    case_id: UUID,
+    outcome: Outcome,
+    reasons: tuple[ReasonCode, ...] = (),
+    retake: tuple[PhotoKind, ...] = (),
+    comparisons: dict[Field, FieldComparison] | None = None,
+) -> None:
     """Send the case and let a run end as stated."""
     with portal.db.transaction() as session:
         intake.submit(session, case_id, consent_version=CONSENT, now=portal.clock())
@@ -76,12 +105,18 @@ def agent(session: Any, now: Any) -> Any:
 
 def rejected(portal: Any, case_id: UUID) -> None:
     """A person refuses what the machine referred."""
-    decided(portal, case_id, Outcome.REFER, (ReasonCode.SURNAME_DIFFERS, ReasonCode.SELFIE_DOCUMENT_FACES_DIFFER), comparisons=LETTER)
+    decided(
+        portal, case_id, Outcome.REFER, (ReasonCode.SURNAME_DIFFERS, ReasonCode.SELFIE_DOCUMENT_FACES_DIFFER), comparisons=LETTER
+    )
     with portal.db.transaction() as session:
         person = agent(session, portal.clock())
         case = review.take(session, case_id, agent=person, now=portal.clock())
         answer = review.Disposal(
-            action="reject", reasons=(ReasonCode.SURNAME_DIFFERS, ReasonCode.SELFIE_DOCUMENT_FACES_DIFFER), retake=frozenset(), note="n", seen_version=case.version
+            action="reject",
+            reasons=(ReasonCode.SURNAME_DIFFERS, ReasonCode.SELFIE_DOCUMENT_FACES_DIFFER),
+            retake=frozenset(),
+            note="n",
+            seen_version=case.version,
         )
         review.dispose(session, case_id, answer, agent=person, now=portal.clock())
 
@@ -92,7 +127,9 @@ def link(portal: Any, purpose: str, customer_id: UUID, case_id: UUID | None = No
 
     with portal.db.transaction() as session:
         case = session.get(Case, case_id) if case_id else None
-        return customers.make_link(session, purpose, session.get_one(Customer, customer_id), case=case, lifetime=timedelta(days=1), now=portal.clock())
+        return customers.make_link(
+            session, purpose, session.get_one(Customer, customer_id), case=case, lifetime=timedelta(days=1), now=portal.clock()
+        )
 
 
 def screens(portal: Any, picture: Callable[..., bytes]) -> list[Screen]:
@@ -111,12 +148,30 @@ def screens(portal: Any, picture: Callable[..., bytes]) -> list[Screen]:
     asked = portal.customer("asked")
     draft = portal.draft(asked, photos=False)
     add("details", asked, f"/requests/{draft}/details")
-    add("details-problems", asked, f"/requests/{draft}/details", status=422,
-        post={"surname": "Петpова", "document_number": "12", "issued_on_day": "31", "issued_on_month": "2", "issued_on_year": "2026"})
+    add(
+        "details-problems",
+        asked,
+        f"/requests/{draft}/details",
+        status=422,
+        post={
+            "surname": "Петpова",
+            "document_number": "12",
+            "issued_on_day": "31",
+            "issued_on_month": "2",
+            "issued_on_year": "2026",
+        },
+    )
     add("document", asked, f"/requests/{draft}/photos/document")
     blurred, dark = picture("document", blur=True), picture("document", dark=True)
     add("document-problems", asked, f"/requests/{draft}/photos/document", picture={"data": blurred}, status=422)
-    add("document-anyway", asked, f"/requests/{draft}/photos/document", picture={"data": dark}, before=({"data": blurred}, {"data": blurred}), status=422)
+    add(
+        "document-anyway",
+        asked,
+        f"/requests/{draft}/photos/document",
+        picture={"data": dark},
+        before=({"data": blurred}, {"data": blurred}),
+        status=422,
+    )
     add("selfie", asked, f"/requests/{draft}/photos/selfie")
     add("person", asked, f"/requests/{draft}/person")
     add("withdraw", asked, f"/requests/{draft}/withdraw")

@@ -137,12 +137,12 @@ class Browser:
         return answer
 
     def get(self, address: str, **more: Any) -> TestResponse:
-        return self._seen(self.client.get(address, **more))
+        return self._seen(self.client.get(address, **{"headers": {"Accept-Language": "en"}, **more}))
 
     def post(self, address: str, **fields: Any) -> TestResponse:
         if not self.token:
             self.get("/staff/sign-in")
-        return self._seen(self.client.post(address, data={"csrf_token": self.token, **fields}))
+        return self._seen(self.client.post(address, data={"csrf_token": self.token, **fields}, headers={"Accept-Language": "en"}))
 
     def fresh(self, address: str) -> TestResponse:
         """Load a page so that its token is the one that is sent next."""
@@ -261,7 +261,7 @@ def a_case(
     seed: int = 0,
 ) -> Case:
     """A case at the desk, the way cases come there, with drawn photos."""
-    customer = customers.upsert(session, f"host-{seed}-{now:%H%M%S%f}", PROFILE, email="old@example.test", locale="ru", now=now)
+    customer = customers.upsert(session, f"host-{seed}-{now:%H%M}", PROFILE, email="old@example.test", locale="ru", now=now)
     customers.set_face_on_file(session, customer, face(seed * 3 + 1, 600, 750), quality=Quality(width=600, height=750), now=now)
     case = intake.open_case(session, customer, claim, country=country, new_email=None, locale="ru", now=now)
     send(session, case, seed)

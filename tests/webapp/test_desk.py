@@ -121,7 +121,7 @@ def test_the_page_says_why_in_words_marks_the_letter_and_puts_scores_on_the_line
     assert "1 letter differs" in plain
     assert "equal by: spaces and hyphens left out" in plain
     assert "Check digits do not cover the name." in plain
-    assert "The document shows the account's date of birth." in plain
+    assert "The document shows the account's date of birth, sex, given names, patronymic." in plain
     assert "The two face networks contradict each other." in plain
     assert "surname_differs" not in re.sub(r'value="[^"]*"', "", shown.split('class="history"')[0])
 
@@ -145,7 +145,9 @@ def test_approving_changes_the_profile_and_leads_to_the_next_case(office, agent)
 
 def test_a_rejection_needs_a_reason_and_a_note_and_keeps_what_was_typed(office, agent):
     case_id = taken(office, agent)
-    sent = agent.post(f"/desk/cases/{case_id}/answer", action="reject", seen_version=version(office, case_id), note="half a thought")
+    sent = agent.post(
+        f"/desk/cases/{case_id}/answer", action="reject", seen_version=version(office, case_id), note="half a thought"
+    )
     assert sent.status_code == 422
     assert "Choose at least one reason." in text(sent) and "half a thought" in text(sent)
     about = {"reject_reason": ["surname_differs"], "seen_version": version(office, case_id), "then": "queue"}
@@ -162,10 +164,17 @@ def test_a_retake_names_photos_and_why(office, agent):
     seen = version(office, case_id)
     bare = agent.post(f"/desk/cases/{case_id}/answer", action="ask_retake", seen_version=seen)
     assert bare.status_code == 422 and "Choose the photo to take again." in text(bare)
-    half = agent.post(f"/desk/cases/{case_id}/answer", action="ask_retake", seen_version=seen, retake="selfie", retake_reason="document_glare")
+    half = agent.post(
+        f"/desk/cases/{case_id}/answer", action="ask_retake", seen_version=seen, retake="selfie", retake_reason="document_glare"
+    )
     assert half.status_code == 422 and "Choose why, for each photo" in text(half)
     sent = agent.post(
-        f"/desk/cases/{case_id}/answer", action="ask_retake", seen_version=seen, retake="document", retake_reason="document_glare", then="queue"
+        f"/desk/cases/{case_id}/answer",
+        action="ask_retake",
+        seen_version=seen,
+        retake="document",
+        retake_reason="document_glare",
+        then="queue",
     )
     assert sent.location == "/desk"
     assert state(office, case_id) is State.NEEDS_RETAKE
@@ -189,7 +198,11 @@ def test_a_stale_page_says_what_happened_and_loses_no_note(office, agent):
     seen = version(office, case_id)
     agent.post(f"/desk/cases/{case_id}/answer", action="approve", seen_version=seen, then="queue")
     again = agent.post(
-        f"/desk/cases/{case_id}/answer", action="reject", reject_reason="surname_differs", seen_version=seen, note="Typed for minutes."
+        f"/desk/cases/{case_id}/answer",
+        action="reject",
+        reject_reason="surname_differs",
+        seen_version=seen,
+        note="Typed for minutes.",
     )
     assert again.status_code == 409
     said = text(again)
@@ -218,7 +231,9 @@ def test_a_claim_that_ran_out_is_told_and_the_note_kept(office, agent):
     other = office.signed_in(Role.AGENT, name="Ben Second")
     other.fresh("/desk")
     assert other.post(f"/desk/cases/{case_id}/take").status_code == 303
-    sent = agent.post(f"/desk/cases/{case_id}/answer", action="approve", seen_version=version(office, case_id), note="Slow lunch.")
+    sent = agent.post(
+        f"/desk/cases/{case_id}/answer", action="approve", seen_version=version(office, case_id), note="Slow lunch."
+    )
     assert sent.status_code == 409 and "Slow lunch." in text(sent)
 
 
@@ -323,7 +338,9 @@ def test_a_dispute_stands_first_and_a_senior_agent_puts_the_profile_back(office,
     senior.get(f"/desk/cases/{case_id}")
     bare = senior.post(f"/desk/cases/{case_id}/revert", note=" ", seen_version=version(office, case_id))
     assert bare.status_code == 422 and state(office, case_id) is State.APPROVED
-    assert senior.post(f"/desk/cases/{case_id}/revert", note="She called.", seen_version=version(office, case_id)).status_code == 303
+    assert (
+        senior.post(f"/desk/cases/{case_id}/revert", note="She called.", seen_version=version(office, case_id)).status_code == 303
+    )
     assert state(office, case_id) is State.REVERTED
     with office.db.reading() as db:
         profile, _email = customers.current_profile(db, db.get_one(Customer, db.get_one(Case, case_id).customer_id))
@@ -398,7 +415,7 @@ def test_russian_pages_are_in_russian(office, agent):
 def test_odds_are_said_in_words(office):
     from webapp.desk.presenters import strangers
 
-    with office.app.test_request_context():
+    with office.app.test_request_context(headers={"Accept-Language": "en"}):
         assert strangers(7.1e-5) == "1 in 14,000 strangers would score this high."
         assert strangers(0.34) == "1 in 3 strangers would score this high."
         assert strangers(0.9) == "Most strangers would score this high."
@@ -409,14 +426,16 @@ def test_odds_are_said_in_words(office):
 def test_marks_skip_what_was_not_compared(office):
     from webapp.desk.presenters import marked
 
-    with office.app.test_request_context():
+    with office.app.test_request_context(headers={"Accept-Language": "en"}):
         assert str(marked("4510-123", [(3, "01")])).startswith("451<mark>0-1<span")
         assert str(marked("<b>", [(0, "<b>")])).startswith("<mark>&lt;b&gt;<span")
         assert str(marked("АННА", [(99, "x")])) == "АННА"
 
 
 def test_a_score_that_is_no_number_is_said_to_be_missing(office, agent):
-    broken = found(pairs={Pair.SELFIE_DOCUMENT: PairMeasures(similarity=float("nan"), fmr=None, sface=0.0, dlib=0.0, voices_agree=True)})
+    broken = found(
+        pairs={Pair.SELFIE_DOCUMENT: PairMeasures(similarity=float("nan"), fmr=None, sface=0.0, dlib=0.0, voices_agree=True)}
+    )
     case_id = taken(office, agent, evidence=broken)
     assert agent.get(f"/desk/cases/{case_id}").status_code == 200
 

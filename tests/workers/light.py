@@ -1,11 +1,12 @@
-"""python light.py verify|notify|upkeep [norecover]: the workers with a light look instead of the engines. Tests only.
+"""python light.py verify|notify|upkeep [OPTION ...]: the workers with a light look instead of the engines. Tests only.
 
 `real` is a verify worker with the real engines, in whose look a fault may strike; `nursery` forks workers fast.
-With the option norecover, upkeep never takes back a run.
+Options: norecover, upkeep never takes back a run; hurry, a look may take one second.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -22,9 +23,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import workers.__main__ as start
 from cases import notifications
+from cases.database import Database, utcnow
+from cases.settings import Settings
 from tests import factories
 from verification.evidence import Evidence
-from workers import process, upkeep, worker
+from workers import process, queues, upkeep, worker
 from workers.faults import fault
 
 
@@ -65,8 +68,18 @@ def slow_down_real_engines() -> None:
     pipeline.gather_evidence = struck
 
 
+def web() -> None:
+    """Submit as the portal does, and die where it would ring."""
+    factories._numbers = itertools.count(os.getpid() * 1000)  # nobody else's customers
+    with Database.open(Settings.load()).transaction() as session:
+        factories.a_submitted(session, now=utcnow())
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def be(kind: str, options: list[str]) -> int:
     """Become a worker."""
+    if kind == "web":
+        web()
     if kind == "real":
         kind = "verify"
         slow_down_real_engines()
@@ -78,6 +91,10 @@ def be(kind: str, options: list[str]) -> int:
     notifications.SENDING = timedelta(seconds=2)
     worker.REDIS_AWAY = 1.0
     worker.BEAT = 1.0
+    worker.MONITORED = 1
+    worker.STUCK = 0.5
+    if "hurry" in options:
+        queues.TIMEOUTS["verify"] = 1
     if kind == "upkeep":
         upkeep.RING_AGAIN = timedelta(seconds=1)
         if "norecover" in options:

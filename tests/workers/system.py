@@ -157,6 +157,10 @@ class Workers:
             self.wanted.append(([kind, *options], {"PEREMENA_FAULT": fault} if fault else {}))
             self.running.append(self._start(*self.wanted[-1]))
 
+    def once(self, kind: str) -> int:
+        """Start one and wait for its end; return the exit code."""
+        return self._start([kind], {}).wait(10)
+
     def tend(self) -> None:
         """Start again what died."""
         for number, one in enumerate(self.running):

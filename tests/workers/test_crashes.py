@@ -7,27 +7,32 @@ database alone what happened, not the code that was under fire.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
 
+import numpy as np
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from cases import audit, customers
-from cases.database import Database
+from cases import audit, customers, intake
+from cases.database import Database, utcnow
 from cases.lifecycle import State
 from cases.models import Case, Customer, Event, Notification, ProfileVersion, Run, RunState
 from cases.settings import Settings
+from tests import factories
 from tests.factories import CLAIM, PROFILE
-from tests.workers.system import ROOT, Nursery, System, Valkey, eventually, valkey
+from tests.specimens import draw, people
+from tests.workers.system import Nursery, System, Valkey, eventually, valkey
+from verification import images
+from verification.reasons import PhotoKind
+from workers import queues
 
 LEASE = 2
-CONVERGES = 25.0
-"""Seconds within which everything must be over: three deaths in a row cost three leases, and this machine is shared."""
+CONVERGES = 90.0
+"""Seconds within which everything must be over. On two idle cores it takes 3 to 6, at a load of 15 up to 35."""
 
 
 @pytest.fixture
@@ -125,20 +130,54 @@ def test_the_sender_killed_between_sending_and_noting_it(system: System) -> None
 
 def test_the_web_dies_between_commit_and_ring(system: System) -> None:
     """Another process submits and kills itself where it would ring."""
-    system.start("verify", "notify", "upkeep")
-    code = (
-        "import os, signal; from cases.database import Database; from cases.settings import Settings;"
-        "from tests.workers.system import submit_one; submit_one(Database.open(Settings.load()));"
-        "os.kill(os.getpid(), signal.SIGKILL)"
-    )
     for _ in range(3):
-        ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **system.environment}, check=False)
-        assert ended.returncode == -9
+        assert system.once("web") == -9
     with system.database.reading() as session:
         cases = list(session.scalars(select(Case.id)))
     assert len(cases) == 3
+    assert queues.waiting(queues.VERIFY) == set()
+    system.start("verify", "notify", "upkeep")
     eventually(all_decided(system, cases), within=CONVERGES, what="all is decided", meanwhile=system.tend)
     system.stop()
+    assert_once(system.database, cases, system.mails)
+
+
+def test_a_horse_that_sleeps_past_its_lease_writes_nothing(system: System) -> None:
+    """Frozen after its work and before its commit, as a machine that swaps or a paused container; another run takes over."""
+    system.start("verify", "verify", "notify", "upkeep", fault="after_work:freeze")
+    cases = [system.submit() for _ in range(3)]
+    eventually(all_decided(system, cases), within=CONVERGES, what="all is decided", meanwhile=system.tend)
+    os.kill(int((system.faults / "after_work-0-freeze").read_text()), signal.SIGCONT)
+    eventually(lambda: "fenced off" in system.log.read_text(), within=10, what="the late one notices")
+    system.stop()
+    assert system.deaths == 0
+    assert_once(system.database, cases, system.mails)
+
+
+def test_a_worker_told_to_stop_finishes_its_case_first(system: System) -> None:
+    system.start("verify", fault="after_work:freeze")
+    case_id = system.submit()
+    mark = system.faults / "after_work-0-freeze"
+    eventually(lambda: mark.exists() and mark.read_text() != "", within=CONVERGES, what="it is at work")
+    system.running[0].send_signal(signal.SIGTERM)
+    system.submit()
+    os.kill(int(mark.read_text()), signal.SIGCONT)
+    assert system.running[0].wait(10) == 0
+    with system.database.reading() as session:
+        states = dict(session.execute(select(Case.id, Case.state)).all())
+    assert states.pop(case_id) is State.APPROVED
+    assert list(states.values()) == [State.SUBMITTED], "the next one is left to others"
+
+
+def test_a_horse_stuck_in_c_is_killed_by_its_worker(system: System) -> None:
+    """RQ's own alarm is a Python signal: a call into C does not hear it, and RQ waits another minute."""
+    system.start("verify", options=("hurry",), fault="after_begin:deafen")
+    system.start("notify", "upkeep")
+    cases = [system.submit() for _ in range(2)]
+    eventually(all_decided(system, cases), within=CONVERGES, what="all is decided", meanwhile=system.tend)
+    assert "horse_stuck" in system.log.read_text()
+    system.stop()
+    assert_deaths(system, "after_begin", "deafen")
     assert_once(system.database, cases, system.mails)
 
 
@@ -172,15 +211,61 @@ def test_redis_is_killed_and_comes_back_empty(system: System, server: Valkey) ->
     assert_once(system.database, cases, system.mails)
 
 
+@pytest.mark.engines
+@pytest.mark.slow
+def test_the_real_engines_are_killed_while_they_look(
+    database: Database, settings: Settings, nursery: Nursery, server: Valkey
+) -> None:
+    """The same with real pictures: killed while a confined child decodes, twice, once with the worker."""
+    today = utcnow().date()
+    paper = draw.draw_td3(people.utopian(today), np.full((600, 450, 3), 128, np.uint8), country="UTO")
+    nobody = np.random.default_rng(1).integers(60, 200, (1200, 900, 3)).astype(np.uint8)
+    photos = {PhotoKind.DOCUMENT: images.encode_jpeg(paper.image), PhotoKind.SELFIE: images.encode_jpeg(nobody)}
+    system = System(settings, server, nursery, lease=600)
+    try:
+        cases = []
+        for _ in range(2):
+            with system.database.transaction() as session:
+                case = factories.a_draft(session, now=utcnow(), photos=False)
+                for kind, photo in photos.items():
+                    intake.attach_photo(session, case.id, kind, photo, factories.GOOD_QUALITY, now=utcnow())
+                cases.append(intake.submit(session, case.id, consent_version="test", now=utcnow()).id)
+        system.start("notify", "upkeep")
+        system.start("real", fault="during_work:horse,both")
+        eventually(lambda: len(list(system.faults.iterdir())) == 2, within=CONVERGES, what="both deaths", meanwhile=system.tend)
+        with system.database.transaction() as session:  # a lease that outlasts any look, so its end is brought about here
+            ended = session.execute(update(Run).where(Run.state == RunState.RUNNING).values(lease_until=utcnow()))
+            assert ended.rowcount == 2
+        eventually(
+            lambda: system.count(Notification, Notification.sent_at.is_not(None)) == 2,
+            within=CONVERGES,
+            what="all is decided",
+            meanwhile=system.tend,
+        )
+        system.stop()
+        assert_deaths(system, "during_work", "horse,both")
+        assert system.deaths == 1
+        with system.database.reading() as session:
+            for case_id in cases:
+                case = session.get_one(Case, case_id)
+                (run,) = session.scalars(select(Run).where(Run.case_id == case_id, Run.state == RunState.FINISHED))
+                assert (case.state, run.outcome) == (State.IN_REVIEW, "refer"), "nobody's passport, and no face anywhere"
+                assert {"no_face_in_selfie", "surname_differs"} <= set(run.reasons)
+            assert audit.verify(session).ok
+    finally:
+        system.close()
+
+
 def test_these_tests_bite(system: System) -> None:
     """Without taking back runs, and without ringing again, the very same deaths lose cases."""
     system.start("verify", "verify", "notify", fault="after_begin:horse,worker,both")
     system.start("upkeep", options=("norecover",))
     cases = [system.submit() for _ in range(6)]
+    others = lambda: system.count(Case, Case.state == State.APPROVED) == 3  # noqa: E731
+    eventually(others, within=CONVERGES, what="three of six are decided", meanwhile=system.tend)
     with pytest.raises(AssertionError, match="not within"):
-        eventually(all_decided(system, cases), within=LEASE + 4, what="all is decided", meanwhile=system.tend)
+        eventually(all_decided(system, cases), within=LEASE + 2, what="all is decided", meanwhile=system.tend)
     system.stop()
-    stuck = system.count(Case, Case.state == State.VERIFYING)
-    assert stuck == 3, "one for each death"
+    assert system.count(Case, Case.state == State.VERIFYING) == 3, "one for each death"
     with pytest.raises(AssertionError):
         assert_once(system.database, cases, system.mails)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from verification import models, ocr
-from verification.documents import assemble, lines
+from verification.documents import lines
+from verification.documents.assemble import document
 from verification.documents.lines import Pixels
 from verification.evidence import DocumentReading
 
@@ -51,5 +52,5 @@ def read(image: Pixels, *, today: date) -> DocumentReading:
 
 def read_detailed(image: Pixels, *, today: date) -> DetailedReading:
     """Read a document and say how it lies on the photo. See `read`."""
-    found = assemble.document(image, today=today)
+    found = document(image, today=today)
     return DetailedReading(reading=found.reading, quarter_turns=found.quarter_turns, page=found.page)

@@ -65,10 +65,10 @@ def judge(picture: Pixels, quad: Quad, text: str, centres: Sequence[float], mask
     width = float(np.linalg.norm(quad[1] - quad[0]) + np.linalg.norm(quad[2] - quad[3])) / 2
     tall = float(np.linalg.norm(quad[3] - quad[0]) + np.linalg.norm(quad[2] - quad[1])) / 2
     scale = _WIDTH / max(slope * width, 1e-3)  # canonical pixels per photo pixel
-    across = int(round(width * scale))
+    across = round(width * scale)
     if not 0.1 < scale < 12 or across > 4000:
         return Verdict(fits=(0.0,) * count, leads=(-1.0,) * count, rivals="?" * count)
-    row = _ink(text_lines.crop_at(picture, quad, (max(16, int(round(width))), max(12, int(round(tall))))))
+    row = _ink(text_lines.crop_at(picture, quad, (max(16, round(width)), max(12, round(tall)))))
     bank = _bank()
     claimed = np.array([mrz.ALPHABET.index(c) for c in text])
     letters = np.array([k for k in range(count) if text[k] != "<"] or range(count))
@@ -76,10 +76,12 @@ def judge(picture: Pixels, quad: Quad, text: str, centres: Sequence[float], mask
     middles = [(start + slope * k) * across for k in range(count)]
     best: tuple[float, Floats, int] | None = None
     for stretch in _STRETCH:
-        height = int(round(tall * scale / stretch))
+        height = round(tall * scale / stretch)
         if height < 8:
             continue
-        sized = np.asarray(cv2.resize(row, (across, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.float32)
+        sized = np.asarray(
+            cv2.resize(row, (across, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.float32
+        )
         windows = _windows(sized, [middles[k] for k in probes])
         for down in range(0, _TALL - _HEIGHT + 1, 2):
             middle = windows[:, down : down + _HEIGHT, 3 : 3 + _WIDTH].reshape(len(probes), -1)
@@ -127,7 +129,7 @@ def _windows(row: Floats, middles: list[float]) -> Floats:
     top = pad_y + row.shape[0] // 2 - _TALL // 2
     windows = []
     for middle in middles:
-        left = int(round(middle)) + pad_x - _WIDTH // 2 - 3
+        left = round(middle) + pad_x - _WIDTH // 2 - 3
         left = min(max(left, 0), framed.shape[1] - _WIDTH - 6)
         windows.append(framed[top : top + _TALL, left : left + _WIDTH + 6])
     return np.stack(windows)

@@ -84,8 +84,8 @@ class Reading:
         allowed = self.odds[:, columns]
         best = allowed.argmax(axis=1)
         peak = allowed.max(axis=1)
-        text, worst, letter = [], 1.0, 0.0
-        previous = 0
+        text: list[str] = []
+        worst, letter, previous = 1.0, 0.0, 0
         for step, probability in zip(best, peak, strict=True):
             if step and step == previous:
                 letter = max(letter, float(probability))
@@ -97,10 +97,29 @@ class Reading:
             previous = int(step)
         return "".join(text).strip(), min(worst, letter) if text else 1.0
 
+    def spans(self, alphabet: str, least: int) -> list[tuple[float, float]]:
+        """Return where runs of at least `least` characters of `alphabet` stand, as fractions of the crop's width (0-1).
+
+        Blanks and spaces do not end a run; any other character does.
+        """
+        wanted = {READABLE.index(c) + 1 for c in alphabet}
+        ends = {at + 1 for at, c in enumerate(READABLE) if c != " "} - wanted | {len(READABLE) + 1}
+        found: list[tuple[float, float]] = []
+        run: list[int] = []
+        previous, frames = 0, len(self.odds)
+        for at, best in enumerate([*self.odds.argmax(axis=1).tolist(), len(READABLE) + 1]):
+            if best in wanted and best != previous:
+                run.append(at)
+            elif best in ends:
+                if len(run) >= least:
+                    found.append((run[0] / frames, (run[-1] + 1) / frames))
+                run = []
+            previous = best
+        return found
+
 
 _sessions: dict[str, Any] = {}
 _keep: NDArray[np.intp] | None = None
-_other: NDArray[np.bool_] | None = None
 
 
 def load() -> None:
@@ -188,7 +207,9 @@ def crop(picture: Pixels, quad: Quad, *, height: int = HEIGHT) -> Pixels:
         middle = crop_at(picture, quad, (round(width), max(round(tall), height)))
         return cast(Pixels, cv2.resize(middle, (across, height), interpolation=cv2.INTER_AREA))
     matrix = cv2.getPerspectiveTransform(quad.astype(np.float32), target)
-    return cast(Pixels, cv2.warpPerspective(picture, matrix, (across, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+    return cast(
+        Pixels, cv2.warpPerspective(picture, matrix, (across, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    )
 
 
 def crop_at(picture: Pixels, quad: Quad, size: tuple[int, int]) -> Pixels:

@@ -131,7 +131,7 @@ def _parse_two_lines(layout: DocumentType, lines: tuple[str, ...], today: date) 
         "expires_on": _holds(second[21:27], second[27]),
     }
     number, personal = _strip(second[0:9]), ""
-    composite = ("composite",)
+    composite: tuple[str, ...] = ("composite",)
     if layout is DocumentType.TD3:
         personal = second[28:42]
         checks["personal_number"] = _holds(personal, second[42]) or (personal == "<" * 14 and second[42] in "0<")
@@ -239,8 +239,7 @@ def _parse_french(lines: tuple[str, ...], today: date) -> ParsedMrz:
         Field.SEX: _sex(second[34]),
     }
     _put_dates(values, birth=second[27:33], today=today)
-    composite = ("composite",)
-    covered = {name: composite for name in (Field.SURNAME, Field.GIVEN_NAMES, Field.SEX)}
+    covered: dict[Field, tuple[str, ...]] = dict.fromkeys((Field.SURNAME, Field.GIVEN_NAMES, Field.SEX), ("composite",))
     covered[Field.DOCUMENT_NUMBER] = ("document_number", "composite")
     covered[Field.DATE_OF_BIRTH] = ("date_of_birth", "composite")
     return _finish(DocumentType.TD2, lines, checks, values, covered, truncated=second[26] in LETTERS)
@@ -323,7 +322,11 @@ def _digits(text: str) -> bool:
 
 
 def _put_dates(values: Values, *, today: date, birth: str, expiry: str = "", issue: str = "") -> None:
-    for name, text, future in ((Field.DATE_OF_BIRTH, birth, False), (Field.EXPIRES_ON, expiry, True), (Field.ISSUED_ON, issue, False)):
+    for name, text, future in (
+        (Field.DATE_OF_BIRTH, birth, False),
+        (Field.EXPIRES_ON, expiry, True),
+        (Field.ISSUED_ON, issue, False),
+    ):
         found = _full_date(text, today, future=future)
         if found is not None:
             values[name] = found.isoformat()

@@ -27,7 +27,8 @@ _NUMBERS: Final = mrz.DIGITS + "<"
 _ANY: Final = mrz.ALPHABET
 _RUSSIAN: Final = mrz.RUSSIAN_LATIN + "<"
 _LOOK_ALIKE: Final = frozenset(
-    frozenset(pair) for pair in ("O0", "Q0", "D0", "U0", "I1", "L1", "T1", "Z2", "S5", "G6", "B8", "A4", "Z7", "T7", "J1", "C0", "B3", "S8", "E8")
+    frozenset(pair)
+    for pair in ("O0", "Q0", "D0", "U0", "I1", "L1", "T1", "Z2", "S5", "G6", "B8", "A4", "Z7", "T7", "J1", "C0", "B3", "S8", "E8")
 )
 """Pairs whose swap a mask by position may settle (facts: confusions seen on real zones)."""
 
@@ -192,7 +193,10 @@ def _joined(a: Line, b: Line) -> Line | None:
         return None
     if abs(float((other.centre - longer.centre) @ across)) > 0.35 * tall:
         return None
-    spans = [sorted((float(line.quad.mean(axis=0) @ direction) - line.width / 2, float(line.centre @ direction) + line.width / 2)) for line in (longer, other)]
+    spans = [
+        sorted((float(line.quad.mean(axis=0) @ direction) - line.width / 2, float(line.centre @ direction) + line.width / 2))
+        for line in (longer, other)
+    ]
     (s1, e1), (s2, e2) = spans
     gap = max(s1, s2) - min(e1, e2)
     if gap > 1.6 * tall or gap < -0.6 * min(longer.width, other.width):
@@ -254,7 +258,10 @@ def _regular_rows(group: list[_Candidate]) -> list[_Candidate]:
     """Drop the weaker of two candidates in one place."""
     rows: list[_Candidate] = []
     for candidate in group:
-        if rows and abs(float((candidate.line.centre - rows[-1].line.centre) @ _across(candidate.line))) < 0.5 * candidate.line.height:
+        if (
+            rows
+            and abs(float((candidate.line.centre - rows[-1].line.centre) @ _across(candidate.line))) < 0.5 * candidate.line.height
+        ):
             if candidate.likeness > rows[-1].likeness:
                 rows[-1] = candidate
             continue

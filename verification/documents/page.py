@@ -48,9 +48,7 @@ SHAPES: Final[dict[DocumentType, Shape]] = {
         width=105, height=74, row_left=4.0, first_row=59.0, last_row=65.4, characters=36, portrait=(3, 15, 34, 42)
     ),
     # A card's zone is on the back: the portrait is not on this side
-    DocumentType.TD1: Shape(
-        width=85.6, height=54, row_left=5.0, first_row=35.0, last_row=47.0, characters=30, portrait=None
-    ),
+    DocumentType.TD1: Shape(width=85.6, height=54, row_left=5.0, first_row=35.0, last_row=47.0, characters=30, portrait=None),
     # Spread of pages 2 and 3, read off the specimen (facts 3.2): zone on the lower 23.4 mm
     DocumentType.RU_INTERNAL: Shape(
         width=125, height=176, row_left=6.0, first_row=161.0, last_row=167.4, characters=44, portrait=(5, 105, 37, 46)
@@ -109,7 +107,9 @@ def portrait_box(layout: DocumentType, corners: Quad, width: int, height: int) -
     mx, my = shape.width * MARGIN, shape.height * MARGIN
     right = (corners[1] - corners[0]) / (shape.width + 2 * mx)
     down = (corners[3] - corners[0]) / (shape.height + 2 * my)
-    places = np.array([corners[0] + right * (px + mx) + down * (py + my) for px, py in ((x, y), (x + w, y), (x + w, y + h), (x, y + h))])
+    places = np.array(
+        [corners[0] + right * (px + mx) + down * (py + my) for px, py in ((x, y), (x + w, y), (x + w, y + h), (x, y + h))]
+    )
     left, top = np.floor(places.min(axis=0)).astype(int)
     far, low = np.ceil(places.max(axis=0)).astype(int)
     left, top, far, low = max(0, left), max(0, top), min(width, far), min(height, low)
@@ -121,7 +121,11 @@ def portrait_box(layout: DocumentType, corners: Quad, width: int, height: int) -
 def outside(corners: Quad, width: int, height: int) -> float:
     """Return how far, as a share of the page's longer side, the page reaches beyond the photo's edges (0 = all inside)."""
     beyond = max(
-        float(-corners[:, 0].min()), float(-corners[:, 1].min()), float(corners[:, 0].max() - width), float(corners[:, 1].max() - height), 0.0
+        float(-corners[:, 0].min()),
+        float(-corners[:, 1].min()),
+        float(corners[:, 0].max() - width),
+        float(corners[:, 1].max() - height),
+        0.0,
     )
     longest = max(float(np.linalg.norm(corners[1] - corners[0])), float(np.linalg.norm(corners[3] - corners[0])), 1.0)
     return beyond / longest

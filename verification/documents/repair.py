@@ -32,14 +32,16 @@ def mend(zone: Zone, verdicts: Sequence[Verdict], *, today: date) -> tuple[Zone,
     if parsed.document_type is None or not parsed.checks:
         return zone, False
     covered = _covered(zone)
-    together = [change for row, at in covered if (change := _outvoted(zone.rows[row], verdicts[row], row, at)) is not None]
+    together = [vote for row, at in covered if (vote := _outvoted(zone.rows[row], verdicts[row], row, at)) is not None]
     if together and mrz.parse(_changed(zone, together), today=today).valid:
         return _apply(zone, together), True
     if parsed.valid:
         return zone, False
     for count in range(1, _MOST + 1):
         doubts = [
-            (row, at, options) for row, at in covered if (options := _replacements(zone.rows[row], verdicts[row], at, _LEAD[count - 1]))
+            (row, at, options)
+            for row, at in covered
+            if (options := _replacements(zone.rows[row], verdicts[row], at, _LEAD[count - 1]))
         ]
         fits: list[tuple[tuple[int, int, str], ...]] = []
         for chosen in combinations(doubts, count):

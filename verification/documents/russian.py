@@ -16,7 +16,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +25,7 @@ from verification.documents import mrz_zone, page
 from verification.documents.lines import Line, Pixels, Quad
 from verification.documents.viz import Printed
 from verification.evidence import Box, DocumentReading, DocumentType, Field, FieldReading, Source
+from verification.names import compare
 from verification.reasons import ReasonCode
 
 _CYRILLIC: Final = "АБВГДЕЁЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ"
@@ -71,7 +71,7 @@ class _Landmarks:
 
 def read_spread(image: Pixels, found: Sequence[Line], *, today: date) -> Spread | None:
     """Read an internal passport that has no (readable) zone; None where nothing shows that it is one."""
-    marks = _landmarks(image, found)
+    marks = landmarks(image, found)
     if marks is None:
         return None
     placed = _place(marks, None)
@@ -96,7 +96,11 @@ def _is_passport(fields: dict[Field, FieldReading]) -> bool:
     """The number with any date or code, or dates with a name in Cyrillic: nothing else looks like this."""
     dated = [f for f in (Field.DATE_OF_BIRTH, Field.ISSUED_ON, Field.ISSUER_CODE) if f in fields]
     named = [f for f in _NAMES if f in fields]
-    return (Field.DOCUMENT_NUMBER in fields and bool(dated or named)) or (len(dated) >= 2 and bool(named)) or (bool(dated) and len(named) == 3)
+    return (
+        (Field.DOCUMENT_NUMBER in fields and bool(dated or named))
+        or (len(dated) >= 2 and bool(named))
+        or (bool(dated) and len(named) == 3)
+    )
 
 
 def _problems(fields: dict[Field, FieldReading], corners: Quad, width: int, height: int) -> Iterable[ReasonCode]:
@@ -112,7 +116,13 @@ def _problems(fields: dict[Field, FieldReading], corners: Quad, width: int, heig
 
 
 def with_page(
-    picture: Pixels, corners: Quad, fields: dict[Field, FieldReading], found: Sequence[Line], *, direction: NDArray[np.float32], today: date
+    picture: Pixels,
+    corners: Quad,
+    fields: dict[Field, FieldReading],
+    found: Sequence[Line],
+    *,
+    direction: NDArray[np.float32],
+    today: date,
 ) -> tuple[dict[Field, FieldReading], bool]:
     """Add what the printed pages say to the zone's `fields`; the flag says whether the two contradict each other.
 
@@ -145,6 +155,14 @@ def _same(name: Field, a: str, b: str) -> bool:
 
 
 # ---------------------------------------------------------------- finding
+
+
+def landmarks(picture: Pixels, found: Sequence[Line]) -> _Landmarks | None:
+    """Return what places a spread, if anything on the picture says that it is one: its number, or dates and a code."""
+    marks = _landmarks(picture, found)
+    if marks is None or not (marks.numbers or len(marks.dates) + len(marks.codes) >= 2):
+        return None
+    return marks
 
 
 def _landmarks(picture: Pixels, found: Sequence[Line], *, direction: NDArray[np.float32] | None = None) -> _Landmarks | None:
@@ -181,7 +199,9 @@ def _marks_along(picture: Pixels, found: Sequence[Line], direction: NDArray[np.f
     dates, codes = [], []
     short = [line for line in found if 3.0 < line.width / line.height < 13 and abs(float(line.direction @ direction)) > 0.96]
     short.sort(key=lambda line: -line.score)
-    for line in short[:_MOST_READ]:
+    long = [line for line in found if 5.6 < line.width / line.height < 28 and abs(float(line.direction @ direction)) > 0.96]
+    inside = [part for line in long[:_MOST_READ] for part in _digit_parts(picture, _turned(line, direction))]
+    for line in [*short[:_MOST_READ], *inside]:
         value = _read(picture, _turned(line, direction), text_lines.DIGITS + ".-, ")
         text = value.text.strip(" -.,")
         if _DATE.match(text.replace(" ", "")):
@@ -189,6 +209,17 @@ def _marks_along(picture: Pixels, found: Sequence[Line], direction: NDArray[np.f
         elif _CODE.match(text.replace(" ", "")) and value.chance > 0.5:
             codes.append(replace(value, text=text.replace(" ", "")))
     return _Landmarks(direction=direction, numbers=tuple(numbers), dates=tuple(dates), codes=tuple(codes))
+
+
+def _digit_parts(picture: Pixels, line: Line) -> list[Line]:
+    """Cut dates and codes out of a line that the detector joined with a label or a dotted rule."""
+    reading = text_lines.read(text_lines.crop(picture, line.quad))
+    parts = []
+    for start, end in reading.spans(text_lines.DIGITS + ".,-", 6):
+        left, right = start * line.width - 0.8 * line.height, end * line.width + 0.4 * line.height
+        if right - left < 0.85 * line.width:
+            parts.append(Line(quad=mrz_zone.stretched(line.quad, max(0.0, left), min(line.width, right)), score=line.score))
+    return parts
 
 
 def _turned(line: Line, direction: NDArray[np.float32]) -> Line:
@@ -202,7 +233,9 @@ def _read(picture: Pixels, line: Line, alphabet: str) -> _Value:
 
 def _columns(lines: Sequence[Line], down: NDArray[np.float32]) -> list[Line]:
     """Join the pieces of vertical numbers (series, series, number stand far apart), each read downwards."""
-    pieces = sorted((_turned(line, down) for line in lines if line.width > 1.2 * line.height), key=lambda line: float(line.centre @ down))
+    pieces = sorted(
+        (_turned(line, down) for line in lines if line.width > 1.2 * line.height), key=lambda line: float(line.centre @ down)
+    )
     joined: list[Line] = []
     for piece in pieces:
         across = np.array([-down[1], down[0]], np.float32)
@@ -266,10 +299,7 @@ def _place(marks: _Landmarks, corners: Quad | None) -> _Placed | None:
     where = plan["landmarks"]
     pairs: list[tuple[float, float, NDArray[np.float32], float, float]] = []  # x, y (fractions), photo point, spreads
     guess = _from_corners(corners) if corners is not None else None
-    numbers = list(marks.numbers)
-    if len(numbers) == 1 and guess is None:
-        numbers = [*numbers]
-    for value, name in _named_numbers(numbers, marks, guess):
+    for value, name in _named_numbers(marks.numbers, marks, guess):
         mark = where[name]
         for y, end in ((mark["top"], [0, 3]), (mark["bottom"], [1, 2])):
             pairs.append((mark["x"], y, value.line.quad[end].mean(axis=0), mark["spread_x"], mark["spread_y"]))
@@ -292,7 +322,10 @@ def _named_numbers(numbers: Sequence[_Value], marks: _Landmarks, guess: _Placed 
             upper = guess.spread(numbers[0].line.centre)[1] < 0.5
         else:  # the code and the date of issue stand beside the upper number, the date of birth beside the lower
             down = np.array([-marks.direction[1], marks.direction[0]], np.float32)
-            upper = bool(marks.codes) and abs(float((marks.codes[0].line.centre - numbers[0].line.centre) @ down)) < numbers[0].line.width
+            upper = (
+                bool(marks.codes)
+                and abs(float((marks.codes[0].line.centre - numbers[0].line.centre) @ down)) < numbers[0].line.width
+            )
         return [(numbers[0], "number_upper" if upper else "number_lower")]
     return []
 
@@ -307,9 +340,7 @@ def _named_dates(marks: _Landmarks, guess: _Placed | None) -> list[tuple[_Value,
     if code is not None:
         named.append((code, "issuer_code"))
         issue = next((d for d in dates if abs(float((d.line.centre - code.line.centre) @ down)) < 2.0 * d.line.height), None)
-    elif len(dates) >= 2:
-        issue = dates[0]
-    elif dates and guess is not None and guess.spread(dates[0].line.centre)[1] < 0.45:
+    elif len(dates) >= 2 or (dates and guess is not None and guess.spread(dates[0].line.centre)[1] < 0.45):
         issue = dates[0]
     if issue is not None:
         named.append((issue, "date_of_issue"))
@@ -319,7 +350,9 @@ def _named_dates(marks: _Landmarks, guess: _Placed | None) -> list[tuple[_Value,
     return named
 
 
-def _fit(pairs: Sequence[tuple[float, float, NDArray[np.float32], float, float]], direction: NDArray[np.float32]) -> _Placed | None:
+def _fit(
+    pairs: Sequence[tuple[float, float, NDArray[np.float32], float, float]], direction: NDArray[np.float32]
+) -> _Placed | None:
     """Least squares for a similarity whose rotation is the print's own direction; weights from each mark's spread."""
     plan = _layout()
     d = np.asarray(direction, np.float64)
@@ -355,7 +388,9 @@ def _corners(placed: _Placed) -> Quad:
 # ---------------------------------------------------------------- reading the fields
 
 
-def _page_fields(picture: Pixels, found: Sequence[Line], marks: _Landmarks, placed: _Placed, *, today: date) -> dict[Field, FieldReading]:
+def _page_fields(
+    picture: Pixels, found: Sequence[Line], marks: _Landmarks, placed: _Placed, *, today: date
+) -> dict[Field, FieldReading]:
     fields: dict[Field, FieldReading] = {}
     named = {name: value for value, name in _named_dates(marks, placed)}
     rows = _rows(found, marks, placed, named)
@@ -373,38 +408,57 @@ def _page_fields(picture: Pixels, found: Sequence[Line], marks: _Landmarks, plac
     _put_lines(fields, Field.ISSUER, heard.get("issuer", []))
     for text, line in heard.get("sex", []):
         letters = _cyrillic(text.text)
-        sex = "M" if letters.startswith("МУ") else "F" if letters.startswith("ЖЕ") else ""
-        if sex:
-            fields[Field.SEX] = FieldReading(value=sex, confidence=round(min(0.9, text.confidence), 4), certain=False, source=Source.VIZ, box=_box(line.quad))
+        sex = "M" if re.search("МУ|УЖ", letters) else "F" if re.search("ЖЕ|ЕН", letters) else ""
+        if sex and Field.SEX not in fields:
+            fields[Field.SEX] = FieldReading(
+                value=sex, confidence=round(min(0.9, text.confidence), 4), certain=False, source=Source.VIZ, box=_box(line.quad)
+            )
     return fields
 
 
 def _rows(found: Sequence[Line], marks: _Landmarks, placed: _Placed, named: dict[str, _Value]) -> dict[str, list[Line]]:
     """Sort the spread's lines into its rows: each line to the nearest expected row, labels (small print) left out."""
     plan = _layout()
-    issue = next((placed.spread(named[n].line.centre)[1] for n in ("date_of_issue", "issuer_code") if n in named), plan["landmarks"]["date_of_issue"]["y"])
-    birth = placed.spread(named["date_of_birth"].line.centre)[1] if "date_of_birth" in named else plan["landmarks"]["date_of_birth"]["y"]
+    issue = next(
+        (placed.spread(named[n].line.centre)[1] for n in ("date_of_issue", "issuer_code") if n in named),
+        plan["landmarks"]["date_of_issue"]["y"],
+    )
+    birth = (
+        placed.spread(named["date_of_birth"].line.centre)[1]
+        if "date_of_birth" in named
+        else plan["landmarks"]["date_of_birth"]["y"]
+    )
     expected = [(name, at, issue + y) for name, ys in plan["below_issue"].items() for at, (y, _) in enumerate(ys)]
     expected += [(name, at, birth + y) for name, ys in plan["below_birth"].items() for at, (y, _) in enumerate(ys)]
-    tall = float(np.median([v.line.height for v in named.values()])) if named else 0.02 * plan["height"] * float(np.linalg.norm(placed.matrix[:, 1]))
+    tall = (
+        float(np.median([v.line.height for v in named.values()]))
+        if named
+        else 0.02 * plan["height"] * float(np.linalg.norm(placed.matrix[:, 1]))
+    )
     taken: dict[tuple[str, int], tuple[float, Line]] = {}
     for line in mrz_zone.merged([_turned(line, marks.direction) for line in found]):
         if abs(float(line.direction @ marks.direction)) < 0.96 and line.width > 2.5 * line.height:
             continue
         if not 0.62 * tall < line.height < 1.7 * tall:
             continue
-        x, y = placed.spread(line.centre)
+        _x, y = placed.spread(line.centre)
         left, right = placed.spread(line.quad[0])[0], placed.spread(line.quad[1])[0]
         for name, at, row in expected:
             low, high = (0.34, 0.53) if name == "sex" else (0.06, 0.99) if name == "issuer" else (0.34, 0.99)
             if abs(y - row) > plan["row_tolerance"] or left < low - 0.03 or right > high:
                 continue
-            if name == "issuer" and right < 0.3 or name not in ("sex", "issuer") and right < 0.475:
+            if (name == "issuer" and right < 0.3) or (name not in ("sex", "issuer") and right < 0.475):
                 continue  # a label at the left margin
             key, off = (name, at), abs(y - row) - 0.01 * min((right - left) / 0.3, 1.0)
             if key not in taken or off < taken[key][0]:
                 taken[key] = (off, line)
     rows: dict[str, list[Line]] = {}
+    if "date_of_birth" in named:  # the short word is often marked together with its label: look at its place as well
+        half = tall / (2 * plan["height"] * float(np.linalg.norm(placed.matrix[:, 1])))
+        left = placed.spread(named["date_of_birth"].line.quad[0])[0]
+        corners = ((0.33, -half), (min(0.56, left - 0.09), -half), (min(0.56, left - 0.09), half), (0.33, half))
+        place = np.array([placed.photo(x, birth + y) for x, y in corners], np.float32)
+        rows["sex"] = [Line(quad=place, score=0.0)]
     used: set[int] = set()
     for (name, _), (_, line) in sorted(taken.items(), key=lambda item: (item[0][0], item[0][1])):
         if id(line) not in used:
@@ -439,7 +493,11 @@ def _put_dates(
     fields: dict[Field, FieldReading], named: dict[str, _Value], heard: dict[str, list[tuple[ocr.OcrLine, Line]]], *, today: date
 ) -> None:
     """Dates and the code: certain where Tesseract, the second reader, read the very same digits."""
-    for name, field in (("date_of_birth", Field.DATE_OF_BIRTH), ("date_of_issue", Field.ISSUED_ON), ("issuer_code", Field.ISSUER_CODE)):
+    for name, field in (
+        ("date_of_birth", Field.DATE_OF_BIRTH),
+        ("date_of_issue", Field.ISSUED_ON),
+        ("issuer_code", Field.ISSUER_CODE),
+    ):
         value = named.get(name)
         if value is None:
             continue
@@ -489,8 +547,11 @@ def _put_lines(fields: dict[Field, FieldReading], name: Field, heard: Sequence[t
     parts = [part for part in parts if sum(c in _CYRILLIC for c in part[0]) >= 2]
     if not parts:
         return
+    first = parts[0][0].split()
+    while len(first) > 1 and len(first[0]) <= 2 and "." not in first[0]:
+        first = first[1:]  # the end of the label beside the line
     fields[name] = FieldReading(
-        value=" ".join(part[0] for part in parts),
+        value=" ".join([*first, *(part[0] for part in parts[1:])]),
         confidence=round(min(0.85, *(part[1] for part in parts)), 4),
         certain=False,
         source=Source.VIZ,
@@ -508,7 +569,7 @@ def _cyrillic(text: str) -> str:
 
 def _printed_capitals(text: str) -> str:
     upper = text.upper().translate(_FROM_LATIN).replace("—", "-").replace("–", "-")
-    kept = "".join(c for c in upper if c in _CYRILLIC or c.isdigit() or c in " .-,\"№()/")
+    kept = "".join(c for c in upper if c in _CYRILLIC or c.isdigit() or c in ' .-,"№()/')
     return " ".join(kept.split()).strip(" -,_")
 
 
@@ -523,8 +584,6 @@ def travel_names(
     The Latin lines must have been found on the page (`confirmed`). What is read is checked against the Latin name by
     every transliteration order: only then is it given at all, so a misread letter is not passed on.
     """
-    from verification.names import compare
-
     places = {name: confirmed[name].line for name in (Field.SURNAME, Field.GIVEN_NAMES) if name in confirmed}
     above = {name: line for name, latin in places.items() if (line := _just_above(latin, found)) is not None}
     texts = ocr.read_lines([_strip(picture, line) for line in above.values()], language="rus")
@@ -537,7 +596,13 @@ def travel_names(
             if compare(start, latin, field=name, country="RUS").agreement < 1.0:
                 continue
             target = Field.SURNAME_NATIVE if name is Field.SURNAME else Field.GIVEN_NAMES_NATIVE
-            reading = FieldReading(value=start, confidence=round(min(0.9, heard.confidence), 4), certain=False, source=Source.VIZ, box=_box(line.quad))
+            reading = FieldReading(
+                value=start,
+                confidence=round(min(0.9, heard.confidence), 4),
+                certain=False,
+                source=Source.VIZ,
+                box=_box(line.quad),
+            )
             native[target] = reading
             if name is Field.GIVEN_NAMES and (rest := " ".join(words[count:])):
                 native[Field.PATRONYMIC] = replace(reading, value=rest)

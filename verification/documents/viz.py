@@ -18,6 +18,7 @@ import numpy as np
 from verification.documents import lines as text_lines
 from verification.documents.lines import Line, Pixels, Quad
 from verification.evidence import Field, Values
+from verification.names import latin_spellings
 
 _MAX_LINES: Final = 45  # lines read on one page: the rest is microprint and pattern
 _MAX_PIXELS: Final = 9_000  # of crop width altogether at 48 high: about 0.4 s on one core
@@ -26,12 +27,15 @@ _MIN_HEIGHT: Final = 7.0  # pixels of a line on the photo; below, letters are a 
 
 _MONTHS: Final = {
     "JAN": 1, "FEB": 2, "MAR": 3, "APR": 4, "MAY": 5, "JUN": 6, "JUL": 7, "AUG": 8, "SEP": 9, "OCT": 10, "NOV": 11, "DEC": 12,
-    "JANV": 1, "FEV": 2, "FEVR": 2, "MARS": 3, "AVR": 4, "AVRIL": 4, "MAI": 5, "JUIN": 6, "JUIL": 7, "AOUT": 8, "SEPT": 9, "DEZ": 12,
+    "JANV": 1, "FEV": 2, "FEVR": 2, "MARS": 3, "AVR": 4, "AVRIL": 4, "MAI": 5, "JUIN": 6, "JUIL": 7, "AOUT": 8, "SEPT": 9,
+    "DEZ": 12,
     "ENE": 1, "ABR": 4, "AGO": 8, "DIC": 12, "MRZ": 3, "OKT": 10, "MAJ": 5, "MAAR": 3, "MEI": 5, "MRT": 3,
 }  # fmt: skip
 _DATE: Final = re.compile(r"(?<!\d)(\d{1,2})\s?[./\- ]\s?(\d{1,2})\s?[./\- ]\s?(\d{4}|\d{2})(?!\d)")
 _DATE_YEAR_FIRST: Final = re.compile(r"(?<!\d)(\d{4})\s?[./\- ]\s?(\d{1,2})\s?[./\- ]\s?(\d{1,2})(?!\d)")
-_DATE_WORD: Final = re.compile(r"(?<!\d)(\d{1,2})\s?[./\- ]?\s?([A-Z]{3,5})[A-Z]*\s?(?:/\s?[A-Z]{3,9})?[./\- ]?\s?(\d{4}|\d{2})(?!\d)")
+_DATE_WORD: Final = re.compile(
+    r"(?<!\d)(\d{1,2})\s?[./\- ]?\s?([A-Z]{3,5})[A-Z]*\s?(?:/\s?[A-Z]{3,9})?[./\- ]?\s?(\d{4}|\d{2})(?!\d)"
+)
 _ISSUED: Final = re.compile(r"ISSUE|ISSUED|DELIVR|EXPEDICI|AUSSTELL|WYDANIA|IZDAVANJA|VYDAN|EMISI|RILASCI|ISDATE", re.I)
 _SPECIMEN: Final = re.compile(r"\b(SPECIMEN|MUSTER|MUSTERMANN|OBRAZEC|IMYAREK|MODEL[LO]?|VZOR)\b")
 
@@ -111,8 +115,6 @@ def _word_runs(text: str) -> list[str]:
 
 
 def _same_letters(printed: str, flat: str) -> bool:
-    from verification.names import latin_spellings
-
     upper = printed.upper() if printed.isupper() or printed.istitle() or printed[:1].isupper() else printed
     return any(c.isalpha() for c in upper) and flat in latin_spellings(upper)
 

@@ -34,9 +34,10 @@ _SCORE = 0.6  # YuNet's own confidence 0-1 from which a candidate is looked at a
 _SURE = 0.90  # score in the crop from which no other scale or orientation is tried
 _UPRIGHT = 0.925  # 80 upright faces scored 0.919 to 0.954 in the crop, the same on their side or head 0.909, once 0.917
 _LEANING = 12.0  # degrees
+_CANDIDATES = 8  # looked at again at each scale; noise and crowds would cost seconds
 _LEAST = 24  # pixels, shorter side of a picture that can hold a face
 _LOOKS = 3  # in the crop at most; a face tilted by 60 degrees needs them
-_RIVAL = 0.65  # of the main face's size: a second face this large makes it unclear whose selfie it is
+_RIVAL = 0.65  # of the main face's height: a second face this large makes it unclear whose selfie it is
 _SMALLEST = 64.0  # pixels, height of a face in a selfie below which it is asked for again
 
 
@@ -54,6 +55,7 @@ class Found:
     box_in_crop: tuple[float, float, float, float]
     score: float
     eyes: float
+    size: float  # height of the face in pixels of the picture searched; a profile has its eyes close together
     row: Points  # shape (15,), YuNet's own answer in the crop, as SFace's alignment wants it
     middle: Points  # shape (2,), of the landmarks, in pixels of the picture that was cut from
 
@@ -89,11 +91,11 @@ def main_face(image: Pixels, *, kind: PhotoKind = PhotoKind.SELFIE) -> MainFace:
     selfie = kind is PhotoKind.SELFIE
     if not faces:
         return MainFace(face=None, problems=(ReasonCode.NO_FACE_IN_SELFIE,) if selfie else ())
-    main = max(faces, key=lambda f: (f.eyes, f.score))
+    main = max(faces, key=lambda f: (f.size, f.score))
     problems: list[ReasonCode] = []
-    if selfie and any(f is not main and f.eyes >= _RIVAL * main.eyes for f in faces):
+    if selfie and any(f is not main and f.size >= _RIVAL * main.size for f in faces):
         problems.append(ReasonCode.SEVERAL_FACES_IN_SELFIE)
-    if selfie and main.box[3] < _SMALLEST:
+    if selfie and main.size < _SMALLEST:
         problems.append(ReasonCode.FACE_TOO_SMALL)
     return MainFace(face=main, problems=tuple(problems))
 
@@ -122,7 +124,7 @@ def portrait(image: Pixels, region: Box | None = None, *, quarter_turns: int = 0
 def _clearest(faces: list[Found]) -> Found:
     """The largest of the faces that are about as clear as the clearest."""
     best = max(f.score for f in faces)
-    return max((f for f in faces if f.score >= 0.85 * best), key=lambda f: (f.eyes, f.score))
+    return max((f for f in faces if f.score >= 0.85 * best), key=lambda f: (f.size, f.score))
 
 
 def _search(image: Pixels, *, turns: tuple[int, ...]) -> list[Found]:
@@ -139,12 +141,14 @@ def _search(image: Pixels, *, turns: tuple[int, ...]) -> list[Found]:
         if max(turned.shape[:2]) > _SIDES[-1]:
             base = _resized(turned, _SIDES[-1])
         for side in _SIDES if turn == turns[0] else _TURNED_SIDES:
+            if side > _SIDES[0] and side > 1.25 * max(turned.shape[:2]):
+                continue  # enlarging further shows nothing new and costs most
             small = _resized(base, side)
             if small.shape in done:
                 continue
             done.add(small.shape)
             scale = max(turned.shape[:2]) / max(small.shape[:2])
-            rows = _yunet(small)
+            rows = _yunet(small)[:_CANDIDATES]  # the surest first
             faces = _distinct(filter(None, (_closer(turned, row, scale) for row in rows)))
             faces = [_turned_back(f, turn, image.shape[:2]) for f in faces]
             if any(f.score >= _SURE for f in faces):
@@ -233,8 +237,16 @@ def _in_crop(image: Pixels, centre: Points, eyes: float, tilt: float) -> Found |
         source, ratio, middle, factor, offset = image, np.ones(2), np.asarray(centre, np.float64), zoom, np.zeros(2)
     matrix = cv2.getRotationMatrix2D((float(middle[0]), float(middle[1])), tilt, factor)
     matrix[:, 2] += np.array([CROP / 2, CROP / 2]) - middle
-    crop = np.asarray(cv2.warpAffine(source, matrix, (CROP, CROP), flags=cv2.INTER_LINEAR if factor <= 1.5 else cv2.INTER_CUBIC,
-                                     borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    crop = np.asarray(
+        cv2.warpAffine(
+            source,
+            matrix,
+            (CROP, CROP),
+            flags=cv2.INTER_LINEAR if factor <= 1.5 else cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REPLICATE,
+        ),
+        np.uint8,
+    )
     rows = _yunet(crop)
     if not len(rows):
         return None
@@ -258,6 +270,7 @@ def _in_crop(image: Pixels, centre: Points, eyes: float, tilt: float) -> Found |
         box_in_crop=(x, y, w, h),
         score=float(row[14]),
         eyes=float(np.hypot(*(marks[1] - marks[0]))) / zoom,
+        size=h / zoom,
         row=row,
         middle=np.asarray(middle_there, np.float32),
     )

@@ -97,8 +97,8 @@ def _under(row: FieldRow, differs: bool) -> str:
     """How the value was read, and which spelling rule made it equal to what was typed."""
     said = []
     if row.read is not None and row.confidence is not None:
-        source = {"mrz": _("machine-readable zone"), "viz": _("printed page"), "both": _("both zones")}.get(row.source or "", "")
-        sure = _("certain") if row.certain else _("sure to %(n)s %%", n=math.floor(row.confidence * 100))
+        source = {"mrz": _("zone"), "viz": _("page"), "both": _("page and zone")}.get(row.source or "", "")
+        sure = _("certain") if row.certain else f"{math.floor(row.confidence * 100)} %"
         said.append(f"{source}, {sure}" if source else sure)
     if not differs and row.rule and row.rule != "exact":
         said.append(_("equal by: %(rule)s", rule=rule_words(row.rule)))
@@ -224,7 +224,7 @@ def pair_name(pair: Pair) -> str:
 def _face(pair: Pair, measures: Measures, policy: Policy) -> Score:
     needed = policy.min_similarity(pair)
     found = measures.pairs.get(pair)
-    usable = found is not None and math.isfinite(found.similarity)
+    usable = found is not None and isinstance(found.similarity, (int, float)) and math.isfinite(found.similarity)
     value = found.similarity if found is not None and usable else None
     passes = value is not None and value >= needed
     if value is None or found is None:
@@ -346,39 +346,43 @@ def continuity(page: CasePage) -> list[Check]:
         out.append(Check(sign="open", text=_("The host system changed the account's details after the customer began.")))
     if measures is None:
         return out
-    for name in MUST_STAY[measures.reason]:
-        agreement = measures.unchanged.get(name)
-        if agreement is not None:
-            holds = agreement >= 1.0
-            text = (
-                _("The document shows the account's %(field)s.", field=label(name).lower())
-                if holds
-                else _("The document does not show the account's %(field)s.", field=label(name).lower())
-            )
-            out.append(Check(sign="yes" if holds else "no", text=text))
-        elif name is Field.DATE_OF_BIRTH:
-            out.append(Check(sign="open", text=_("The account's birth date could not be compared.")))
+    held = [n for n in MUST_STAY[measures.reason] if measures.unchanged.get(n) is not None]
+    shown = [label(n).lower() for n in held if measures.unchanged[n] >= 1.0]
+    other = [label(n).lower() for n in held if measures.unchanged[n] < 1.0]
+    if other:
+        out.append(Check(sign="no", text=_("The document does not show the account's %(fields)s.", fields=", ".join(other))))
+    if shown:
+        out.append(Check(sign="yes", text=_("The document shows the account's %(fields)s.", fields=", ".join(shown))))
+    if Field.DATE_OF_BIRTH in MUST_STAY[measures.reason] and Field.DATE_OF_BIRTH not in held:
+        out.append(Check(sign="open", text=_("The account's birth date could not be compared.")))
     if measures.earlier_number_seen is True:
         out.append(Check(sign="yes", text=_("A passport number of this account stands on the document.")))
     elif measures.earlier_number_seen is False:
         out.append(Check(sign="open", text=_("The document's number is new to this account.")))
     if not measures.has_face_on_file:
         out.append(Check(sign="open", text=_("The account has no face on file: nothing ties this face to it.")))
-    for name in measures.changes:
-        letters = measures.change_letters.get(name)
-        how = ngettext("%(num)s letter", "%(num)s letters", letters) if letters and name not in DATES else ""
-        covered = name in MAY_CHANGE[measures.reason]
-        field = label(name)
-        if covered:
-            text = (
-                _("%(field)s changes (%(how)s); “%(reason)s” explains that.", field=field, how=how, reason=label(measures.reason))
-                if how
-                else _("%(field)s changes; “%(reason)s” explains that.", field=field, reason=label(measures.reason))
+    covered = [_changed(n, measures) for n in measures.changes if n in MAY_CHANGE[measures.reason]]
+    beyond = [_changed(n, measures) for n in measures.changes if n not in MAY_CHANGE[measures.reason]]
+    why = label(measures.reason)
+    if beyond:
+        out.append(
+            Check(
+                sign="no", text=_("“%(reason)s” does not explain a change of: %(fields)s.", reason=why, fields=", ".join(beyond))
             )
-        else:
-            text = _("%(field)s changes; “%(reason)s” does not explain that.", field=field, reason=label(measures.reason))
-        out.append(Check(sign="yes" if covered else "no", text=text))
+        )
+    if covered:
+        out.append(
+            Check(sign="yes", text=_("“%(reason)s” explains a change of: %(fields)s.", reason=why, fields=", ".join(covered)))
+        )
     return out
+
+
+def _changed(name: Field, measures: Measures) -> str:
+    """A detail that changes and, for names, by how many letters."""
+    letters = measures.change_letters.get(name)
+    if not letters or name in DATES:
+        return label(name).lower()
+    return f"{label(name).lower()} ({ngettext('%(num)s letter', '%(num)s letters', letters)})"
 
 
 # Times

@@ -87,7 +87,10 @@ def _case_page(case_id: UUID, moment: datetime, *, answer: forms.Answer | None =
     me = signed_in()
     assert me is not None
     with database().reading() as db:
-        page = queries.case_page(db, case_id, now=moment)
+        try:
+            page = queries.case_page(db, case_id, now=moment)
+        except NoResultFound:
+            abort(404)
         found = page.case
         at_desk = found.state is State.IN_REVIEW
         mine = page.owner_id == me.id

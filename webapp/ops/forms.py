@@ -58,8 +58,8 @@ def whole(name: str) -> bool:
     return isinstance(getattr(SHIPPED, name), int)
 
 
-def said(name: str, value: Any) -> str:
-    """A setting's value in words."""
+def said(name: str, value: Any, *, units: bool = True) -> str:
+    """A setting's value in words, numbers with their unit unless the table has a column for it."""
     about = THRESHOLDS[name]
     kind = kind_of(about)
     if kind == "switch":
@@ -68,7 +68,7 @@ def said(name: str, value: Any) -> str:
         from webapp.ops.presenters import choice_name
 
         return ", ".join(choice_name(name, entry) for entry in value) or _("none")
-    return str(format_decimal(value)) if not about.unit else f"{format_decimal(value)} {unit(about, value)}"
+    return f"{format_decimal(value)} {unit(about, value)}" if about.unit and units else str(format_decimal(value))
 
 
 def unit(about: Threshold, value: float = 0) -> str:
@@ -83,6 +83,11 @@ def unit(about: Threshold, value: float = 0) -> str:
         "submissions": ngettext("submission", "submissions", whole_value),
     }
     return str(words.get(about.unit, about.unit))
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values of a setting mean the same: the order of a list means nothing."""
+    return set(one) == set(other) if isinstance(one, tuple) and isinstance(other, tuple) else bool(one == other)
 
 
 def changes(old: Policy, new: Policy) -> list[Change]:
@@ -100,7 +105,7 @@ def changes(old: Policy, new: Policy) -> list[Change]:
         )
         for _heading, names in GROUPS
         for name in names
-        if getattr(old, name) != getattr(new, name)
+        if not same(getattr(old, name), getattr(new, name))
     ]
 
 

@@ -185,6 +185,7 @@ def _policy_page(version: int, problem: str | None = None, reason: str = "") -> 
         thresholds=THRESHOLDS,
         groups=forms.GROUPS,
         said=forms.said,
+        same=forms.same,
         problem=problem,
         reason=reason,
     )

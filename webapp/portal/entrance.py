@@ -23,6 +23,7 @@ from cases import customers, throttles
 from cases.models import Case, Customer
 from cases.settings import Mode
 from verification.evidence import Field
+from webapp import demo
 from webapp.context import database, now, settings
 from webapp.i18n import own_path
 from webapp.logs import log
@@ -128,7 +129,8 @@ def door() -> Any:
     """Where a customer comes in: through her lender's own application, or, in demo mode, as a persona."""
     if g.customer_id is not None:
         return redirect(own_path(request.args.get("next")), 303)
-    return render_template("portal/door.html", personas=personas(), next=own_path(request.args.get("next")))
+    to_try = demo.typed(settings().data_dir) if settings().mode is Mode.DEMO else {}
+    return render_template("portal/door.html", personas=personas(), to_try=to_try, next=own_path(request.args.get("next")))
 
 
 @entrance.post("/sign-in")
@@ -138,7 +140,7 @@ def play() -> Any:
         abort(404)
     with database().reading() as db:
         customer = db.scalar(select(Customer).where(Customer.external_id == request.form.get("persona", "")))
-        if customer is None or not customer.external_id.startswith(DEMO_PREFIX):
+        if customer is None or not customer.external_id.startswith(demo.DEMO_PREFIX):
             abort(404)
         customer_id = customer.id
     sign_in(customer_id)
@@ -222,10 +224,6 @@ def too_many_requests(wait: timedelta) -> NoReturn:
     raise TooManyRequests(retry_after=int(wait.total_seconds()))
 
 
-DEMO_PREFIX = "demo-"
-"""External ids of personas begin like this; nobody else may be played."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Persona:
     """A person of the demo, as the door shows her."""
@@ -248,7 +246,11 @@ def personas() -> list[Persona]:
     }
     out = []
     with database().reading() as db:
-        found = db.scalars(select(Customer).where(Customer.external_id.startswith(DEMO_PREFIX)).order_by(Customer.created_at, Customer.external_id))
+        found = db.scalars(
+            select(Customer)
+            .where(Customer.external_id.startswith(demo.DEMO_PREFIX))
+            .order_by(Customer.created_at, Customer.external_id)
+        )
         for customer in found:
             values = customers.current_profile(db, customer)[0].values
             names = [n for n in (values.get(Field.GIVEN_NAMES), values.get(Field.SURNAME)) if n]
@@ -257,7 +259,7 @@ def personas() -> list[Persona]:
                     id=customer.external_id,
                     name=" ".join(n.title() for n in names),
                     initials="".join(n[0].upper() for n in names),
-                    about=about.get(customer.external_id.removeprefix(DEMO_PREFIX).rstrip("-0123456789"), about["fresh"]),
+                    about=about.get(customer.external_id.removeprefix(demo.DEMO_PREFIX).split("_")[0], about["fresh"]),
                 )
             )
     return out

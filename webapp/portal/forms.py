@@ -207,7 +207,11 @@ _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´":
 def tidy(text: str) -> str:
     """Return `text` in Unicode's composed form, without control and direction marks, with single spaces."""
     text = unicodedata.normalize("NFC", text)
-    text = "".join(" " if c in "\t\n\r\u00a0" else c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co") or c in "\t\n\r")
+    text = "".join(
+        " " if c in "\t\n\r\u00a0" else c
+        for c in text
+        if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co") or c in "\t\n\r"
+    )
     return " ".join(text.split())
 
 
@@ -239,8 +243,12 @@ def _name(question: Asked, text: str) -> tuple[str, str | None]:
             return "", _("Type this name in Latin letters, as the passport prints it")
         return "", _("Type this name in Cyrillic letters, as the passport prints it")
     if question.script is Script.LATIN:
-        return "", _("Letter %(number)s, “%(letter)s”, is not a Latin letter, though it may look like one", number=at, letter=letter)
-    return "", _("Letter %(number)s, “%(letter)s”, is not a Cyrillic letter, though it may look like one", number=at, letter=letter)
+        return "", _(
+            "Letter %(number)s, “%(letter)s”, is not a Latin letter, though it may look like one", number=at, letter=letter
+        )
+    return "", _(
+        "Letter %(number)s, “%(letter)s”, is not a Cyrillic letter, though it may look like one", number=at, letter=letter
+    )
 
 
 def script_of(letter: str) -> Script | None:

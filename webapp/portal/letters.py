@@ -58,9 +58,22 @@ def _sentences(differences: Iterable[Difference]) -> tuple[str, ...]:
     out = []
     for d in differences:
         if d.claimed and d.read:
-            out.append(_("Letter %(number)s: you typed %(typed)s, the page shows %(shown)s", number=d.claimed_at + 1, typed=d.claimed, shown=d.read))
+            out.append(
+                _(
+                    "Letter %(number)s: you typed %(typed)s, the page shows %(shown)s",
+                    number=d.claimed_at + 1,
+                    typed=d.claimed,
+                    shown=d.read,
+                )
+            )
         elif d.read:
             out.append(_("After letter %(number)s the page also shows %(shown)s", number=d.claimed_at, shown=d.read))
         else:
-            out.append(_("Letter %(number)s: you typed %(typed)s, the page shows nothing there", number=d.claimed_at + 1, typed=d.claimed))
+            out.append(
+                _(
+                    "Letter %(number)s: you typed %(typed)s, the page shows nothing there",
+                    number=d.claimed_at + 1,
+                    typed=d.claimed,
+                )
+            )
     return tuple(out)

@@ -23,7 +23,7 @@ from cases.lifecycle import CLOSED, IllegalTransition, State
 from cases.models import Case, Customer, Photo
 from verification import images, quality
 from verification.evidence import ChangeReason, Claim, Field, Profile, Quality, Values
-from verification.reasons import MENDABLE, PhotoKind, ReasonCode
+from verification.reasons import RETAKE, PhotoKind, ReasonCode
 from webapp.context import database, now, settings
 from webapp.http import UPLOAD_BYTES, drain, takes_photos
 from webapp.i18n import locale, sentence
@@ -177,8 +177,15 @@ def details(case_id: UUID | None) -> Any:
         problems, code = {}, 200
         typed = forms.prefill(questions, claim.values if claim else _unchanged(why, questions, profile), new_email)
     page = render_template(
-        "portal/details.html", problems=problems, questions=questions, typed=typed, old=profile.values, paper=paper, case=case,
-        inputs=forms.names_inputs, ask_email=why is not ChangeReason.NEW_PASSPORT,
+        "portal/details.html",
+        problems=problems,
+        questions=questions,
+        typed=typed,
+        old=profile.values,
+        paper=paper,
+        case=case,
+        inputs=forms.names_inputs,
+        ask_email=why is not ChangeReason.NEW_PASSPORT,
     )
     return page, code
 
@@ -250,8 +257,15 @@ def photo(case_id: UUID, kind: str) -> Any:
             return redirect(_after_photo(case_id, wanted), 303)
     again = told(case, wanted) if case.state is State.NEEDS_RETAKE and wanted.value in case.retake else []
     page = render_template(
-        "portal/photo.html", kind=wanted, case=case, problems=problems, same=same, there=there, again=again,
-        anyway=_refusals(case_id, wanted)[0] >= REFUSALS_BEFORE_ANYWAY, is_file=not any(p.value.startswith("image_") for p in problems),
+        "portal/photo.html",
+        kind=wanted,
+        case=case,
+        problems=problems,
+        same=same,
+        there=there,
+        again=again,
+        anyway=_refusals(case_id, wanted)[0] >= REFUSALS_BEFORE_ANYWAY,
+        is_file=not any(p.value.startswith("image_") for p in problems),
     )
     return page, 422 if problems else 200
 
@@ -324,7 +338,15 @@ def too_large(error: RequestEntityTooLarge) -> Any:
         case = own_case(db, case_id)
         there = _photos(db, case).get(kind)
     page = render_template(
-        "portal/photo.html", kind=kind, case=case, problems=(ReasonCode.IMAGE_TOO_LARGE,), same=False, there=there, again=[], anyway=False, is_file=False
+        "portal/photo.html",
+        kind=kind,
+        case=case,
+        problems=(ReasonCode.IMAGE_TOO_LARGE,),
+        same=False,
+        there=there,
+        again=[],
+        anyway=False,
+        is_file=False,
     )
     return page, 413
 
@@ -374,8 +396,15 @@ def _check_page(case_id: UUID, problems: dict[str, str]) -> Any:
         claim, new_email = intake.claim_of(db, case)
     rows = [(field, profile.values.get(field), value) for field, value in claim.values.items()]
     page = render_template(
-        "portal/check.html", case=case, claim=claim, rows=rows, new_email=new_email, photos=photos, problems=problems,
-        consent_version=CONSENT_VERSION, photo_days=settings().photo_days,
+        "portal/check.html",
+        case=case,
+        claim=claim,
+        rows=rows,
+        new_email=new_email,
+        photos=photos,
+        problems=problems,
+        consent_version=CONSENT_VERSION,
+        photo_days=settings().photo_days,
     )
     return page, 422 if problems else 200
 
@@ -426,8 +455,13 @@ def person(case_id: UUID) -> Any:
             return redirect(_place(db, case), 303)
         photos = _photos(db, case)
     page = render_template(
-        "portal/person.html", case=case, photos=photos, problems=problems, consent_version=CONSENT_VERSION,
-        review_hours=settings().review_hours, photo_days=settings().photo_days,
+        "portal/person.html",
+        case=case,
+        photos=photos,
+        problems=problems,
+        consent_version=CONSENT_VERSION,
+        review_hours=settings().review_hours,
+        photo_days=settings().photo_days,
     )
     return page, 422 if problems else 200
 
@@ -453,18 +487,33 @@ def withdraw(case_id: UUID) -> Any:
 # --- How it stands
 
 
+HERS_TO_MEND = frozenset(RETAKE) | {
+    ReasonCode.SURNAME_DIFFERS,
+    ReasonCode.GIVEN_NAMES_DIFFER,
+    ReasonCode.PATRONYMIC_DIFFERS,
+    ReasonCode.DATE_OF_BIRTH_DIFFERS,
+    ReasonCode.SEX_DIFFERS,
+    ReasonCode.DOCUMENT_NUMBER_DIFFERS,
+    ReasonCode.OTHER_FIELD_DIFFERS,
+}
+"""What a customer who is asked for a photo can do something about: the photo, and what she typed."""
+
+
 def told(case: Case, kind: PhotoKind | None = None) -> list[ReasonCode]:
-    """The reasons this customer is told, each sentence once; for `kind` those that a new photo of it may mend.
+    """The reasons this customer is told, each sentence once; for `kind` those that a new photo of it would mend.
 
     A reason she is not told (a face, her account) reads "a person needs to look" in `wording`; on a page that asks
-    her to do something it would only puzzle, so it is left out there.
+    her to do something it would only puzzle, so it is left out. So is what only follows from a bad photo.
     """
     silent = sentence(ReasonCode.SELFIE_DOCUMENT_FACES_DIFFER)
+    reasons = [ReasonCode(code) for code in case.reasons if sentence(ReasonCode(code)) != silent]
+    if case.state is State.NEEDS_RETAKE:
+        reasons = [r for r in reasons if r in HERS_TO_MEND] or reasons
+    if kind is not None:
+        reasons = [r for r in reasons if kind in RETAKE.get(r, frozenset())]
     shown: dict[str, ReasonCode] = {}
-    for code in case.reasons:
-        reason = ReasonCode(code)
-        if (kind is None or kind in MENDABLE.get(reason, frozenset())) and sentence(reason) != silent:
-            shown.setdefault(sentence(reason), reason)
+    for reason in reasons:
+        shown.setdefault(sentence(reason), reason)
     return list(shown.values())
 
 
@@ -484,8 +533,15 @@ def status(case_id: UUID) -> Any:
         differences = letters.differing(queries.case_page(db, case_id, now=now()).fields) if compared else []
     page = "checking" if case.state in (State.SUBMITTED, State.VERIFYING) else case.state.value
     return render_template(
-        f"portal/status_{page}.html", case=case, progress=at, claim=claim, wanted=wanted, photos=photos,
-        reasons=told(case), differences=differences, review_hours=settings().review_hours,
+        f"portal/status_{page}.html",
+        case=case,
+        progress=at,
+        claim=claim,
+        wanted=wanted,
+        photos=photos,
+        reasons=told(case),
+        differences=differences,
+        review_hours=settings().review_hours,
     )
 
 

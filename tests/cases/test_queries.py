@@ -1,0 +1,268 @@
+"""What pages are told, and how many questions that takes."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import fields
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event
+
+from cases import customers, intake, policies, queries, review
+from cases.lifecycle import State
+from cases.models import Heartbeat, Role
+from cases.queries import QueueFilters, QueueRow
+from tests import factories as a
+from verification.evidence import ChangeReason, Claim, Field
+from verification.policy import SHIPPED
+from verification.reasons import PhotoKind, ReasonCode
+
+MINUTE = timedelta(minutes=1)
+
+
+@contextmanager
+def counted(session):
+    """The SELECTs sent inside the block."""
+    seen: list[str] = []
+    engine = session.get_bind()
+
+    def note(_connection, _cursor, statement, *_rest):
+        if statement.lstrip().upper().startswith("SELECT"):
+            seen.append(statement)
+
+    engine = getattr(engine, "engine", engine)
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def ids(rows):
+    return [row.id for row in rows]
+
+
+def queue(session, now, **filters):
+    return queries.desk_queue(session, QueueFilters(**filters), now=now)
+
+
+def test_the_queue_is_oldest_first_in_one_query(database, now):
+    with database.transaction() as session:
+        cases = [a.an_in_review(session, now=now + MINUTE * n).id for n in (2, 0, 1)]
+        a.a_submitted(session, now=now)
+    with database.reading() as session, counted(session) as seen:
+        rows = queue(session, now)
+    assert ids(rows) == [cases[1], cases[2], cases[0]]
+    assert len(seen) == 1
+    assert rows[0].waiting_since == now and rows[0].reasons == (ReasonCode.SELFIE_DOCUMENT_FACES_UNSURE,)
+
+
+def test_disputes_stand_before_everything(session, now):
+    waiting = a.an_in_review(session, now=now - timedelta(days=2))
+    disputed = a.an_approved(session, now=now)
+    disputed.disputed_at = now
+    rows = queue(session, now)
+    assert [(row.id, row.disputed) for row in rows] == [(disputed.id, True), (waiting.id, False)]
+    disputed.dispute_settled_at = now
+    assert ids(queue(session, now)) == [waiting.id]
+
+
+def test_pages_follow_each_other_without_a_gap(session, now):
+    for minute in (0, 0, 0, 1, 2):
+        a.an_in_review(session, now=now + MINUTE * minute)
+    disputed = a.an_approved(session, now=now)
+    disputed.disputed_at = now
+    whole = ids(queue(session, now))
+    assert len(whole) == 6
+    seen, after = [], ""
+    while rows := queue(session, now, limit=2, after=after):
+        seen += ids(rows)
+        after = rows[-1].cursor
+    assert seen == whole
+    for wrong in ("x", "1_2_3", "0_2026-01-01T00:00:00_x"):
+        with pytest.raises(ValueError):
+            queue(session, now, after=wrong)
+
+
+def test_the_queue_can_be_narrowed(session, now, settings):
+    agent = a.a_member(session, now=now, name="Agent One")
+    mine = review.take(session, a.an_in_review(session, now=now).id, agent=agent, now=now)
+    letter = a.an_in_review(
+        session, now=now, evidence=a.a_letter_different(), claim=Claim(reason=ChangeReason.DIVORCE, values=a.CLAIM.values)
+    )
+    assert ids(queue(session, now, owner=agent.id)) == [mine.id]
+    assert queue(session, now, owner=agent.id)[0].owner == "Agent One"
+    assert ids(queue(session, now, free_only=True)) == [letter.id]
+    assert ids(queue(session, now, reason=ReasonCode.SURNAME_DIFFERS)) == [letter.id]
+    assert ids(queue(session, now, change_reason=ChangeReason.MARRIAGE)) == [mine.id]
+    assert queue(session, now, country="KAZ") == [] and len(queue(session, now, country="UTO")) == 2
+    assert ids(queue(session, now, search=str(mine.id))) == [mine.id]
+    assert ids(queue(session, now, search=letter.customer.external_id)) == [letter.id]
+    assert queue(session, now, search="100%") == []
+    assert queue(session, now, overdue_only=True) == []
+    later = now + timedelta(hours=settings.review_hours)
+    assert len(queue(session, later, overdue_only=True)) == 2
+    assert queue(session, later, owner=agent.id) == []
+    assert {row.owner for row in queue(session, later)} == {None}
+    assert ids(queue(session, now, states=frozenset({State.APPROVED}))) == []
+
+
+def test_the_queue_holds_no_detail_of_a_person(session, now):
+    a.an_in_review(session, now=now, new_email=a.NEW_EMAIL)
+    [row] = queue(session, now)
+    shown = repr(row)
+    assert not any(word in shown for word in a.PERSONAL if len(word) > 3)
+    assert {f.name for f in fields(QueueRow)} >= {"due_at", "reasons", "owner"}
+
+
+def test_counts(session, now, settings):
+    agent = a.a_member(session, now=now)
+    review.take(session, a.an_in_review(session, now=now).id, agent=agent, now=now)
+    a.an_in_review(session, now=now + MINUTE)
+    disputed = a.an_approved(session, now=now)
+    disputed.disputed_at = now
+    assert queries.desk_counts(session, now=now) == queries.DeskCounts(waiting=2, free=1, overdue=0, disputed=1, oldest=now)
+    later = now + timedelta(hours=settings.review_hours)
+    assert queries.desk_counts(session, now=later).overdue == 1
+
+
+def test_a_case_page_holds_everything_in_few_queries(database, now):
+    with database.transaction() as session:
+        case_id = a.an_in_review(session, now=now, evidence=a.a_letter_different(), new_email=a.NEW_EMAIL).id
+        agent = a.a_member(session, now=now, name="Agent One")
+        review.take(session, case_id, agent=agent, now=now)
+    with database.reading() as session, counted(session) as seen:
+        page = queries.case_page(session, case_id, now=now)
+    assert len(seen) <= 12
+    # The session is closed: what the page needs is loaded.
+    assert page.case.customer.external_id == page.external_id
+    assert (page.owner, page.owner_id) == ("Agent One", agent.id)
+    assert (page.profile, page.email) == (a.PROFILE, a.OLD_EMAIL)
+    assert (page.claim, page.new_email) == (a.CLAIM, a.NEW_EMAIL)
+    rows = {row.field: row for row in page.fields}
+    surname = rows[Field.SURNAME]
+    assert (surname.on_file, surname.typed, surname.read) == ("ABELARDTEST", "BERGMANTEST", "BERGMANTEST")
+    assert surname.changes and surname.differences[0].read == "N" and surname.agreement == 0.9
+    assert (rows[Field.GIVEN_NAMES].typed, rows[Field.GIVEN_NAMES].changes) == (None, False)
+    assert page.reading["document_type"] == "TD3" and page.field_boxes["surname"] == [10, 20, 300, 30]
+    assert page.face_boxes == {"selfie": [300, 200, 400, 500]}
+    assert page.policy == SHIPPED
+    assert set(page.photos) == set(PhotoKind)
+    assert page.runs[0].outcome == "refer" and page.runs[0].reasons == (ReasonCode.SURNAME_DIFFERS,)
+    assert [e.kind for e in page.events][-1] == "case_taken" and page.events[-1].by == "Agent One"
+    assert not page.shredded and not page.disputed and not page.profile_moved
+
+
+def test_a_page_shows_what_was_on_file_before_an_approval(session, now):
+    case = a.an_approved(session, now=now)
+    page = queries.case_page(session, case.id, now=now)
+    assert page.profile == a.PROFILE
+    assert {row.field: row.on_file for row in page.fields}[Field.SURNAME] == "ABELARDTEST"
+
+
+def test_a_page_says_when_the_account_moved_and_keeps_replaced_photos(session, now):
+    case = a.a_draft(session, now=now)
+    a.add_photos(session, case, now=now, kinds=(PhotoKind.SELFIE,))
+    customers.upsert(session, case.customer.external_id, a.PROFILE, email="third@example.test", locale="en", now=now)
+    page = queries.case_page(session, case.id, now=now)
+    assert page.profile_moved and len(page.earlier_photos) == 1
+    assert (page.reading, page.measures, page.policy, page.runs) == (None, None, None, ())
+
+
+def test_progress_says_what_comes_next(session, now):
+    case = a.a_draft(session, now=now, photos=False)
+
+    def step():
+        return queries.progress(session, case.id).step
+
+    assert step() == "document"
+    a.add_photos(session, case, now=now, kinds=(PhotoKind.DOCUMENT,))
+    assert step() == "selfie"
+    a.add_photos(session, case, now=now, kinds=(PhotoKind.SELFIE,))
+    assert step() == "check"
+    intake.submit(session, case.id, consent_version=a.CONSENT, now=now)
+    assert step() == "checking"
+    order = a.begun(session, case, now=now)
+    assert step() == "checking"
+    a.finished(session, order, now=now, evidence=a.blurred_selfie())
+    told = queries.progress(session, case.id)
+    assert (told.step, told.retake, told.reasons[0]) == ("retake", (PhotoKind.SELFIE,), ReasonCode.SELFIE_BLURRED)
+    intake.ask_for_person(session, case.id, consent_version=a.CONSENT, now=now)
+    assert queries.progress(session, case.id).due_at == case.due_at and step() == "person"
+    intake.withdraw(session, case.id, now=now)
+    assert step() == "closed"
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_has_a_step_and_a_page(session, now, state):
+    case = a.in_state(session, state, now=now)
+    assert queries.progress(session, case.id).state is state
+    assert queries.case_page(session, case.id, now=now).case.state is state
+
+
+def test_a_customer_sees_her_requests_newest_first(session, now):
+    first = a.a_reverted(session, now=now)
+    second = a.a_draft(session, now=now + MINUTE, customer=first.customer)
+    a.a_draft(session, now=now)
+    assert ids(queries.customer_cases(session, first.customer_id)) == [second.id, first.id]
+
+
+def test_figures_of_the_day(database, now):
+    with database.transaction() as session:
+        a.an_approved(session, now=now - timedelta(days=2))
+        a.an_approved(session, now=now)
+        a.an_approved(session, now=now)
+        a.a_needs_retake(session, now=now)
+        a.a_rejected(session, now=now)
+        a.a_submitted(session, now=now - MINUTE)
+        session.add(Heartbeat(name="verify", at=now))
+        policies.to_people(session, by=a.a_member(session, Role.LEAD, now=now), reason="x", now=now)
+    with database.reading() as session, counted(session) as seen:
+        ops = queries.ops_now(session, now=now + MINUTE)
+    assert len(seen) <= 12
+    assert ops.outcomes == {"approve": 2, "retake": 1, "refer": 1}
+    assert ops.dispositions == {"reject": 1}
+    assert ops.automation_share == pytest.approx(2 / 3)
+    assert (ops.median_seconds, ops.p90_seconds) == (1.5, 1.5)
+    assert (ops.waiting, ops.oldest_waiting, ops.in_review) == (1, now - MINUTE, 0)
+    assert ops.states == {State.NEEDS_RETAKE: 1, State.SUBMITTED: 1}
+    assert dict(ops.reasons)[ReasonCode.SELFIE_BLURRED] == 1
+    assert ops.heartbeats == (("verify", now),)
+    assert (ops.policy_version, ops.everything_to_people) == (1, True)
+    assert ops.mails_owed > 0 and ops.mails_given_up == 0
+
+
+def test_figures_of_an_empty_system(session, now):
+    ops = queries.ops_now(session, now=now)
+    assert (ops.automation_share, ops.median_seconds, ops.oldest_waiting, ops.waiting) == (None, None, None, 0)
+
+
+def test_how_a_measure_is_distributed(session, now):
+    a.an_approved(session, now=now)
+    a.an_in_review(session, now=now)
+    a.a_needs_retake(session, now=now)
+    shown = queries.measure_histogram(session, "pairs.selfie_document.similarity", since=now - MINUTE, bins=4)
+    assert shown.edges == (5.0, 6.0, 7.0, 8.0, 9.0)
+    assert shown.counts == {"approve": (0, 0, 0, 1), "retake": (0, 0, 0, 0), "refer": (1, 0, 0, 0)}
+    assert (shown.missing, shown.total) == (1, 3)
+    same = queries.measure_histogram(session, "days_to_expiry", since=now - MINUTE)
+    assert sum(map(sum, same.counts.values())) == 3
+    assert queries.measure_histogram(session, "days_to_expiry", since=now + MINUTE).edges == ()
+    with pytest.raises(ValueError):
+        queries.measure_histogram(session, "surname", since=now)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.5, 5), (0.9, 9), (0.91, 10), (1.0, 10), (0.01, 1)])
+def test_quantiles(share, expected):
+    assert queries._quantile([float(n) for n in range(10, 0, -1)], share) == expected
+
+
+def test_reading_writes_nothing(database, now):
+    with database.transaction() as session:
+        case_id = a.an_in_review(session, now=now).id
+    with database.reading() as session:
+        queries.case_page(session, case_id, now=now)
+        queries.desk_queue(session, QueueFilters(), now=now)
+        queries.ops_now(session, now=now)
+        assert not session.new and not session.dirty

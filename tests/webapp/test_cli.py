@@ -1,0 +1,130 @@
+"""The commands: what they print, what they refuse, what they leave behind."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskCliRunner
+from sqlalchemy import select
+
+from cases.models import Case, Customer, Event, Staff
+from cases.settings import Mode
+from tests.webapp.conftest import Portal, make_settings, prepare
+from webapp.app import create_app, surfaces_of
+
+
+@pytest.fixture
+def demo_all(tmp_path: Path) -> FlaskCliRunner:
+    """Every surface in demo mode."""
+    app = create_app(make_settings(tmp_path, Mode.DEMO), surfaces="all")
+    prepare(app.extensions["peremena.database"])
+    return app.test_cli_runner()
+
+
+def test_seed_is_for_the_demo_only(portal: Portal) -> None:
+    result = portal.app.test_cli_runner().invoke(args=["seed"])
+    assert result.exit_code == 1 and "MODE=demo" in result.output
+
+
+def test_staff_get_random_passwords_that_only_the_owner_reads(demo_all: FlaskCliRunner) -> None:
+    from webapp.cli import seed_staff
+
+    app = demo_all.app
+    with app.app_context():
+        config = app.extensions["peremena.settings"]
+        assert seed_staff(config) == 4
+        file = Path(config.data_dir) / "demo-logins.txt"
+        first = file.read_text()
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert seed_staff(config) == 0 and file.read_text() == first
+        with app.extensions["peremena.database"].reading() as session:
+            for person in session.scalars(select(Staff)):
+                assert person.password.startswith("$argon2id$") and person.tf_totp_secret
+                assert person.email in first
+    passwords = [line.split()[2] for line in first.splitlines()]
+    assert len(set(passwords)) == 4 and all(len(p) >= 16 for p in passwords)
+
+
+def test_the_code_of_a_demo_log_in_is_printed(demo_all: FlaskCliRunner) -> None:
+    from webapp.cli import seed_staff
+
+    with demo_all.app.app_context():
+        seed_staff(demo_all.app.extensions["peremena.settings"])
+    result = demo_all.invoke(args=["staff", "code", "agent@peremena.test"])
+    assert result.exit_code == 0 and result.output.strip().isdigit() and len(result.output.strip()) == 6
+    assert demo_all.invoke(args=["staff", "code", "nobody@peremena.test"]).exit_code == 1
+
+
+def test_codes_are_not_printed_outside_the_demo(portal: Portal) -> None:
+    assert portal.app.test_cli_runner().invoke(args=["staff", "code", "x@y.test"]).exit_code == 1
+
+
+def test_staff_are_added_once(portal: Portal) -> None:
+    runner = portal.app.test_cli_runner()
+    result = runner.invoke(args=["staff", "add", "Vera@lender.test", "Vera", "--role", "agent"])
+    assert result.exit_code == 0 and len(result.output.strip()) >= 20
+    with portal.db.reading() as session:
+        person = session.scalars(select(Staff)).one()
+        assert (person.email, person.roles_held, person.tf_totp_secret) == ("vera@lender.test", ["agent"], None)
+        assert result.output.strip() not in (person.password or "")
+    assert runner.invoke(args=["staff", "add", "vera@lender.test", "Vera", "--role", "agent"]).exit_code == 1
+    assert runner.invoke(args=["staff", "add", "x@lender.test", "X", "--role", "king"]).exit_code == 2
+
+
+def test_a_broken_chain_is_told(portal: Portal) -> None:
+    portal.draft(portal.customer(), photos=False)
+    runner = portal.app.test_cli_runner()
+    result = runner.invoke(args=["audit", "verify"])
+    assert result.exit_code == 0 and json.loads(result.output)["ok"] is True
+    with portal.db.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER IF EXISTS events_no_update")
+        names = [
+            n
+            for (n,) in connection.exec_driver_sql(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'events'"
+            )
+        ]
+        for name in names:
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        connection.execute(Event.__table__.update().where(Event.id == 2).values(kind="face_on_file_set"))
+    result = runner.invoke(args=["audit", "verify"])
+    assert result.exit_code == 1 and json.loads(result.output)["broken_at"] == 2
+
+
+def test_policies_are_listed(portal: Portal) -> None:
+    result = portal.app.test_cli_runner().invoke(args=["policy", "list"])
+    assert result.exit_code == 0 and "1 holds" in result.output and "automatic decisions are on" in result.output
+
+
+def test_surfaces_have_names() -> None:
+    assert surfaces_of("all") == surfaces_of("") == ("portal", "desk", "ops")
+    assert surfaces_of("ops, desk") == ("desk", "ops")
+    with pytest.raises(ValueError, match="kitchen"):
+        surfaces_of("portal,kitchen")
+
+
+@pytest.mark.slow
+def test_seed_sends_one_request_for_each_way_a_case_can_end_and_nothing_twice(demo_all: FlaskCliRunner) -> None:
+    people = pytest.importorskip("tests.specimens.people")
+    portraits = pytest.importorskip("tests.specimens.portraits")
+    try:
+        portraits.portrait("a", 1)
+    except portraits.PortraitMissing:
+        pytest.skip("portraits are not fetched: bin/install dev")
+    first = demo_all.invoke(args=["seed"])
+    assert first.exit_code == 0, first.output
+    again = demo_all.invoke(args=["seed"])
+    assert "0 added, 0 requests sent" in again.output
+    with demo_all.app.extensions["peremena.database"].reading() as session:
+        cases = session.scalars(select(Case)).all()
+        assert [c.state.value for c in cases] == ["submitted"] * len(people.DEMO)
+        names = set(session.scalars(select(Customer.external_id)))
+        assert names == {f"demo-{key}" for key in (*people.DEMO, "fresh_marriage")}
+    page = demo_all.app.test_client().get("/sign-in").text
+    for name in names:
+        assert f'value="{name}"' in page
+    photo = demo_all.app.test_client().get("/demo/photos/passport.jpg")
+    assert photo.status_code == 200 and photo.data[:3] == b"\xff\xd8\xff"

@@ -1,0 +1,163 @@
+"""The job that looks at one case, called here without a queue."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import select, update
+
+from cases import runs
+from cases.database import Database, utcnow
+from cases.lifecycle import State
+from cases.models import Case, Event, Photo, ProfileVersion, Run, RunState
+from cases.photo_store import PhotoBroken
+from cases.settings import Mode, Settings
+from tests import factories
+from tests.workers.system import ROOT, System
+from verification.evidence import Evidence
+from workers import faults, process, verify
+
+
+@pytest.fixture
+def system(database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
+    """No workers, no Redis, and engines that find everything good."""
+    made = System(settings)
+    process.use(made.settings)
+    monkeypatch.setattr(
+        verify.pipeline, "gather_evidence", lambda **given: factories.good_evidence(given["claim"], given["profile"])
+    )
+    yield made
+    process.close()
+    made.close()
+
+
+def case(system: System, case_id: UUID) -> Case:
+    with system.database.reading() as session:
+        return session.get_one(Case, case_id)
+
+
+def test_looking_twice_applies_once(system: System) -> None:
+    case_id = system.submit(ring=False)
+    assert verify.verify_case(str(case_id)) == "approved"
+    assert verify.verify_case(str(case_id)) == "not waiting"
+    assert system.count(Run) == 1
+    assert system.count(ProfileVersion, ProfileVersion.case_id == case_id) == 1
+
+
+def test_an_unknown_case_is_no_trouble(system: System) -> None:
+    assert verify.verify_case(str(uuid4())) == "not waiting"
+
+
+def test_every_photo_that_was_looked_at_is_an_event(system: System) -> None:
+    verify.verify_case(str(system.submit(ring=False)))
+    with system.database.reading() as session:
+        opened = session.execute(select(Event.actor_kind, Event.details).where(Event.kind == "photo_opened")).all()
+    assert sorted((actor, details["photo"], details["purpose"]) for actor, details in opened) == [
+        ("machine", "document", "run"),
+        ("machine", "on_file", "run"),
+        ("machine", "selfie", "run"),
+    ]
+
+
+def test_no_transaction_is_open_while_it_looks(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise one slow picture would hold up every writer."""
+    case_id = system.submit(ring=False)
+
+    def look(**given: Any) -> Evidence:
+        with system.database.transaction() as session:  # on SQLite this would wait for ever
+            session.execute(update(Case).where(Case.id == case_id).values(locale="ru"))
+        return factories.good_evidence(given["claim"], given["profile"])
+
+    monkeypatch.setattr(verify.pipeline, "gather_evidence", look)
+    assert verify.verify_case(str(case_id)) == "approved"
+
+
+def test_trouble_of_an_engine_leaves_the_run_to_upkeep(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    case_id = system.submit(ring=False)
+
+    def breaks(**_: Any) -> Evidence:
+        raise RuntimeError("no model file")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(verify.pipeline, "gather_evidence", breaks)
+        with pytest.raises(RuntimeError):
+            verify.verify_case(str(case_id))
+    assert case(system, case_id).state is State.VERIFYING
+    with system.database.transaction() as session:
+        assert runs.recover(session, now=utcnow() + timedelta(minutes=5)) == [case_id]
+    assert verify.verify_case(str(case_id)) == "approved"
+
+
+def test_a_photo_that_was_tampered_with_is_never_looked_at(system: System) -> None:
+    case_id = system.submit(ring=False)
+    with system.database.transaction() as session:
+        session.execute(update(Photo).where(Photo.case_id == case_id).values(sha256="0" * 64))
+    with pytest.raises(PhotoBroken):
+        verify.verify_case(str(case_id))
+    assert system.count(Run, Run.state == RunState.FINISHED) == 0
+
+
+def test_a_run_that_was_taken_back_writes_nothing(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    case_id = system.submit(ring=False)
+
+    def slow(**given: Any) -> Evidence:
+        with system.database.transaction() as session:
+            runs.recover(session, now=utcnow() + timedelta(minutes=5))
+        return factories.good_evidence(given["claim"], given["profile"])
+
+    monkeypatch.setattr(verify.pipeline, "gather_evidence", slow)
+    assert verify.verify_case(str(case_id)) == "fenced off"
+    assert case(system, case_id).state is State.SUBMITTED
+
+
+def test_a_child_does_not_use_its_parents_database(system: System) -> None:
+    here = process.database()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, b"own" if process.database() is not here else b"shared")
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 10) == b"own"
+    assert process.database() is here
+
+
+@pytest.mark.engines
+def test_a_worker_with_its_models_loaded_has_one_thread_and_tells_nobody(tmp_path: Path) -> None:
+    """A fork takes along the locks of threads it does not take along; and ONNX Runtime sends reports unless told not to."""
+    code = (
+        "import os, workers.__main__; from workers import verify; verify.load();"
+        "print(len(os.listdir('/proc/self/task')), sum(len(f) for _, _, f in os.walk(os.environ['HOME'])))"
+    )
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "OPENBLAS_", "ORT_", "XDG_"))}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**plain, "HOME": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.split() == ["1", "0"]
+
+
+def test_faults_strike_nowhere_but_in_tests(system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    struck = []
+    monkeypatch.setattr(faults, "_kill", lambda victim, folder: struck.append(victim))
+    monkeypatch.setenv("PEREMENA_FAULT_DIR", str(tmp_path))
+    faults.fault("after_begin")
+    assert struck == []
+    monkeypatch.setenv("PEREMENA_FAULT", "after_begin:horse,worker")
+    process.use(system.settings.model_copy(update={"mode": Mode.PRODUCTION}))
+    faults.fault("after_begin")
+    assert struck == []
+    process.use(system.settings)
+    for _ in range(3):
+        faults.fault("after_work")
+        faults.fault("after_begin")
+    assert struck == ["horse", "worker"]
+    with pytest.raises(ValueError):
+        faults.fault("after_lunch")
