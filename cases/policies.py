@@ -1,8 +1,8 @@
 """Policies as rows: draft, propose, confirm; and the switch that sends everything to people.
 
 A version never changes. Which one holds is told by the newest effective activation. To tighten takes one person
-and holds from the next decision on; to loosen takes two, and what the second confirms is what the first proposed. Changes happen one at a time (the trail's one writer),
-so each is weighed against what really holds.
+and holds from the next decision on; to loosen takes two, and what the second confirms is what the first proposed.
+Changes happen one at a time (the trail has one writer), so each is weighed against what really holds.
 """
 
 from __future__ import annotations

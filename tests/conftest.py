@@ -21,6 +21,9 @@ from cases.crypto import Vault
 from cases.database import Database, make_engine
 from cases.models import Base
 from cases.settings import Mode, Settings
+from tests.leaks import alarm, no_leak
+
+__all__ = ["alarm", "no_leak"]  # fixtures of the whole suite
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

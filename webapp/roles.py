@@ -32,6 +32,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "OMP_NUM_THREADS": "1",
     "OMP_THREAD_LIMIT": "1",
     "OPENBLAS_NUM_THREADS": "1",
+    "ORT_DISABLE_TELEMETRY": "1",  # nothing reports anywhere, and no thread of its may run at a fork
     "MALLOC_ARENA_MAX": "2",  # glibc keeps an arena for each thread; pictures would sit in all of them
 }
 

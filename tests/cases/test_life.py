@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as searching
 from hypothesis import strategies as st
@@ -101,7 +102,7 @@ def life_on(database, lived):
                 "usual": lambda: self.ask_and_be_looked_at(found),
                 "person": lambda: self.customer_does("person"),
                 "withdraw": lambda: self.customer_does("withdraw"),
-                "appeal": lambda: self.customer_does("appeal"),
+                "appeal": lambda: self.be_refused_and_appeal(who) if sure else self.customer_does("appeal"),
                 "begin": self.begin,
                 "finish": lambda: self.finish(which, found),
                 "recover": lambda: self.ask_and_be_looked_at(None) if sure else self.recover(which),
@@ -114,7 +115,11 @@ def life_on(database, lived):
                 ),
                 "revert": self.revert,
                 "sync": lambda: self.host_syncs("X" if sure else "F"),
-                "time": lambda: self.time_passes(40 if which == 3 else 1),
+                "time": lambda: (
+                    self.open_case(name, number) if sure else None,
+                    self.look_between(),
+                    self.time_passes(40 if which > 1 else 1),
+                ),
             }[what]()
 
         def open_case(self, name, number):
@@ -144,6 +149,16 @@ def life_on(database, lived):
             self.begin()
             self.look_between()
             self.finish(0, found) if found else self.recover(60)
+
+        def be_refused_and_appeal(self, who):
+            """Down the longest way there is."""
+            self.ask_and_be_looked_at("letter")
+            self.look_between()
+            self.take(who)
+            self.look_between()
+            self.dispose(who, "reject", True)
+            self.look_between()
+            self.customer_does("appeal")
 
         def look_between(self) -> None:
             self.the_state_moved_as_the_table_says()
@@ -255,6 +270,7 @@ def life_on(database, lived):
     return Life
 
 
+@pytest.mark.slow
 def test_no_life_of_a_case_breaks_the_rules(database):
     lived: Counter[str] = Counter()
     run_state_machine_as_test(

@@ -134,7 +134,7 @@ def selfie(picture: Pixels, face: tuple[int, int, int, int], *, seed: int, kind:
     if kind == "blurred":
         shot = cv2.GaussianBlur(shot, (0, 0), 34)
     if kind == "dark":
-        shot *= 0.09
+        shot *= 0.02
     shot += rng.normal(0, 2.5 if kind != "blurred" else 1.0, shot.shape)
     if kind == "small":
         far = cv2.resize(_whole(shot), (36, 48), interpolation=cv2.INTER_AREA)

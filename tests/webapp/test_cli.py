@@ -80,7 +80,6 @@ def test_a_broken_chain_is_told(portal: Portal) -> None:
     result = runner.invoke(args=["audit", "verify"])
     assert result.exit_code == 0 and json.loads(result.output)["ok"] is True
     with portal.db.engine.begin() as connection:
-        connection.exec_driver_sql("DROP TRIGGER IF EXISTS events_no_update")
         names = [
             n
             for (n,) in connection.exec_driver_sql(

@@ -11,12 +11,16 @@ TOKENS = (Path(__file__).resolve().parents[2] / "static" / "css" / "tokens.css")
 
 TEXT = [
     ("ink", "paper"), ("ink", "surface"), ("ink", "sunken"), ("ink-2", "paper"), ("ink-2", "surface"), ("ink-2", "sunken"),
-    ("brand", "paper"), ("brand", "surface"), ("brand", "sunken"), ("brand", "brand-soft"), ("brand-strong", "brand-soft"), ("on-brand", "brand"),
+    ("brand", "paper"), ("brand", "surface"), ("brand", "sunken"), ("brand", "brand-soft"),
+    ("brand-strong", "brand-soft"), ("on-brand", "brand"),
     ("on-brand", "brand-strong"), ("good", "surface"), ("warn", "surface"), ("warn", "warm-soft"), ("warn", "warn-soft"),
     ("bad", "surface"), ("bad", "bad-soft"), ("surface", "bad"), ("ink", "warm-soft"), ("ink", "brand-soft"), ("ink", "bad-soft"),
     ("ink", "warn-soft"), ("ink-2", "brand-soft"), ("paper", "ink"),
 ]  # fmt: skip
-CONTROLS = [("line-strong", "surface"), ("line-strong", "paper"), ("focus", "surface"), ("focus", "paper"), ("brand", "surface"), ("bad", "surface")]
+CONTROLS = [
+    ("line-strong", "surface"), ("line-strong", "paper"), ("focus", "surface"), ("focus", "paper"), ("brand", "surface"),
+    ("bad", "surface"),
+]  # fmt: skip
 
 
 def colours(scheme: str) -> dict[str, str]:

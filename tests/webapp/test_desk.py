@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -48,7 +49,7 @@ def version(office: Office, case_id: UUID) -> int:
 
 
 def text(answer: Any) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", answer.get_data(as_text=True)))
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", answer.get_data(as_text=True))))
 
 
 def taken(office: Office, agent: Browser, **about: Any) -> UUID:
@@ -116,7 +117,7 @@ def test_the_page_says_why_in_words_marks_the_letter_and_puts_scores_on_the_line
     shown = agent.get(f"/desk/cases/{taken(office, agent)}").get_data(as_text=True)
     assert '<mark>А<span class="visually-hidden"> [differs]</span></mark>' in shown
     assert '<mark>О<span class="visually-hidden"> [differs]</span></mark>' in shown
-    plain = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", shown))
+    plain = html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", shown)))
     assert "1 in 14,000 strangers would score this high." in plain
     assert "1 letter differs" in plain
     assert "equal by: spaces and hyphens left out" in plain

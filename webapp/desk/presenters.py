@@ -263,7 +263,7 @@ def strangers(fmr: float | None) -> str:
         return _("Fewer than 1 in 10 million strangers would score this high.")
     odds = 1 / fmr
     rounded = round(odds, 1 - math.floor(math.log10(odds)))
-    return _("1 in %(n)s strangers would score this high.", n=format_decimal(int(rounded) if rounded >= 2 else 2))
+    return _("1 in %(n)s strangers would score this high.", n=format_decimal(max(2, round(rounded))))
 
 
 def _place(value: float, low: float, high: float) -> float:
