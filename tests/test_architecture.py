@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from cases import wording
-from cases.lifecycle import TRANSITIONS, Action, State
+from cases.lifecycle import Action, State
 from cases.settings import Settings
 from tests import leaks
 from verification.reasons import MENDABLE, RETAKE, ReasonCode
@@ -129,7 +129,9 @@ def test_every_queue_is_served_by_a_role(settings):
 
 def test_the_security_checks_are_not_told_to_customers():
     secret = [
-        r for r in ReasonCode if re.search(r"faces_(differ|unsure)|face_on_file|accounts|continuity|voices|may_not_change|earlier", r.value)
+        r
+        for r in ReasonCode
+        if re.search(r"faces_(differ|unsure)|face_on_file|accounts|continuity|voices|may_not_change|earlier", r.value)
     ]
     assert len(secret) >= 10
     told = {wording.customer_sentence(code, "en") for code in secret}

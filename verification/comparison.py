@@ -7,6 +7,7 @@ account is looked at: that is `continuity`.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
 from rapidfuzz.distance import Levenshtein
 
@@ -56,12 +57,10 @@ def compare(field: Field, claimed: str, read: str, *, country: str | None) -> Fi
     """
     if field in NAME_FIELDS:
         return names.compare(claimed, read, field=field, country=country)
+    keep: Callable[[str], bool] = str.isalnum
+    rule = "number" if field in NUMBER_FIELDS else "text"
     if field in DATES or field is Field.SEX:
         keep, rule = _all, "exact"
-    elif field in NUMBER_FIELDS:
-        keep, rule = str.isalnum, "number"
-    else:
-        keep, rule = str.isalnum, "text"
     ours, ours_at = _reduced(claimed, keep)
     theirs, theirs_at = _reduced(read, keep)
     if ours == theirs and ours:
@@ -85,9 +84,8 @@ def _all(_character: str) -> bool:
     return True
 
 
-def _reduced(text: str, keep: object) -> tuple[str, list[int]]:
+def _reduced(text: str, keep: Callable[[str], bool]) -> tuple[str, list[int]]:
     """Upper-case letters of `text` that `keep` accepts, and the position of each in `text`."""
-    assert callable(keep)
     letters: list[str] = []
     places: list[int] = []
     for place, character in enumerate(unicodedata.normalize("NFC", text)):

@@ -43,9 +43,9 @@ class Policy:
 
     version: int = 1
     # Faces; similarity is the fused score of faces.compare, in standard deviations above a typical stranger.
-    min_selfie_document: float = 6.1
-    min_selfie_on_file: float = 6.1
-    min_document_on_file: float = 6.1
+    min_selfie_document: float = 6.5
+    min_selfie_on_file: float = 6.4
+    min_document_on_file: float = 6.5
     differ_below: float = 3.5
     require_voices_agree: bool = True
     require_face_on_file: bool = True

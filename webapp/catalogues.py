@@ -1,7 +1,8 @@
 """Keep the gettext catalogues in step with the code: every text marked in Python and templates, in every language.
 
     python -m webapp.catalogues            add new texts, drop unused ones; says what is still untranslated
-    python -m webapp.catalogues FILE.tsv   the same, filling in translations: text, TAB, Russian (plural forms: TAB each)
+    python -m webapp.catalogues FILE.tsv   the same, filling in translations: text, TAB, Russian
+                                           (plural forms: TAB each; the English plural may stand before them)
 
 English catalogues hold the texts themselves, so that a language is complete or it is not, without exceptions.
 """
@@ -42,9 +43,8 @@ def texts() -> dict[str, tuple[str, ...]]:
         if forms[0] and (forms[0] not in found or len(forms) > 1):
             found[forms[0]] = forms
     for about in THRESHOLDS.values():  # `verification` marks no texts; ops shows these by _(about.label)
-        for text in (about.label, about.unit, about.help):
-            if text:
-                found.setdefault(text, (text,))
+        for text in (about.label, about.help):
+            found.setdefault(text, (text,))
     return found
 
 
@@ -99,6 +99,8 @@ def update(language: str, given: dict[str, tuple[str, ...]]) -> list[str]:
             strings = forms
         elif text in given:
             strings = given[text]
+            if len(strings) == fresh.num_plurals + 1 and len(forms) > 1:
+                strings = strings[1:]  # the English plural stands between
         elif old is not None:
             strings = (old.string,) if isinstance(old.string, str) else tuple(old.string)
         else:

@@ -192,10 +192,14 @@ def test_a_stranger_with_the_passport_reaches_a_person_who_rejects(
     customer.page.goto(status)
     customer.shows("phone-9-not-changed")
     held = system.profile("story-impostor")
-    assert {f: held[f] for f in held if f in who.profile} == {Field(k): v for k, v in who.profile.items() if k in Field._value2member_map_}
+    assert {f: held[f] for f in held if f in who.profile} == {
+        Field(k): v for k, v in who.profile.items() if k in Field._value2member_map_
+    }
 
 
-def test_a_letter_that_differs_is_shown_and_an_agent_approves(person: Callable[..., Person], system: System, tmp_path: Path) -> None:
+def test_a_letter_that_differs_is_shown_and_an_agent_approves(
+    person: Callable[..., Person], system: System, tmp_path: Path
+) -> None:
     who = persona("refer_one_letter")
     customer = person(PHONE)
     asks_for_a_change(customer, who, "story-letter", "ru_travel", tmp_path)
@@ -218,7 +222,9 @@ def test_a_letter_that_differs_is_shown_and_an_agent_approves(person: Callable[.
     expect(customer.page.locator("h1")).to_contain_text("измен")
 
 
-def test_a_blurred_page_is_told_at_once_and_a_new_one_goes_on(person: Callable[..., Person], system: System, tmp_path: Path) -> None:
+def test_a_blurred_page_is_told_at_once_and_a_new_one_goes_on(
+    person: Callable[..., Person], system: System, tmp_path: Path
+) -> None:
     who, clear = persona("retake_blurred_document"), persona("approve_new_passport")
     customer = person(PHONE)
     comes_in(customer, system.customer(who, "story-blurred"))
@@ -288,7 +294,9 @@ def test_the_trail_of_all_this_is_whole_and_nothing_of_it_is_in_a_log(system: Sy
     with system.database.reading() as session:
         verdict = audit.verify(session)
     assert verdict.ok and verdict.count > 50
-    secrets = {v for p in people.personas(TODAY).values() for v in (*p.claim.values(), *map(str, p.profile.values())) if len(v) >= 6}
+    secrets = {
+        v for p in people.personas(TODAY).values() for v in (*p.claim.values(), *map(str, p.profile.values())) if len(v) >= 6
+    }
     secrets -= {r.value for r in __import__("verification.evidence", fromlist=["ChangeReason"]).ChangeReason}
     for log in (Path(system.settings.data_dir) / "logs").glob("*.log"):
         text = log.read_text(errors="replace").casefold()

@@ -18,7 +18,9 @@ def claim(reason: ChangeReason = ChangeReason.MARRIAGE, **values: str) -> Claim:
 
 
 def test_the_one_letter_that_differs_is_named_with_its_places():
-    compared, _ = comparison.agree(claim(document_number="70 1234567"), printed(document_number="701234561"))[Field.DOCUMENT_NUMBER]
+    compared, _ = comparison.agree(claim(document_number="70 1234567"), printed(document_number="701234561"))[
+        Field.DOCUMENT_NUMBER
+    ]
     (difference,) = compared.differences
     assert (difference.claimed, difference.read) == ("7", "1")
     assert (difference.claimed_at, difference.read_at) == (9, 8)
@@ -62,7 +64,12 @@ def test_one_letter_in_a_surname_is_seen():
 
 
 HELD = Profile(
-    values={Field.SURNAME: "Иванова", Field.GIVEN_NAMES: "Анна", Field.DATE_OF_BIRTH: "1985-03-07", Field.DOCUMENT_NUMBER: "45 10 111111"}
+    values={
+        Field.SURNAME: "Иванова",
+        Field.GIVEN_NAMES: "Анна",
+        Field.DATE_OF_BIRTH: "1985-03-07",
+        Field.DOCUMENT_NUMBER: "45 10 111111",
+    }
 )
 
 

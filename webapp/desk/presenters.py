@@ -98,7 +98,7 @@ def _under(row: FieldRow, differs: bool) -> str:
     said = []
     if row.read is not None and row.confidence is not None:
         source = {"mrz": _("zone"), "viz": _("page"), "both": _("page and zone")}.get(row.source or "", "")
-        sure = _("certain") if row.certain else f"{math.floor(row.confidence * 100)} %"
+        sure = _("certain") if row.certain else f"{math.floor(row.confidence * 100)}\N{NO-BREAK SPACE}%"
         said.append(f"{source}, {sure}" if source else sure)
     if not differs and row.rule and row.rule != "exact":
         said.append(_("equal by: %(rule)s", rule=rule_words(row.rule)))
