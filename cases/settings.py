@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     portal_url: str = Field("", description="address of the portal as customers see it, for links in mails")
     staff_url: str = Field("", description="address of desk and ops as staff see it")
     bind: str = Field("127.0.0.1", description="address the servers listen on")
+    proxy_hops: int = Field(0, ge=0, le=5, description="reverse proxies in front whose X-Forwarded headers are believed")
     portal_port: int = Field(8000, ge=1, le=65535)
     staff_port: int = Field(8001, ge=1, le=65535)
     verify_workers: int = Field(1, ge=1, le=64, description="verify workers that the runner starts")

@@ -9,6 +9,7 @@ English catalogues hold the texts themselves, so that a language is complete or 
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +23,19 @@ from verification.policy import THRESHOLDS
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "cases" / "translations"
 SOURCE = "en"
+DROPPED = tuple(
+    f'"{name}:'
+    for name in (
+        "Project-Id-Version",
+        "Report-Msgid-Bugs-To",
+        "POT-Creation-Date",
+        "PO-Revision-Date",
+        "Last-Translator",
+        "Language-Team",
+        "Generated-By",
+    )
+)
+"""Header lines that would change with every run, or say nothing."""
 KEYWORDS = {**DEFAULT_KEYWORDS, "_l": None, "lazy_gettext": None, "lazy_ngettext": (1, 2)}
 METHODS = [
     ("webapp/**.py", "python"),
@@ -86,12 +100,7 @@ def _full(message: Message | None, plurals: int) -> bool:
 def update(language: str, given: dict[str, tuple[str, ...]]) -> list[str]:
     """Write the catalogue of a language anew. Returns what is untranslated."""
     kept, wanted = catalogue(language), texts()
-    fresh = Catalog(locale=language, project="Peremena", fuzzy=False, charset="utf-8")
-    fresh.mime_headers = [
-        h
-        for h in fresh.mime_headers
-        if h[0] in ("Content-Type", "Content-Transfer-Encoding", "Plural-Forms", "Language", "MIME-Version")
-    ]
+    fresh = Catalog(locale=language, fuzzy=False, header_comment="# Kept by webapp.catalogues: see there how to add texts.")
     for text in sorted(wanted):
         forms = wanted[text]
         old = kept.get(text)
@@ -111,8 +120,10 @@ def update(language: str, given: dict[str, tuple[str, ...]]) -> list[str]:
             fresh.add(forms, strings if len(strings) == fresh.num_plurals else ("",) * fresh.num_plurals)
     file = FOLDER / language / "LC_MESSAGES" / "messages.po"
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("wb") as stream:
-        write_po(stream, fresh, width=130, omit_header=False, sort_output=True, no_location=True)
+    out = io.BytesIO()
+    write_po(out, fresh, width=130, sort_output=True, no_location=True)
+    lines = [line for line in out.getvalue().decode().splitlines(keepends=True) if not line.startswith(DROPPED)]
+    file.write_text("".join(lines))
     return untranslated(fresh, wanted)
 
 

@@ -90,7 +90,7 @@ def init_app(app: Flask, settings: Settings, surfaces: tuple[str, ...]) -> None:
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["asset"] = asset
-    hops = getattr(settings, "proxy_hops", 0)
+    hops = settings.proxy_hops
     if hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_port=hops)  # type: ignore[method-assign]
     csrf.init_app(app)

@@ -111,10 +111,10 @@ def test_proposing_what_holds_already_is_told(office, olga):
 
 
 def test_a_draft_changes_nothing_yet(office, olga):
-    number = drafted(olga, min_selfie_document="6,5")
+    number = drafted(olga, min_selfie_document="6,9")
     assert number == 2 and held(office).version == 1
     page = plain(olga.get("/ops/policies/2"))
-    assert "Selfie and passport portrait: 6.1 standard deviations → 6.5 standard deviations" in page
+    assert "Selfie and passport portrait: 6.5 standard deviations → 6.9 standard deviations" in page
     assert "so it takes effect at once" in page
 
 

@@ -783,3 +783,14 @@ def test_upload_field_names_and_types_do_not_matter(portal: Portal) -> None:
     assert browser.client.post(f"/requests/{case}/photos/document", data=data).status_code == 303
     with portal.db.reading() as session:
         assert re.fullmatch("[0-9a-f]{32}", session.scalars(select(Photo)).one().blob)
+
+
+@pytest.mark.parametrize(("hops", "secure"), [(0, False), (1, True)])
+def test_forwarded_headers_are_believed_only_when_a_proxy_is_named(tmp_path: Any, hops: int, secure: bool) -> None:
+    from tests.webapp.conftest import make_settings, prepare
+    from webapp.app import create_app
+
+    app = create_app(make_settings(tmp_path, proxy_hops=str(hops)), surfaces="portal")
+    prepare(app.extensions["peremena.database"])
+    answer = app.test_client().get("/sign-in", headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"})
+    assert ("Strict-Transport-Security" in answer.headers) is secure
