@@ -52,7 +52,7 @@ from cases import audit, throttles
 from cases import staff as staff_rules
 from cases.models import Staff
 from cases.settings import Settings
-from webapp.context import database, now, settings
+from webapp.context import database, now
 
 IDLE = timedelta(minutes=15)
 ABSOLUTE = timedelta(hours=8)
@@ -494,6 +494,3 @@ def _answer(status: int) -> None:
 def _derived(config: Settings, purpose: str) -> str:
     """A secret of its own for each purpose, so that none can stand in for another."""
     return hashlib.sha256(f"peremena staff {purpose} {config.secret_key}".encode()).hexdigest()
-
-
-__all__ = ["current_code", "hash_password", "init_app", "may", "needs", "new_second_factor", "settings", "signed_in"]

@@ -17,7 +17,7 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from verification import ocr
-from verification.documents import glyphs, lines, mrz, mrz_zone, page, repair, russian, viz
+from verification.documents import contradiction, glyphs, lines, mrz, mrz_zone, page, repair, russian, viz
 from verification.documents.lines import Line, Pixels, Quad
 from verification.documents.mrz import ParsedMrz
 from verification.documents.mrz_zone import Zone
@@ -57,10 +57,11 @@ def document(image: Pixels, *, today: date) -> Found:
     """Read one picture. Never raises on any picture of the right type."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or min(image.shape[:2]) < 32:
         return Found(reading=DocumentReading(problems=(ReasonCode.NO_DOCUMENT_FOUND,)))
-    picture, found, zone = _zone_on(image)
-    if zone is None:
-        return _without_zone(image, found, today=today)
-    return _with_zone(picture, found, zone, today=today)
+    with lines.remembering():
+        picture, found, zone = _zone_on(image)
+        if zone is None:
+            return _without_zone(image, found, today=today)
+        return _with_zone(picture, found, zone, today=today)
 
 
 def _zone_on(image: Pixels) -> tuple[Pixels, list[Line], Zone | None]:
@@ -110,10 +111,15 @@ def _with_zone(picture: Pixels, found: Sequence[Line], zone: Zone, *, today: dat
         voices = replace(voices, verdicts=verdicts)
         fields = _zone_fields(parsed, zone, voices)
     corners = page.page_corners(parsed.document_type, quads[0], quads[-1])
-    contradiction = False
+    disagree = False
     if parsed.document_type is DocumentType.RU_INTERNAL:
-        fields, contradiction = russian.with_page(picture, corners, fields, found, direction=first.direction, today=today)
+        fields, disagree = russian.with_page(picture, corners, fields, found, direction=first.direction, today=today)
     else:
+        sure = [name for name, field in fields.items() if field.certain]
+        other = contradiction.contradicted(parsed, printed, confirmed, sure=sure, like=first, corners=corners)
+        disagree = bool(other)
+        for name in other:  # either may be the false one
+            fields[name] = replace(fields[name], certain=False, confidence=min(fields[name].confidence, 0.5))
         fields |= _page_only(parsed, voices, today=today)
         if parsed.country == "RUS":
             fields |= russian.travel_names(picture, found, voices.confirmed, fields)
@@ -124,7 +130,7 @@ def _with_zone(picture: Pixels, found: Sequence[Line], zone: Zone, *, today: dat
         mrz=MrzReading(lines=parsed.lines, valid=parsed.valid, checks=dict(parsed.checks)),
         fields=fields,
         portrait=page.portrait_box(parsed.document_type, corners, width, height),
-        problems=tuple(dict.fromkeys(_problems(picture, zone, parsed, voices, corners, contradiction=contradiction))),
+        problems=tuple(dict.fromkeys(_problems(picture, zone, parsed, voices, corners, disagree=disagree))),
     )
     return Found(reading=reading, quarter_turns=page.quarter_turns(first.direction), page=page.flatten(picture, corners))
 
@@ -288,9 +294,9 @@ def _page_only(parsed: ParsedMrz, voices: _Voices, *, today: date) -> dict[Field
 
 
 def _problems(
-    picture: Pixels, zone: Zone, parsed: ParsedMrz, voices: _Voices, corners: Quad, *, contradiction: bool
+    picture: Pixels, zone: Zone, parsed: ParsedMrz, voices: _Voices, corners: Quad, *, disagree: bool
 ) -> list[ReasonCode]:
-    problems = [ReasonCode.ZONES_DISAGREE] if contradiction else []
+    problems = [ReasonCode.ZONES_DISAGREE] if disagree else []
     if not parsed.valid:
         problems += _why_hard(picture, [row.quad for row in zone.rows], len(zone.rows[0].text))
         problems.append(ReasonCode.MRZ_CHECK_DIGIT_WRONG)

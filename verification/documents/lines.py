@@ -8,6 +8,9 @@ What a text means is decided elsewhere; here a caller may say which characters a
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -228,6 +231,33 @@ def read(strip: Pixels) -> Reading:
     kept = odds[0][:, _keep]
     other = np.clip(1 - kept.sum(axis=1, keepdims=True), 0, 1)
     return Reading(odds=np.concatenate([kept, other], axis=1).astype(np.float32))
+
+
+_memory: ContextVar[dict[tuple[int, bytes], tuple[Pixels, Reading]] | None] = ContextVar("lines read so far", default=None)
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Within this block `read_at` reads each place once: zone, page and landmarks ask for the same lines.
+
+    Nothing read is kept after it.
+    """
+    token = _memory.set({})
+    try:
+        yield
+    finally:
+        _memory.reset(token)
+
+
+def read_at(picture: Pixels, quad: Quad) -> Reading:
+    """Read the line inside `quad`."""
+    memory = _memory.get()
+    if memory is None:
+        return read(crop(picture, quad))
+    key = id(picture), quad.tobytes()
+    if key not in memory:
+        memory[key] = picture, read(crop(picture, quad))  # with the picture: its id must not pass to another
+    return memory[key][1]
 
 
 def _columns(alphabet: str) -> list[int]:

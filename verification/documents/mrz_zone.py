@@ -137,7 +137,7 @@ def _enough(candidates: Sequence[_Candidate]) -> bool:
 
 
 def _candidate(picture: Pixels, line: Line) -> _Candidate:
-    reading = text_lines.read(text_lines.crop(picture, line.quad))
+    reading = text_lines.read_at(picture, line.quad)
     text, _ = reading.text()
     return _Candidate(line=line, reading=reading, text=text, likeness=likeness(text))
 

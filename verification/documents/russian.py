@@ -213,7 +213,7 @@ def _marks_along(picture: Pixels, found: Sequence[Line], direction: NDArray[np.f
 
 def _digit_parts(picture: Pixels, line: Line) -> list[Line]:
     """Cut dates and codes out of a line that the detector joined with a label or a dotted rule."""
-    reading = text_lines.read(text_lines.crop(picture, line.quad))
+    reading = text_lines.read_at(picture, line.quad)
     parts = []
     for start, end in reading.spans(text_lines.DIGITS + ".,-", 6):
         left, right = start * line.width - 0.8 * line.height, end * line.width + 0.4 * line.height
@@ -227,7 +227,7 @@ def _turned(line: Line, direction: NDArray[np.float32]) -> Line:
 
 
 def _read(picture: Pixels, line: Line, alphabet: str) -> _Value:
-    text, chance = text_lines.read(text_lines.crop(picture, line.quad)).text(alphabet)
+    text, chance = text_lines.read_at(picture, line.quad).text(alphabet)
     return _Value(text=text, chance=chance, line=line)
 
 

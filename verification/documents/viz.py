@@ -70,7 +70,7 @@ def read_page(picture: Pixels, found: Sequence[Line], *, like: Line, without: Se
         spent += text_lines.HEIGHT * line.width / line.height
         if spent > _MAX_PIXELS:
             break
-        text, confidence = text_lines.read(text_lines.crop(picture, line.quad)).text()
+        text, confidence = text_lines.read_at(picture, line.quad).text()
         if text:
             printed.append(Printed(text=text, confidence=confidence, line=line))
     printed.sort(key=lambda p: float(p.line.centre @ across))
@@ -100,12 +100,12 @@ def confirm(values: Values, printed: Sequence[Printed], *, zone_names: tuple[str
 
 
 def _line_with_name(wanted: str, printed: Iterable[Printed]) -> Printed | None:
-    flat = wanted.replace(" ", "")
-    for line in printed:
-        for words in _word_runs(line.text):
-            if _same_letters(words, flat):
-                return line
-    return None
+    return next((line for line in printed if stands_in(line.text, wanted)), None)
+
+
+def stands_in(text: str, name: str) -> bool:
+    """Return whether a printed text, or one of its parts, is this name of the zone, spelled as Doc 9303-3 allows."""
+    return any(_same_letters(words, name.replace(" ", "")) for words in _word_runs(text))
 
 
 def _word_runs(text: str) -> list[str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from flask_babel import format_percent, format_timedelta, ngettext
+from flask_babel import format_percent, ngettext
 from flask_babel import gettext as _
 
 from cases.policies import ActivationRow, VersionRow
@@ -74,8 +74,3 @@ def share_said(part: int | float | None, whole: int | None = None) -> str:
     if part is None or whole == 0:
         return "–"
     return str(format_percent(part if whole is None else part / whole, "#,##0.#%"))
-
-
-def long_ago(span: timedelta) -> str:
-    """A stretch of time in full words."""
-    return str(format_timedelta(span))
