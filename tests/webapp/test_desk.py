@@ -420,7 +420,7 @@ def test_odds_are_said_in_words(office):
         assert strangers(7.1e-5) == "1 in 14,000 strangers would score this high."
         assert strangers(0.34) == "1 in 3 strangers would score this high."
         assert strangers(0.9) == "Most strangers would score this high."
-        assert strangers(0.0) == "Fewer than 1 in 10 million strangers would score this high."
+        assert strangers(0.0) == strangers(9e-6) == "Fewer than 1 in 100 000 strangers would score this high."
         assert strangers(None) == strangers(float("nan")) == "Outside what was tested: no odds can be given."
 
 

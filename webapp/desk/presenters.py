@@ -253,14 +253,18 @@ def _face(pair: Pair, measures: Measures, policy: Policy) -> Score:
     )
 
 
+SHOWN_AT_BEST = 1e-5
+"""Rarer than this the calibration's pairs cannot tell (`supported` in verification/faces/calibration.json), so nothing rarer is said."""
+
+
 def strangers(fmr: float | None) -> str:
     """How many strangers in how many would score at least this high, rounded to two figures."""
     if fmr is None or not math.isfinite(fmr) or not 0 <= fmr <= 1:
         return _("Outside what was tested: no odds can be given.")
     if fmr >= 0.5:
         return _("Most strangers would score this high.")
-    if fmr < 1e-7:
-        return _("Fewer than 1 in 10 million strangers would score this high.")
+    if fmr < SHOWN_AT_BEST:
+        return _("Fewer than 1 in 100 000 strangers would score this high.")
     odds = 1 / fmr
     rounded = round(odds, 1 - math.floor(math.log10(odds)))
     return _("1 in %(n)s strangers would score this high.", n=format_decimal(max(2, round(rounded))))
