@@ -97,10 +97,10 @@ def _with_zone(picture: Pixels, found: Sequence[Line], zone: Zone, *, today: dat
     if mended:
         verdicts = tuple(glyphs.judge(picture, row.quad, row.text, row.centres, row.masks) for row in zone.rows)
     parsed = mrz.parse(zone.texts, today=today)
-    if parsed.document_type is None:
-        return Found(reading=DocumentReading(problems=(ReasonCode.MRZ_NOT_READABLE,)))
     first = Line(quad=zone.rows[0].quad, score=1.0)
     quads = [row.quad for row in zone.rows]
+    if parsed.document_type is None or _is_no_reading(parsed, quads, picture):
+        return _without_zone(picture, found, today=today, rows=quads)
     russian_page = parsed.document_type is DocumentType.RU_INTERNAL  # Cyrillic: read by its own module
     printed = [] if russian_page else viz.read_page(picture, found, like=first, without=quads)
     confirmed = viz.confirm(parsed.values, printed, zone_names=_zone_names(parsed))
@@ -133,6 +133,19 @@ def _with_zone(picture: Pixels, found: Sequence[Line], zone: Zone, *, today: dat
         problems=tuple(dict.fromkeys(_problems(picture, zone, parsed, voices, corners, disagree=disagree))),
     )
     return Found(reading=reading, quarter_turns=page.quarter_turns(first.direction), page=page.flatten(picture, corners))
+
+
+def _is_no_reading(parsed: ParsedMrz, quads: Sequence[Quad], picture: Pixels) -> bool:
+    """Return whether rows that do not check are no zone at all: mirrored print, other text, or a zone cut by the edge.
+
+    What such rows would say is made up. A whole zone whose printed digits are wrong has a state that exists, or two
+    digits that hold by more than luck.
+    """
+    if parsed.valid:
+        return False
+    return page.cut(quads, picture.shape[1], picture.shape[0]) or (
+        parsed.country not in STATES and sum(parsed.checks.values()) < 2
+    )
 
 
 def _zone_names(parsed: ParsedMrz) -> tuple[str, str]:
@@ -343,14 +356,19 @@ def _edge(strip: np.ndarray) -> float:
     return float(np.percentile(steps, 97)) / max(contrast, 1.0)
 
 
-def _without_zone(image: Pixels, found: Sequence[Line], *, today: date) -> Found:
-    """No zone: a Russian internal passport without one, a document whose zone cannot be read, or no document at all."""
+def _without_zone(image: Pixels, found: Sequence[Line], *, today: date, rows: Sequence[Quad] = ()) -> Found:
+    """No zone: a Russian internal passport without one, a document whose zone cannot be read, or no document at all.
+
+    `rows`: where rows of a zone were seen that say nothing that can be.
+    """
+    rows = rows or mrz_zone.unread_rows(image, found)
+    cut = (ReasonCode.DOCUMENT_CUT_OFF,) if rows and page.cut(rows, image.shape[1], image.shape[0]) else ()
     spread = russian.read_spread(image, found, today=today)
     if spread is not None:
-        return Found(reading=spread.reading, quarter_turns=spread.quarter_turns, page=spread.page)
-    rows = mrz_zone.unread_rows(image, found)
+        reading = replace(spread.reading, problems=tuple(dict.fromkeys((*spread.reading.problems, *cut))))
+        return Found(reading=reading, quarter_turns=spread.quarter_turns, page=spread.page)
     if rows:
-        problems = (*_why_hard(image, rows, 44), ReasonCode.MRZ_NOT_READABLE)
+        problems = (*cut, *_why_hard(image, rows, 44), ReasonCode.MRZ_NOT_READABLE)
         return Found(
             reading=DocumentReading(problems=problems), quarter_turns=page.quarter_turns(Line(quad=rows[0], score=1.0).direction)
         )

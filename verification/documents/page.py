@@ -6,6 +6,7 @@ place of the page (Doc 9303 parts 4 to 7). A margin is always kept: numbers stan
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -129,3 +130,24 @@ def outside(corners: Quad, width: int, height: int) -> float:
     )
     longest = max(float(np.linalg.norm(corners[1] - corners[0])), float(np.linalg.norm(corners[3] - corners[0])), 1.0)
     return beyond / longest
+
+
+def cut(rows: Sequence[Quad], width: int, height: int) -> bool:
+    """Return whether a zone's rows run out of the photo, or one row alone lies at its edge with no room for the next.
+
+    Corners as the detector gives them: it marks some 0.3 of a row's height around the letters.
+    """
+    for row in rows:
+        tall = float(np.linalg.norm(row[3] - row[0]) + np.linalg.norm(row[2] - row[1])) / 2
+        for end in ((row[0] + row[3]) / 2, (row[1] + row[2]) / 2):
+            if _beyond(end, width, height) > -0.2 * tall:
+                return True
+        if len(rows) == 1 and _beyond((row[2] + row[3]) / 2, width, height) > -0.8 * tall:
+            return True
+    return False
+
+
+def _beyond(point: NDArray[np.float32], width: int, height: int) -> float:
+    """How many pixels a point lies outside the photo; negative inside."""
+    x, y = float(point[0]), float(point[1])
+    return max(-x, -y, x - width, y - height)

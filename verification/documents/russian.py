@@ -93,9 +93,16 @@ def read_spread(image: Pixels, found: Sequence[Line], *, today: date) -> Spread 
 
 
 def _is_passport(fields: dict[Field, FieldReading]) -> bool:
-    """The number with any date or code, or dates with a name in Cyrillic: nothing else looks like this."""
+    """The number with any date or code, or dates with a name in Cyrillic: nothing else looks like this.
+
+    Passports are given from the age of 14 (facts 3.3), so other papers' and screens' dates fail here.
+    """
     dated = [f for f in (Field.DATE_OF_BIRTH, Field.ISSUED_ON, Field.ISSUER_CODE) if f in fields]
     named = [f for f in _NAMES if f in fields]
+    if Field.DATE_OF_BIRTH in fields and Field.ISSUED_ON in fields:
+        birth, issue = (date.fromisoformat(fields[f].value) for f in (Field.DATE_OF_BIRTH, Field.ISSUED_ON))
+        if issue.year - birth.year < 14:
+            return False
     return (
         (Field.DOCUMENT_NUMBER in fields and bool(dated or named))
         or (len(dated) >= 2 and bool(named))

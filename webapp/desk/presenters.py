@@ -254,7 +254,7 @@ def _face(pair: Pair, measures: Measures, policy: Policy) -> Score:
 
 
 SHOWN_AT_BEST = 1e-5
-"""Rarer than this the calibration's pairs cannot tell (`supported` in verification/faces/calibration.json), so nothing rarer is said."""
+"""Rarer than this the pairs of the calibration cannot tell (`supported` in verification/faces/calibration.json)."""
 
 
 def strangers(fmr: float | None) -> str:
