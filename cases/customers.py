@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from cases import audit, moves, photo_store, profiles
@@ -115,6 +115,17 @@ def face_on_file(session: Session, customer_id: UUID) -> Photo | None:
 def current_profile(session: Session, customer: Customer) -> tuple[Profile, str]:
     """The details we hold now, and the e-mail address."""
     return profiles.read_version(session, customer, profiles._current(session, customer))
+
+
+def under_watch(session: Session, customer_id: UUID, *, now: datetime) -> bool:
+    """Whether a case of this customer was rejected, disputed or put back within `watch_days`: a person decides her next one.
+
+    Else whoever was turned away by a person would simply try the machine again.
+    """
+    since = now - timedelta(days=session.info["settings"].watch_days)
+    turned_away = (Case.state.in_((State.REJECTED, State.REVERTED))) & (Case.closed_at >= since)
+    found = select(Case.id).where(Case.customer_id == customer_id, or_(turned_away, Case.disputed_at >= since))
+    return session.execute(found.limit(1)).first() is not None
 
 
 def make_link(

@@ -39,6 +39,7 @@ class Order:
     profile_version_id: UUID
     policy: Policy
     everything_to_people: bool
+    under_watch: bool
     selfie: UUID
     document: UUID
     on_file: UUID | None
@@ -69,6 +70,7 @@ def begin(session: Session, case_id: UUID, *, now: datetime) -> Order | None:
     on_file = customers.face_on_file(session, case.customer_id)
     policy = policies.current(session)
     to_people = policies.everything_to_people(session)
+    watched = customers.under_watch(session, case.customer_id, now=now)
     moves.move(session, case, Action.BEGIN, now=now)
     case.fence += 1
     case.runs_this_attempt += 1
@@ -107,6 +109,7 @@ def begin(session: Session, case_id: UUID, *, now: datetime) -> Order | None:
         profile_version_id=profile_version_id,
         policy=policy,
         everything_to_people=to_people,
+        under_watch=watched,
         selfie=selfie.id,
         document=document.id,
         on_file=on_file.id if on_file else None,
@@ -136,9 +139,11 @@ def finish(
     if moves.lock_customer(session, case.customer_id).profile_version_id != order.profile_version_id:
         return _again_or_refer(session, case, run, actor=audit.MACHINE, why="profile_changed", now=now)
     policy, to_people = policies.current(session), policies.everything_to_people(session)
-    stale = policy != order.policy or to_people != order.everything_to_people or decision.policy_version != policy.version
+    watched = customers.under_watch(session, case.customer_id, now=now)
+    known = (order.policy, order.everything_to_people, order.under_watch)
+    stale = known != (policy, to_people, watched) or decision.policy_version != policy.version
     if stale:
-        decision = decide(evidence.measures, policy, attempt=order.attempt, everything_to_people=to_people)
+        decision = decide(evidence.measures, policy, attempt=order.attempt, everything_to_people=to_people, under_watch=watched)
     run.state = RunState.FINISHED
     run.finished_at = now
     run.outcome = decision.outcome.value

@@ -247,6 +247,9 @@ REASONS: dict[ReasonCode, Words] = {
     ReasonCode.VOICES_DISAGREE: Words(_LOOKS, _NOTHING_TO_DO, N_("The two face networks contradict each other.")),
     ReasonCode.SELFIE_IS_THE_DOCUMENT: Words(_LOOKS, _NOTHING_TO_DO, N_("Selfie and document are one and the same picture.")),
     ReasonCode.EVIDENCE_MISSING: Words(_LOOKS, _NOTHING_TO_DO, N_("A measure is missing or out of its range.")),
+    ReasonCode.ACCOUNT_UNDER_WATCH: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("A request of this account was rejected, disputed or put back lately.")
+    ),
     ReasonCode.EVERYTHING_TO_PEOPLE: Words(_LOOKS, _NOTHING_TO_DO, N_("Everything goes to people at the moment.")),
     ReasonCode.ATTEMPTS_USED_UP: Words(
         N_("After several photos we could not finish this automatically; a person goes on from here."),

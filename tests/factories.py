@@ -149,7 +149,11 @@ def finished(
     """The worker found `evidence` (by default all good) and finishes."""
     evidence = evidence or good_evidence(order.claim, order.profile)
     decision = decide(
-        evidence.measures, policy or order.policy, attempt=order.attempt, everything_to_people=order.everything_to_people
+        evidence.measures,
+        policy or order.policy,
+        attempt=order.attempt,
+        everything_to_people=order.everything_to_people,
+        under_watch=order.under_watch,
     )
     return runs.finish(session, order, evidence, decision, seconds=1.5, now=now)
 

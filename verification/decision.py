@@ -88,18 +88,28 @@ HAS_ZONE = frozenset({DocumentType.TD1, DocumentType.TD2, DocumentType.TD3, Docu
 """Layouts that always carry a machine-readable zone; the Russian internal passport has one since July 2011 only."""
 
 
-def decide(measures: Measures, policy: Policy, *, attempt: int, everything_to_people: bool = False) -> Decision:
+def decide(
+    measures: Measures, policy: Policy, *, attempt: int, everything_to_people: bool = False, under_watch: bool = False
+) -> Decision:
     """Weigh one run against one policy version. Pure: same inputs, same decision.
 
     All reasons are collected, so a customer retakes once and an agent sees everything. A retake is asked for only
     when a new photo could clear up *every* reason and attempts are left: nobody photographs for nothing.
-    `attempt` counts submissions from 1. There is no REJECT: only a person may refuse a customer.
+    `attempt` counts submissions from 1. `under_watch`: a request of this account was refused or disputed lately, so
+    whoever was turned away does not simply try the machine again. There is no REJECT: only a person may refuse a customer.
     """
     found = list(dict.fromkeys(_reasons(measures, policy)))
     weighty = [r for r in found if r not in EXCUSED]
-    if everything_to_people:
-        weighty.append(ReasonCode.EVERYTHING_TO_PEOPLE)
-        found.append(ReasonCode.EVERYTHING_TO_PEOPLE)
+    standing = [
+        reason
+        for reason, holds in (
+            (ReasonCode.EVERYTHING_TO_PEOPLE, everything_to_people),
+            (ReasonCode.ACCOUNT_UNDER_WATCH, under_watch),
+        )
+        if holds
+    ]
+    weighty += standing
+    found += standing
     if not weighty:
         return Decision(outcome=Outcome.APPROVE, reasons=(), retake=frozenset(), policy_version=policy.version)
     retake = frozenset(kind for r in found if r in RETAKE for kind in _photos(r, measures))

@@ -59,7 +59,13 @@ def verify_case(case_id: str) -> str:
         profile=order.profile,
         on=order.begun_at.date(),
     )
-    decision = decide(evidence.measures, order.policy, attempt=order.attempt, everything_to_people=order.everything_to_people)
+    decision = decide(
+        evidence.measures,
+        order.policy,
+        attempt=order.attempt,
+        everything_to_people=order.everything_to_people,
+        under_watch=order.under_watch,
+    )
     seconds = time.monotonic() - began
     fault("after_work")
     with database.transaction() as session:

@@ -227,6 +227,31 @@ def test_everything_to_people_holds_on_the_next_decision(session, now):
     assert session.scalars(select(Event).where(Event.kind == "run_finished")).one().details["decided_again"] is True
 
 
+def test_who_was_turned_away_by_a_person_does_not_simply_try_the_machine_again(session, now):
+    refused = a.a_rejected(session, now=now)
+    later = now + timedelta(days=30)
+    order = a.begun(session, a.a_submitted(session, now=later, customer=refused.customer), now=later)
+    assert order.under_watch is True
+    assert a.finished(session, order, now=later) is State.IN_REVIEW
+    assert session.get_one(Case, order.case_id).reasons == ["account_under_watch"]
+
+
+def test_after_the_watch_the_machine_decides_again(session, now):
+    refused = a.a_rejected(session, now=now)
+    later = now + timedelta(days=session.info["settings"].watch_days + 1)
+    order = a.begun(session, a.a_submitted(session, now=later, customer=refused.customer), now=later)
+    assert order.under_watch is False
+    assert a.finished(session, order, now=later) is State.APPROVED
+
+
+def test_a_dispute_puts_the_account_under_watch_and_others_are_left_alone(session, now):
+    disputed = a.an_approved(session, now=now)
+    disputed.disputed_at = now
+    session.flush()
+    assert customers.under_watch(session, disputed.customer_id, now=now) is True
+    assert customers.under_watch(session, a.an_approved(session, now=now).customer_id, now=now) is False
+
+
 def test_a_tighter_policy_holds_on_the_next_decision(session, now):
     case = a.a_submitted(session, now=now)
     order = a.begun(session, case, now=now)

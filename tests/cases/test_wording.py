@@ -33,6 +33,7 @@ SECRET = [
         ReasonCode.SELFIE_IS_THE_DOCUMENT,
         ReasonCode.EVIDENCE_MISSING,
         ReasonCode.EVERYTHING_TO_PEOPLE,
+        ReasonCode.ACCOUNT_UNDER_WATCH,
         ReasonCode.DOCUMENT_IS_SPECIMEN,
         ReasonCode.ZONES_DISAGREE,
         ReasonCode.MRZ_CHECK_DIGIT_WRONG,

@@ -215,6 +215,11 @@ def test_everything_to_people_stops_even_a_perfect_run():
     assert decision.reasons == (ReasonCode.EVERYTHING_TO_PEOPLE,)
 
 
+def test_an_account_under_watch_goes_to_a_person_even_with_a_perfect_run():
+    decision = decide(A_GOOD_RUN, POLICY, attempt=1, under_watch=True)
+    assert decision.outcome is Outcome.REFER and decision.reasons == (ReasonCode.ACCOUNT_UNDER_WATCH,)
+
+
 def test_a_correction_of_many_letters_goes_to_a_person():
     run = replace(A_GOOD_RUN, reason=ChangeReason.MISTAKE, changes=(Field.SURNAME,), change_letters={Field.SURNAME: 2})
     assert decide(run, POLICY, attempt=1).outcome is Outcome.APPROVE

@@ -33,7 +33,7 @@ _STD: Final = np.array([0.229, 0.224, 0.225], np.float32)
 _MAP_THRESHOLD: Final = 0.3  # PaddleOCR's own settings for DB post-processing
 _BOX_THRESHOLD: Final = 0.45
 _GROW: Final = 1.6  # the detector marks the core of a line; growing by area / perimeter x this restores its height
-_MAX_AREA: Final = 950_000  # pixels looked at: the detector takes about 0.35 kB of memory for each
+_MAX_AREA: Final = 800_000  # pixels looked at: the detector takes about 0.3 kB of memory for each
 _MAX_LINES: Final = 250  # a page has fewer; noise has more
 _MAX_WIDTH: Final = 2400  # pixels of a 48-high crop: 50:1, longer than any line of a document
 

@@ -37,6 +37,7 @@ _NO_REJECTION = frozenset(
     {
         ReasonCode.EVIDENCE_MISSING,
         ReasonCode.EVERYTHING_TO_PEOPLE,
+        ReasonCode.ACCOUNT_UNDER_WATCH,
         ReasonCode.PROCESSING_FAILED,
         ReasonCode.CUSTOMER_ASKED_FOR_PERSON,
         ReasonCode.FACE_NOT_COMPARED,
