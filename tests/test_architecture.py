@@ -131,7 +131,9 @@ def test_the_security_checks_are_not_told_to_customers():
     secret = [
         r
         for r in ReasonCode
-        if re.search(r"faces_(differ|unsure)|face_on_file|accounts|account_under|continuity|voices|may_not_change|earlier", r.value)
+        if re.search(
+            r"faces_(differ|unsure)|face_on_file|accounts|account_under|continuity|voices|may_not_change|earlier", r.value
+        )
     ]
     assert len(secret) >= 10
     told = {wording.customer_sentence(code, "en") for code in secret}

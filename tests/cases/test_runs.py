@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from cases import audit, customers, intake, policies, queries, runs
 from cases.crypto import vault_of
 from cases.lifecycle import State
-from cases.models import Event, Notification, ProfileVersion, Role, Run, RunState
+from cases.models import Case, Event, Notification, ProfileVersion, Role, Run, RunState
 from tests import factories as a
 from verification.evidence import Field, Measures
 from verification.policy import SHIPPED

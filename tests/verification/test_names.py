@@ -34,7 +34,9 @@ def test_every_order_spells_as_its_table_says(name: str, order: str) -> None:
     assert names.transliterate(name, order) == SPELLINGS[name][ORDERS.index(order)].upper()
 
 
-@pytest.mark.parametrize(("name", "spelling"), [(name, s) for name, spellings in SPELLINGS.items() for s in sorted(set(spellings))])
+@pytest.mark.parametrize(
+    ("name", "spelling"), [(name, s) for name, spellings in SPELLINGS.items() for s in sorted(set(spellings))]
+)
 def test_any_order_of_the_past_is_equal_today(name: str, spelling: str) -> None:
     for one, other in ((name, spelling.upper()), (spelling, name.upper())):
         result = compare(one, other)

@@ -37,14 +37,14 @@ _LOOKS_CYRILLIC: Final = frozenset("ABEKMHOPCTYXI")  # a Cyrillic word of these 
 
 _LABELS: Final[Mapping[Field, re.Pattern[str]]] = {
     Field.SURNAME: re.compile(r"SUR\s?NAME|\bRNAME|APELLIDO|FAMILY NAME|^\W*NOM\b|NACHNAME|COGNOME|^\W*NAME\b"),
-    Field.GIVEN_NAMES: re.compile(r"GIVEN|FORENAME|FIRST NAME|IVEN NAME|NOMBRE|PR[EÉ]NOM|VORNAME"),
+    Field.GIVEN_NAMES: re.compile(r"GIVEN|FORENAME|FIRST NAME|IVEN NAME|^\W*NOMBRES?\b(?! D)|PR[EÉ]NOM|VORNAME"),
     Field.DATE_OF_BIRTH: re.compile(r"OF\s?BI?R?T|\bF BI|BIRTH|NACIMIENTO|NAISSANCE|GEBURTS(?!ORT)|NASCIMENTO"),
     Field.EXPIRES_ON: re.compile(r"EXPIR|CADUC|G[UÜ]LTIG|VALIDE?Z|OF EXP|VENCIM"),
     Field.DOCUMENT_NUMBER: re.compile(r"PASS?PORTE? N|PASAPORTE N|SPORT N|DOCUMENT N|PASS-?NR|N[UÚ]MERO DE PAS"),
 }
 _OTHER_LABEL: Final = re.compile(
     r"NAME|APELL|NOMB|NOM\b|SEX|BIRTH|DATE|FECHA|NATION|PASS|PASA|TYPE|TIPO|CODE|PLACE|LUGAR|ISSU|AUTHOR|EXPIR|REPUB|UNITED|"
-    r"STATE|KINGDOM|FEDERA|SIGNAT|FIRMA|HOLDER|PERSON|VISA|IDENT|CARD|RESID|SPECIM|EUROP|UNION|MINIST|CANADA|CITIZEN|TITUL"
+    r"STATE|KINGDOM|FEDERA|SIGNAT|FIRMA|HOLDER|PERSON|VISA|IDENT|CARD|RESID|SPECIM|EUROP|UNION|MINIST|CANADA|CITIZEN|TITUL|MULTIPL|ENTR"
 )
 """Printed words that are never a name: labels and headings, wholly or in part."""
 
@@ -315,7 +315,10 @@ def _day_below(sheet: _Sheet, label: Printed) -> list[Printed]:
 
 
 def _may_be(day: date, wanted: date) -> bool:
-    """The same day, or the same with day and month the other way round, or by the Thai or the Minguo calendar."""
+    """The same day, or the same with day and month the other way round, or by the Thai or the Minguo calendar.
+
+    The zone has no century: a day a hundred years off is the same print.
+    """
     if day == wanted or (day.year, day.month, day.day) == (wanted.year, wanted.day, wanted.month):
         return True
-    return (day.month, day.day) == (wanted.month, wanted.day) and abs(day.year - wanted.year) in (543, 1911)
+    return (day.month, day.day) == (wanted.month, wanted.day) and abs(day.year - wanted.year) in (100, 543, 1911)

@@ -71,14 +71,14 @@ class _Landmarks:
 
 def read_spread(image: Pixels, found: Sequence[Line], *, today: date) -> Spread | None:
     """Read an internal passport that has no (readable) zone; None where nothing shows that it is one."""
-    marks = landmarks(image, found)
+    marks = _landmarks(image, found)
     if marks is None:
         return None
     placed = _place(marks, None)
     if placed is None:
         return None
     fields = _page_fields(image, found, marks, placed, today=today)
-    if not _is_passport(fields):
+    if not _is_passport(fields, alone=len(marks.dates) + len(marks.codes) + len(marks.numbers) == 1):
         return None
     corners = _corners(placed)
     height, width = image.shape[:2]
@@ -92,8 +92,10 @@ def read_spread(image: Pixels, found: Sequence[Line], *, today: date) -> Spread 
     return Spread(reading=reading, quarter_turns=page.quarter_turns(marks.direction), page=page.flatten(image, corners))
 
 
-def _is_passport(fields: dict[Field, FieldReading]) -> bool:
+def _is_passport(fields: dict[Field, FieldReading], *, alone: bool) -> bool:
     """The number with any date or code, or dates with a name in Cyrillic: nothing else looks like this.
+
+    `alone`: one date was all that placed the page (page 3 without its edges); then everything beside it must be there.
 
     Passports are given from the age of 14 (facts 3.3), so other papers' and screens' dates fail here.
     """
@@ -103,6 +105,8 @@ def _is_passport(fields: dict[Field, FieldReading]) -> bool:
         birth, issue = (date.fromisoformat(fields[f].value) for f in (Field.DATE_OF_BIRTH, Field.ISSUED_ON))
         if issue.year - birth.year < 14:
             return False
+    if alone and Field.DOCUMENT_NUMBER not in fields:
+        return len(named) == 3 and Field.SEX in fields and Field.PLACE_OF_BIRTH in fields
     return (
         (Field.DOCUMENT_NUMBER in fields and bool(dated or named))
         or (len(dated) >= 2 and bool(named))
@@ -317,8 +321,21 @@ def _place(marks: _Landmarks, corners: Quad | None) -> _Placed | None:
         for x, y in ((0.05, 0.93), (0.94, 0.93)):
             pairs.append((x, y, guess.photo(x, y).astype(np.float32), 0.01, 0.006))
     if len(pairs) < 2:
-        return guess
+        return guess if guess is not None or not pairs else _from_birth(marks)
     return _fit(pairs, marks.direction)
+
+
+def _from_birth(marks: _Landmarks) -> _Placed | None:
+    """Place the spread by the date of birth alone, its ten characters taken for the scale: page 3 cropped to its text."""
+    if len(marks.dates) != 1 or marks.codes or marks.numbers:
+        return None
+    plan, birth = _layout(), marks.dates[0].line
+    scale = birth.width / plan["date_width"]
+    d = np.asarray(marks.direction, np.float64)
+    matrix = np.stack([d * scale, np.array([-d[1], d[0]]) * scale], axis=1)
+    mark = plan["landmarks"]["date_of_birth"]
+    origin = np.asarray(birth.centre, np.float64) - matrix @ np.array([mark["x"] * plan["width"], mark["y"] * plan["height"]])
+    return _Placed(matrix=matrix, origin=origin)
 
 
 def _named_numbers(numbers: Sequence[_Value], marks: _Landmarks, guess: _Placed | None) -> list[tuple[_Value, str]]:
