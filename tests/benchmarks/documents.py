@@ -31,7 +31,8 @@ from verification.evidence import DATES, DocumentReading, Field  # noqa: E402
 
 DATA = ROOT.parent / "shared" / "data" / "documents"
 TODAY = date(2026, 11, 22)  # fixed, so that centuries in old specimens do not move with the calendar
-VARIANTS = ("rot90", "rot180", "rot270", "skew8", "skew20", "persp", "blur", "dark", "glare", "lowres")
+# "upright" is brought to the same size and through JPEG only: what the others are to be held against
+VARIANTS = ("upright", "rot90", "rot180", "rot270", "skew8", "skew20", "persp", "blur", "dark", "glare", "lowres")
 HARD = ("rotated", "exif", "low_res", "photo")  # tags that leave a picture out of the variants: it is degraded already
 SHOWN = (Field.SURNAME, Field.GIVEN_NAMES, Field.DOCUMENT_NUMBER, Field.DATE_OF_BIRTH, Field.EXPIRES_ON, Field.SEX,
          Field.NATIONALITY, Field.PERSONAL_NUMBER, Field.PATRONYMIC, Field.ISSUED_ON, Field.ISSUER_CODE,

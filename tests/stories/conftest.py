@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from sqlalchemy import select
 
@@ -155,6 +156,16 @@ class Person:
         """Keep a picture of what the screen shows."""
         SHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=str(SHOTS / f"{name}.png"), full_page=False)
+
+    def is_pictured(self, name: str) -> None:
+        """Keep the README's picture of this screen, where `PICTURES` names the folder for it."""
+        folder = os.environ.get("PICTURES")
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            file = Path(folder) / f"{name}.png"
+            self.page.screenshot(path=str(file))
+            with Image.open(file) as picture:
+                picture.convert("RGB").quantize(128).save(file, optimize=True)
 
 
 @pytest.fixture

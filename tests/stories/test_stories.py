@@ -205,6 +205,7 @@ def test_a_letter_that_differs_is_shown_and_an_agent_approves(
     assert until_state(system, "story-letter", State.APPROVED, State.IN_REVIEW, State.NEEDS_RETAKE) is State.IN_REVIEW
     expect(customer.page.locator("h1")).not_to_contain_text("проверяем")
     customer.shows("phone-10-letter")
+    customer.is_pictured("phone")
 
     agent = person(DESKTOP)
     signs_in(agent, "agent")
@@ -214,6 +215,7 @@ def test_a_letter_that_differs_is_shown_and_an_agent_approves(
     expect(agent.page.locator("mark").first).to_be_visible()
     agent.page.wait_for_load_state("networkidle")
     agent.shows("desk-3-letter")
+    agent.is_pictured("case")
     agent.page.locator("input[name=action][value=approve]").check()
     agent.page.locator("#answer textarea").fill("The page shows what she typed.")
     agent.page.locator("#answer button.primary").click()
@@ -245,6 +247,7 @@ def test_ops_tightens_a_line_and_the_next_case_obeys(person: Callable[..., Perso
     ops.page.goto(f"{base}/ops/policies/draft")
     ops.page.locator("#min_selfie_document").fill("20")
     ops.shows("ops-2-thresholds")
+    ops.is_pictured("thresholds")
     ops.page.locator("#draft-reason").fill("Trying out a strict line")
     ops.page.locator("form.editor button.primary").click()
     ops.page.wait_for_url("**/policies/*")

@@ -28,7 +28,10 @@ FONT = Path("/usr/share/fonts/opentype/ocr-b/OCRB.otf")
 ZONE = ("P<RUSSHCHERBAKOVA<<ELVIRA<<<<<<<<<<<<<<<<<<<", "7012345677RUS8503079F3001019<<<<<<<<<<<<<<<6")
 
 
-def drawn_page(rows: tuple[str, ...] = ZONE, *, width: int = 1100) -> np.ndarray:
+PRINT = ("PASSPORT", "SHCHERBAKOVA", "ELVIRA", "07.03.1985", "01.01.2020")
+
+
+def drawn_page(rows: tuple[str, ...] = ZONE, *, width: int = 1100, print_: tuple[str, ...] = PRINT) -> np.ndarray:
     """Draw a bare page of nobody: pale ground, printed names, and the zone at its place."""
     height = round(width * 88 / 125)
     canvas = Image.new("RGB", (width, height), (232, 228, 216))
@@ -39,7 +42,7 @@ def drawn_page(rows: tuple[str, ...] = ZONE, *, width: int = 1100) -> np.ndarray
     for at, row in enumerate(rows):
         for k, character in enumerate(row):
             pen.text((width * 6 / 125 + k * pitch, height * (0.81 + 0.075 * at)), character, fill=(30, 30, 34), font=font)
-    for at, text in enumerate(("PASSPORT", "SHCHERBAKOVA", "ELVIRA", "07.03.1985", "01.01.2020")):
+    for at, text in enumerate(print_):
         pen.text((width * 0.42, height * (0.12 + 0.11 * at)), text, fill=(40, 40, 44), font=small)
     return np.asarray(canvas)
 
@@ -95,6 +98,39 @@ def test_pieces_of_one_row_are_joined_and_neighbours_are_not() -> None:
 
     assert len(mrz_zone.merged([line(0, 0, 300), line(310, 2, 200)])) == 1
     assert len(mrz_zone.merged([line(0, 0, 300), line(0, 30, 300)])) == 2
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "whole"), [(40, 960, True), (-12, 900, False), (100, 1004, False), (0, 960, False)], ids=str
+)
+def test_rows_that_run_out_of_the_photo_are_cut(left: int, right: int, whole: bool) -> None:
+    rows = [np.array([[left, y], [right, y], [right, y + 30], [left, y + 30]], np.float32) for y in (500, 550)]
+    assert page.cut(rows, 1000, 700) is not whole
+
+
+def test_a_single_row_at_the_lower_edge_has_lost_its_neighbour() -> None:
+    row = np.array([[40, 660], [960, 660], [960, 690], [40, 690]], np.float32)
+    assert page.cut([row], 1000, 700) and not page.cut([row], 1000, 900)
+
+
+def test_a_place_is_read_once_while_remembering(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def read(strip: np.ndarray) -> lines.Reading:
+        asked.append(strip.shape[1])
+        return lines.Reading(odds=np.zeros((1, 3), np.float32))
+
+    monkeypatch.setattr(lines, "read", read)
+    picture = np.zeros((60, 300, 3), np.uint8)
+    quad = np.array([[10, 10], [200, 10], [200, 40], [10, 40]], np.float32)
+    with lines.remembering():
+        first = lines.read_at(picture, quad)
+        assert lines.read_at(picture, quad) is first
+        lines.read_at(picture, quad + 1)
+        lines.read_at(picture.copy(), quad)
+    assert len(asked) == 3
+    lines.read_at(picture, quad)
+    assert len(asked) == 4
 
 
 @pytest.mark.parametrize(("direction", "turns"), [((1, 0), 0), ((0, 1), 1), ((-1, 0), 2), ((0, -1), 3)])
@@ -182,6 +218,42 @@ class TestDrawn:
         assert ReasonCode.MRZ_CHECK_DIGIT_WRONG in reading.problems
         assert not any(field.certain for field in reading.fields.values())
 
+    def test_an_edited_print_is_seen_and_makes_neither_certain(self) -> None:
+        page_ = drawn_page(print_=("Surname", "KARASIKOVA", "Given names", "ELVIRA", "07.03.1985", "01.01.2020"))
+        reading = documents.read(page_, today=TODAY)
+        assert ReasonCode.ZONES_DISAGREE in reading.problems
+        assert reading.fields[Field.SURNAME].value == "SHCHERBAKOVA" and not reading.fields[Field.SURNAME].certain
+        assert reading.fields[Field.GIVEN_NAMES].certain
+
+    def test_an_honest_print_agrees(self) -> None:
+        page_ = drawn_page(print_=("Surname", "SHCHERBAKOVA", "Given names", "ELVIRA", "07.03.1985", "01.01.2020"))
+        assert documents.read(page_, today=TODAY).problems == ()
+
+    def test_a_mirrored_page_gives_no_values(self) -> None:
+        reading = documents.read(np.ascontiguousarray(drawn_page()[:, ::-1]), today=TODAY)
+        assert not reading.fields and reading.mrz is None
+        assert set(reading.problems) & {ReasonCode.MRZ_NOT_READABLE, ReasonCode.NO_DOCUMENT_FOUND}
+
+    @pytest.mark.parametrize("side", ["left", "right", "bottom"])
+    def test_a_zone_cut_by_the_edge_is_named_and_gives_no_values(self, side: str) -> None:
+        whole = drawn_page()
+        height, width = whole.shape[:2]
+        part = {
+            "left": whole[:, width // 5 :],
+            "right": whole[:, : width * 3 // 4],
+            "bottom": whole[: round(height * 0.868)],
+        }[side]
+        reading = documents.read(np.ascontiguousarray(part), today=TODAY)
+        assert not reading.fields and reading.mrz is None
+        assert {ReasonCode.DOCUMENT_CUT_OFF, ReasonCode.MRZ_NOT_READABLE} <= set(reading.problems)
+
+    def test_a_thumbnail_is_read_or_named_but_never_guessed(self) -> None:
+        small = np.asarray(cv2.resize(drawn_page(), (300, 211), interpolation=cv2.INTER_AREA), np.uint8)
+        reading = documents.read(small, today=TODAY)
+        wanted = mrz.parse(ZONE, today=TODAY).values
+        assert reading.problems or (reading.mrz is not None and reading.mrz.lines == ZONE)
+        assert all(wanted.get(name, field.value) == field.value for name, field in reading.fields.items() if field.certain)
+
     def test_the_reader_survives_a_fork(self) -> None:
         documents.load()
         picture = drawn_page()
@@ -205,6 +277,18 @@ def test_no_document_is_found_where_there_is_none(kind: str) -> None:
     }[kind]
     reading = documents.read(picture, today=TODAY)
     assert not reading.fields and reading.mrz is None and reading.problems == (ReasonCode.NO_DOCUMENT_FOUND,)
+
+
+@pytest.mark.engines
+def test_a_chat_with_dates_and_numbers_is_no_passport() -> None:
+    canvas = Image.new("RGB", (1080, 1500), (236, 229, 221))
+    pen = ImageDraw.Draw(canvas)
+    font = ImageFont.truetype(str(FONT), 30)
+    said = ("HELLO, HOW ARE YOU", "ORDER 4511 123456", "MEET AT 12.03.2026", "TOTAL 1234.50 <<<", "SEE YOU 14.03.2026")
+    for at in range(10):
+        pen.text((60 if at % 2 else 320, 100 + at * 120), said[at % 5], fill=(20, 20, 20), font=font)
+    reading = documents.read(np.asarray(canvas), today=TODAY)
+    assert not reading.fields and reading.document_type is None and reading.problems
 
 
 @cache
@@ -233,6 +317,13 @@ class TestSpecimens:
         tilted = np.asarray(cv2.warpAffine(picture, turn, (width, height), borderValue=(90, 80, 70)), np.uint8)
         reading = documents.read(tilted, today=TODAY)
         assert reading.mrz is not None and list(reading.mrz.lines) == item["mrz"]
+
+    def test_page_three_cropped_to_its_text_is_read(self) -> None:
+        item = labels()[82]
+        reading = documents.read(np.asarray(Image.open(DATA / item["file"]).convert("RGB")), today=TODAY)
+        assert reading.document_type is DocumentType.RU_INTERNAL
+        for name in (Field.SURNAME, Field.GIVEN_NAMES, Field.PATRONYMIC):
+            assert reading.fields[name].value == item["fields"][name.value] and not reading.fields[name].certain
 
     def test_a_payment_card_is_no_document(self) -> None:
         item = labels()[88]
