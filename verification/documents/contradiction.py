@@ -23,7 +23,7 @@ from verification.documents.viz import Printed, days_in, stands_in
 from verification.evidence import DocumentType, Field
 from verification.names import compare
 
-_SURE: Final = 0.90  # least odds of the other value's worst letter (wrong readings of clean lines: mostly below 0.8)
+_SURE: Final = 0.75  # least odds of the other value's worst letter; a third of the letters misread at once would be far below
 _SURER: Final = 0.97  # the same where only a letter or two differ, which a misreading does as well
 _NEAR: Final = 0.34  # share of letters that differ up to which a difference may be a misreading
 _ALIKE: Final = frozenset(
@@ -136,7 +136,7 @@ def _other_name(
 ) -> Printed | None:
     """Return a line that is a name, stands where this one belongs, and is another."""
     wanted = parsed.values[field]
-    if any(_nearly(line.text, wanted) for line in sheet.printed if line.confidence < _SURE):
+    if any(_nearly(line.text, wanted) for line in sheet.printed if line.confidence < _SURER):
         return None  # the zone's own name, badly read
     places = [line for label in sheet.printed if _is_label(field, label.text) for line in _first_name_below(sheet, label)]
     if field is Field.SURNAME:
@@ -261,7 +261,7 @@ def _other_number(number: str, parsed: ParsedMrz, sheet: _Sheet, corners: Quad) 
 
 def _badly_read(text: str, number: str, line: Printed) -> bool:
     """The zone's own number with a letter or two misread."""
-    return line.confidence < _SURE and len(text) > 4 and Levenshtein.distance(text, number) <= 2
+    return line.confidence < _SURER and len(text) > 4 and Levenshtein.distance(text, number) <= 2
 
 
 def _shape(text: str) -> str:
