@@ -41,6 +41,7 @@ def finish(evidence):
             profile_version_id=run.profile_version_id,
             policy=a.SHIPPED,
             everything_to_people=False,
+            under_watch=False,
             selfie=run.id,
             document=run.id,
             on_file=None,

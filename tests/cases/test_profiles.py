@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,8 @@ def test_a_profile_that_moved_on_is_not_reverted(session, now):
 
 def test_after_reverting_the_customer_may_ask_anew_and_versions_go_on(session, now):
     case = a.a_reverted(session, now=now)
-    second = a.an_approved(session, now=now, customer=case.customer)
+    later = now + timedelta(days=session.info["settings"].watch_days + 1)  # until then a person would decide it
+    second = a.an_approved(session, now=later, customer=case.customer)
     numbers = session.scalars(
         select(ProfileVersion.number).where(ProfileVersion.customer_id == case.customer_id).order_by(ProfileVersion.number)
     ).all()

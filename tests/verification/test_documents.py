@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from tests.specimens import people, portraits
+from tests.specimens.draw import FontMissing
 from verification import documents, models
-from verification.documents import lines, mrz, mrz_zone, page, viz
+from verification.documents import assemble, lines, mrz, mrz_zone, page, viz
 from verification.evidence import DocumentType, Field
 from verification.reasons import ReasonCode
 
@@ -72,6 +74,16 @@ def test_a_mask_settles_a_zero_among_letters() -> None:
     odds = odds_of(ZONE[0].replace("O", "0"))
     path = mrz_zone.fixed_length(odds, mrz_zone.td3_masks()[0])
     assert path is not None and "0" not in path.text
+
+
+@pytest.mark.parametrize(("chance", "end"), [(0.1, "<<"), (0.9, "AI")])
+def test_only_letters_that_were_seen_stand_behind_the_end_of_a_name(chance: float, end: str) -> None:
+    text = "SPECIMEN<<TEST<VOID<<<<<<<<<AI"
+    row = mrz_zone.Row(
+        text=text, chances=(*(0.99,) * 28, chance, chance), seconds="<" * 30, second_chances=(0.0,) * 30, regular=0.1,
+        quad=np.zeros((4, 2), np.float32), centres=(0.0,) * 30, masks=("<",) * 30,
+    )  # fmt: skip
+    assert mrz_zone._fillers_to_the_end(row) == text[:-2] + end
 
 
 def test_too_few_frames_are_no_reading() -> None:
@@ -131,6 +143,45 @@ def test_a_place_is_read_once_while_remembering(monkeypatch: pytest.MonkeyPatch)
     assert len(asked) == 3
     lines.read_at(picture, quad)
     assert len(asked) == 4
+
+
+def row_places(width: int) -> list[np.ndarray]:
+    """Where the rows of `drawn_page` stand, with the margin that the detector gives."""
+    height, pitch = round(width * 88 / 125), width / 125 * 2.54
+    places = []
+    for at in range(2):
+        top = height * (0.81 + 0.075 * at) + 0.1 * pitch
+        left, right, low = width * 6 / 125 - 0.4 * pitch, width * 6 / 125 + 44.4 * pitch, top + 1.5 * pitch
+        places.append(np.array([[left, top], [right, top], [right, low], [left, low]], np.float32))
+    return places
+
+
+@pytest.mark.skipif(not FONT.is_file(), reason="fonts-ocr-b is not installed")
+@pytest.mark.parametrize(
+    ("width", "blur", "advice"),
+    [
+        (1100, 0.0, []),
+        (1100, 5.0, [ReasonCode.DOCUMENT_BLURRED]),
+        (320, 0.0, []),
+        (230, 0.0, [ReasonCode.DOCUMENT_TOO_SMALL]),
+    ],
+)
+def test_advice_names_what_makes_rows_hard_to_read(width: int, blur: float, advice: list[ReasonCode]) -> None:
+    picture = drawn_page(width=width)
+    if blur:
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), np.uint8)
+    assert assemble._why_hard(picture, row_places(width), 44) == advice
+
+
+@pytest.mark.skipif(not FONT.is_file(), reason="fonts-ocr-b is not installed")
+def test_a_lamp_over_the_rows_is_glare_and_white_paper_is_not() -> None:
+    bare = drawn_page().astype(np.float32)
+    y, x = np.mgrid[0 : bare.shape[0], 0 : bare.shape[1]]
+    spot = np.exp(-(((x - 500) / 160) ** 2 + ((y - 660) / 120) ** 2))[..., None]
+    lit = np.clip(bare + 300 * spot, 0, 255).astype(np.uint8)
+    white = np.clip(bare + 30, 0, 255).astype(np.uint8)
+    assert assemble._why_hard(lit, row_places(1100), 44) == [ReasonCode.DOCUMENT_GLARE]
+    assert assemble._why_hard(white, row_places(1100), 44) == []
 
 
 @pytest.mark.parametrize(("direction", "turns"), [((1, 0), 0), ((0, 1), 1), ((-1, 0), 2), ((0, -1), 3)])
@@ -277,6 +328,19 @@ def test_no_document_is_found_where_there_is_none(kind: str) -> None:
     }[kind]
     reading = documents.read(picture, today=TODAY)
     assert not reading.fields and reading.mrz is None and reading.problems == (ReasonCode.NO_DOCUMENT_FOUND,)
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(("key", "field"), [("refer_edited_print", Field.SURNAME), ("refer_edited_number", Field.DOCUMENT_NUMBER)])
+def test_a_specimen_with_one_edited_value_loses_certainty_for_that_value_only(key: str, field: Field) -> None:
+    try:
+        photo = people.personas(TODAY)[key].document_photo()
+    except (portraits.PortraitMissing, FontMissing) as missing:
+        pytest.skip(str(missing))
+    reading = documents.read(photo, today=TODAY)
+    assert reading.problems == (ReasonCode.ZONES_DISAGREE,)
+    assert not reading.fields[field].certain and reading.fields[Field.DATE_OF_BIRTH].certain
+    assert reading.mrz is not None and reading.mrz.valid
 
 
 @pytest.mark.engines

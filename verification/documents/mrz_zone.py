@@ -33,9 +33,10 @@ _LOOK_ALIKE: Final = frozenset(
 """Pairs whose swap a mask by position may settle (facts: confusions seen on real zones)."""
 
 _MAX_READ: Final = 14  # rows read while searching; each costs 0.02-0.07 s
-_PROBE: Final = 4  # of them read first, to learn which way up the document lies
+_PROBE: Final = 2  # of them read first, to learn which way up the document lies
 _PLAIN: Final = 25.0  # likeness of a row that is surely one
 _MIN_ASPECT: Final = 7.0  # of a line that may be (part of) a row; full rows have 17 to 37
+_INVENTED: Final = 0.5  # odds below which a letter behind a name's end is no print
 _FLOOR: Final = np.float32(1e-5)  # least odds of a character: one bad frame must not outvote a whole row
 
 
@@ -357,7 +358,24 @@ def _decode_readings(readings: Sequence[text_lines.Reading], quads: Sequence[Qua
             path, forced = _look_alikes_only(path, free), False
         rows.append(_row(path, o, quad, mask if forced else (_ANY,) * length))
         total += path.score
+    named = len(rows) - 1 if length == 30 else 0
+    rows[named] = replace(rows[named], text=_fillers_to_the_end(rows[named]))
     return Zone(layout=layout, rows=tuple(rows), score=total / (length * len(rows)), forced=forced)
+
+
+def _fillers_to_the_end(row: Row) -> str:
+    """Return a name row's text with doubtful letters behind three fillers or more taken as fillers.
+
+    No name goes on there (Doc 9303-3 section 4.6): where a row's faint end leaves the decoder without marks to count, it
+    invents letters. Letters that the network is sure of stay: then the print breaks the rules, not the reading.
+    """
+    end = row.text.find("<<<")
+    if end < 0:
+        return row.text
+    return "".join(
+        "<" if at > end and chance < _INVENTED else character
+        for at, (character, chance) in enumerate(zip(row.text, row.chances, strict=True))
+    )
 
 
 def mrz_odds(reading: text_lines.Reading) -> Floats:
