@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import select
 
 from cases import customers
@@ -28,7 +28,6 @@ from tests.specimens.people import Persona
 from verification.evidence import Field, Profile, Quality
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = "/usr/bin/chromium"
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1440, "height": 900}
 PATIENCE = 60_000
@@ -123,24 +122,6 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         runner.wait(timeout=20)
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium, nothing downloaded."""
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ],
-        )
-        yield started
-        started.close()
-
-
 class Person:
     """Somebody at a screen."""
 
@@ -169,13 +150,13 @@ class Person:
 
 
 @pytest.fixture
-def person(system: System, browser: Browser) -> Iterator[Callable[..., Person]]:
+def person(system: System, chromium: Browser) -> Iterator[Callable[..., Person]]:
     """A person with a browser of his own: `person(PHONE)`."""
     contexts: list[BrowserContext] = []
     people: list[Person] = []
 
     def come(size: dict[str, int], locale: str = "ru-RU") -> Person:
-        context = browser.new_context(viewport=size, locale=locale, timezone_id="Europe/Moscow")  # type: ignore[arg-type]
+        context = chromium.new_context(viewport=size, locale=locale, timezone_id="Europe/Moscow")  # type: ignore[arg-type]
         contexts.append(context)
         people.append(Person(system, context))
         return people[-1]

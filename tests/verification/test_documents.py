@@ -331,7 +331,9 @@ def test_no_document_is_found_where_there_is_none(kind: str) -> None:
 
 
 @pytest.mark.engines
-@pytest.mark.parametrize(("key", "field"), [("refer_edited_print", Field.SURNAME), ("refer_edited_number", Field.DOCUMENT_NUMBER)])
+@pytest.mark.parametrize(
+    ("key", "field"), [("refer_edited_print", Field.SURNAME), ("refer_edited_number", Field.DOCUMENT_NUMBER)]
+)
 def test_a_specimen_with_one_edited_value_loses_certainty_for_that_value_only(key: str, field: Field) -> None:
     try:
         photo = people.personas(TODAY)[key].document_photo()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from PIL import Image
 from verification import documents
 from verification.documents import russian
 from verification.documents.lines import Line
-from verification.evidence import DocumentType, Field, FieldReading
+from verification.evidence import DocumentType, Field, FieldReading, Source
 from verification.reasons import ReasonCode
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "documents"
@@ -94,3 +95,61 @@ def test_the_specimen_spread_is_read(turns: int) -> None:
     for name in (Field.SURNAME, Field.GIVEN_NAMES, Field.PATRONYMIC):
         assert fields[name].value == item["fields"][name.value] and not fields[name].certain
     assert ReasonCode.DOCUMENT_IS_SPECIMEN in found.reading.problems
+
+
+def field_of(value: str, *, certain: bool = False) -> FieldReading:
+    return FieldReading(value=value, confidence=0.9, certain=certain, source=Source.VIZ)
+
+
+def page_of(**values: str) -> dict[Field, FieldReading]:
+    return {Field(name): field_of(value) for name, value in values.items()}
+
+
+NAMED = {"surname": "ЩЕРБАКОВА", "given_names": "ЭЛЬВИРА", "patronymic": "ЮРЬЕВНА"}
+
+
+@pytest.mark.parametrize(
+    ("values", "alone", "passport"),
+    [
+        ({**NAMED, "date_of_birth": "1985-03-07", "issued_on": "2011-09-14"}, False, True),
+        ({**NAMED, "date_of_birth": "2026-03-12", "issued_on": "2026-03-12"}, False, False),  # a screen with dates
+        ({**NAMED, "date_of_birth": "2001-03-12", "issued_on": "2011-09-14"}, False, False),  # nobody has one at ten
+        ({**NAMED, "date_of_birth": "1985-03-07"}, True, False),
+        ({**NAMED, "date_of_birth": "1985-03-07", "sex": "F", "place_of_birth": "Г. ТВЕРЬ"}, True, True),
+        ({"surname": "ЩЕРБАКОВА", "date_of_birth": "1985-03-07", "sex": "F", "place_of_birth": "Г. ТВЕРЬ"}, True, False),
+        ({"document_number": "4511123456", "date_of_birth": "1985-03-07"}, False, True),
+        ({"date_of_birth": "1985-03-07", "issued_on": "2011-09-14"}, False, False),
+    ],
+)
+def test_what_makes_a_picture_an_internal_passport(values: dict[str, str], alone: bool, passport: bool) -> None:
+    assert russian._is_passport(page_of(**values), alone=alone) is passport
+
+
+def test_page_three_is_placed_by_its_date_of_birth_alone() -> None:
+    whole = marks()
+    lone = replace(whole, numbers=(), codes=(), dates=(whole.dates[1],))
+    placed = russian._place(lone, None)
+    assert placed is not None
+    x, y = placed.spread(np.array([0.71 * 1000, 0.729 * 1408], np.float32))
+    assert abs(x - 0.71) < 0.01 and abs(y - 0.729) < 0.01
+    assert russian._place(replace(lone, dates=()), None) is None
+
+
+def test_yo_and_ye_are_one_letter_between_zone_and_page_and_others_are_not() -> None:
+    assert russian._same(Field.SURNAME, "СЕМЁНОВ", "СЕМЕНОВ") and russian._same(Field.SURNAME, "ИВАНОВ-ПЕТРОВ", "ИВАНОВ ПЕТРОВ")
+    assert not russian._same(Field.SURNAME, "СЕМЕНОВ", "СИМЕНОВ") and not russian._same(Field.ISSUER_CODE, "770-045", "770-046")
+
+
+@pytest.mark.parametrize(
+    ("printed", "confidence", "other"),
+    [
+        ("КАРАСИКОВА", 0.9, True),
+        ("КАРАСИКОВА", 0.5, False),  # badly read
+        ("ЩЕРБАНОВА", 0.9, False),  # a letter of Tesseract's
+        ("ЮРЬЕВНА", 0.9, False),  # the row of the patronymic taken for this one
+        ("ЩЕРБАКОВА ЭЛЬВИРА", 0.9, False),  # two rows in one
+    ],
+)
+def test_a_wholly_other_name_on_the_page_speaks_against_the_zone(printed: str, confidence: float, other: bool) -> None:
+    seen = replace(field_of(printed), confidence=confidence)
+    assert russian._another_name(Field.SURNAME, seen, page_of(**NAMED)) is other

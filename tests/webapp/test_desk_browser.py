@@ -49,18 +49,6 @@ def address(office: Office) -> Iterator[str]:
     thread.join()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """Debian's Chromium; nothing is downloaded."""
-    api = pytest.importorskip("playwright.sync_api")
-    if not Path("/usr/bin/chromium").exists():
-        pytest.skip("needs Debian's chromium")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
 def furnish(office: Office) -> dict[str, Any]:
     """A desk as it looks on a weekday: cases of several kinds, policies with a past, one proposal open."""
     now = office.clock()

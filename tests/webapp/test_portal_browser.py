@@ -44,18 +44,6 @@ def address(demo: Portal) -> Iterator[str]:
     thread.join()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """Debian's Chromium; nothing is downloaded."""
-    api = pytest.importorskip("playwright.sync_api")
-    if not Path("/usr/bin/chromium").exists():
-        pytest.skip("needs Debian's chromium")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
 def come_in(page: Any, demo: Portal, address: str, who: UUID | None, language: str) -> None:
     """Come in as this person, or as nobody, and choose the language."""
     page.context.clear_cookies()

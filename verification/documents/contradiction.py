@@ -23,7 +23,7 @@ from verification.documents.viz import Printed, days_in, stands_in
 from verification.evidence import DocumentType, Field
 from verification.names import compare
 
-_SURE: Final = 0.75  # least odds of the other value's worst letter; a third of the letters misread at once would be far below
+_SURE: Final = 0.60  # least odds of the other value's worst letter; a third of the letters misread at once would be far below
 _SURER: Final = 0.97  # the same where only a letter or two differ, which a misreading does as well
 _NEAR: Final = 0.34  # share of letters that differ up to which a difference may be a misreading
 _ALIKE: Final = frozenset(
@@ -172,15 +172,18 @@ def _first_name_below(sheet: _Sheet, label: Printed) -> list[Printed]:
 
 
 def _over_given_names(sheet: _Sheet, given: Printed | None) -> list[Printed]:
-    """The name directly over the label of the given names, where the given names themselves stand under that label."""
+    """The name directly over the label of the given names, where the given names themselves stand under that label.
+
+    Where no label was read (small print goes first), the name over the given names, in the same print and sure.
+    """
     if given is None:
         return []
     label = next((o for o in sheet.above(given, reach=2.6) if _is_label(Field.GIVEN_NAMES, o.text)), None)
-    if label is None:
-        return []
-    for line in sheet.above(label, reach=1.6):
-        alike = 0.6 < line.line.height / given.line.height < 1.6
-        return [line] if alike and _name_like(line) else []
+    for line in sheet.above(label, reach=1.6) if label is not None else sheet.above(given, reach=2.2):
+        alike = 0.75 < line.line.height / given.line.height < 1.33
+        if not alike or not _name_like(line):
+            return []
+        return [line] if label is not None or line.confidence >= _SURER else []
     return []
 
 
@@ -223,16 +226,10 @@ def _near(a: str, b: str) -> bool:
 
 
 def _beyond_look_alikes(a: str, b: str) -> bool:
-    """Whether something differs that readers do not mistake for each other: a letter more or less does not count either."""
-    steps = Levenshtein.opcodes(a, b)
-    if any(step.tag in ("insert", "delete") for step in steps):
+    """Whether something differs that readers do not mistake for each other. One letter more or less they do mistake."""
+    if len(a) != len(b):
         return abs(len(a) - len(b)) >= 2
-    return any(
-        frozenset((x, y)) not in _ALIKE
-        for step in steps
-        if step.tag == "replace"
-        for x, y in zip(a[step.src_start : step.src_end], b[step.dest_start : step.dest_end], strict=True)
-    )
+    return any(x != y and frozenset((x, y)) not in _ALIKE for x, y in zip(a, b, strict=True))
 
 
 # ---------------------------------------------------------------- the number
@@ -280,10 +277,9 @@ def _top_right(line: Printed, corners: Quad) -> bool:
 
 
 def _other_day(field: Field, parsed: ParsedMrz, sheet: _Sheet) -> Printed | None:
-    """Return a line with another day: under this day's label, or (no label read) the zone's day with a digit or two changed.
+    """Return a line with another day that can only be this one: under its label, or by its rank among the page's days.
 
-    Without a label a birth must be the earliest day of the page and an expiry later than the zone's: issue days, which
-    often differ from the expiry in one digit of the year, are neither.
+    By rank the birth is the page's first day, ten years before any other; the expiry its last, with the issue before it.
     """
     wanted = date.fromisoformat(parsed.values[field])
     days = [(line, day) for line in sheet.printed for day in days_in(line.text)]
@@ -291,17 +287,25 @@ def _other_day(field: Field, parsed: ParsedMrz, sheet: _Sheet) -> Printed | None
         return None
     placed = {date.fromisoformat(parsed.values[f]) for f in (Field.DATE_OF_BIRTH, Field.EXPIRES_ON) if f in parsed.values}
     under = {id(line) for label in sheet.labels(field) for line in _day_below(sheet, label)}
-    earliest = min((day for _, day in days), default=wanted)
+    every = sorted({day for _, day in days})
     for line, day in days:
-        if line.confidence < _SURER or len(days_in(line.text)) != 1 or day in placed:
+        if len(days_in(line.text)) != 1 or day in placed:
+            continue
+        changed = sum(a != b for a, b in zip(day.strftime("%d%m%Y"), wanted.strftime("%d%m%Y"), strict=True))
+        if line.confidence < (_SURER if changed <= 2 else _SURE):
             continue
         if not _beyond_look_alikes(day.strftime("%d%m%Y"), wanted.strftime("%d%m%Y")):
             continue
-        edited = sum(a != b for a, b in zip(day.strftime("%d%m%Y"), wanted.strftime("%d%m%Y"), strict=True)) <= 2
-        alone = day == earliest if field is Field.DATE_OF_BIRTH else day > wanted
-        if id(line) in under or (edited and alone):
+        if id(line) in under or _ranks(field, day, every):
             return line
     return None
+
+
+def _ranks(field: Field, day: date, every: Sequence[date]) -> bool:
+    """Whether `day` stands among the page's days (`every`, in order) where this field's day must."""
+    if field is Field.DATE_OF_BIRTH:
+        return len(every) >= 3 and day == every[0] and every[1].year - day.year >= 10  # two days may be issue and expiry
+    return len(every) >= 3 and day == every[-1] and 1 <= day.year - every[-2].year <= 15
 
 
 def _day_below(sheet: _Sheet, label: Printed) -> list[Printed]:

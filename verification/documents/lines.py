@@ -173,8 +173,13 @@ def find(picture: Pixels, *, longest: int) -> list[Line]:
     scale = min(longest / max(height, width), math.sqrt(_MAX_AREA / (height * width)))
     size = (max(32, round(width * scale / 32) * 32), max(32, round(height * scale / 32) * 32))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    normal = (small[:, :, ::-1].astype(np.float32) / 255 - _MEAN) / _STD
-    (chance,) = _sessions["ppocr_det"].run(None, {"x": np.ascontiguousarray(normal.transpose(2, 0, 1)[None])})
+    normal = small[:, :, ::-1].astype(np.float32)
+    normal /= 255  # in place: copies of a whole page would stand beside the network's own maps
+    normal -= _MEAN
+    normal /= _STD
+    planes = np.ascontiguousarray(normal.transpose(2, 0, 1)[None])
+    del normal, small
+    (chance,) = _sessions["ppocr_det"].run(None, {"x": planes})
     back = np.array([width / size[0], height / size[1]], np.float32)
     return _lines(chance[0, 0], back)
 

@@ -18,6 +18,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
 
 from verification import ocr
 from verification.documents import lines as text_lines
@@ -33,6 +34,7 @@ _FROM_LATIN: Final = str.maketrans("ABEKMHOPCTYX", "АВЕКМНОРСТУХ")
 _NAMES: Final = (Field.SURNAME, Field.GIVEN_NAMES, Field.PATRONYMIC)
 _DATE: Final = re.compile(r"^(\d{2})[.,]\s?(\d{2})[.,]\s?(\d{4})$")
 _CODE: Final = re.compile(r"^(\d{3})\s?[-–—.]?\s?(\d{3})$")
+_CLEAR: Final = 0.8  # Tesseract's confidence in a word that it reads without a wrong letter, mostly
 _MOST_READ: Final = 24  # short lines read while looking for dates and the code
 
 Point = NDArray[np.float64]
@@ -155,7 +157,7 @@ def with_page(
         elif _same(name, own.value, seen.value):
             sure = own.certain or (seen.certain and own.value == seen.value)
             together[name] = replace(own, source=Source.BOTH, confidence=max(own.confidence, 0.98), certain=sure, box=seen.box)
-        elif seen.certain:  # two prints or two readers on the page against the zone
+        elif seen.certain or _another_name(name, seen, fields):  # two readers of the page, or a wholly other name
             contradiction = True
             together[name] = replace(own, certain=False, confidence=min(own.confidence, 0.5))
     return together, contradiction
@@ -163,6 +165,21 @@ def with_page(
 
 def _same(name: Field, a: str, b: str) -> bool:
     return a == b or (name in _NAMES and a.replace("Ё", "Е").replace("-", " ") == b.replace("Ё", "Е").replace("-", " "))
+
+
+def _another_name(name: Field, seen: FieldReading, fields: dict[Field, FieldReading]) -> bool:
+    """Whether the page shows a name that no misreading makes of the zone's, nor of any other of its names (a row astray).
+
+    Tesseract alone reads Cyrillic print: a letter or two of difference are its own, so those count for nothing.
+    """
+    if name not in _NAMES or seen.confidence < _CLEAR or len(seen.value) < 4:
+        return False
+    own = [fields[n].value.replace("Ё", "Е") for n in _NAMES if n in fields]
+    value = seen.value.replace("Ё", "Е")
+    return all(
+        Levenshtein.distance(value, other) > 0.4 * max(len(value), len(other)) and value not in other and other not in value
+        for other in own
+    )
 
 
 # ---------------------------------------------------------------- finding
