@@ -19,7 +19,7 @@ COPY static/ static/
 RUN bin/install run && rm -rf var && .venv/bin/python -m compileall -q verification cases workers webapp
 
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin peremena \
-    && install -d -o peremena -g peremena -m 0700 /data
+    && install -d -o peremena -g peremena -m 0700 /data /data/anchors
 USER 10001:10001
 
 # Secrets and addresses come from outside: see .env.example.

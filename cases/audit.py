@@ -131,6 +131,7 @@ KINDS: dict[str, Kind] = {
     # staff and system
     "staff_added": _kind("staff system", "staff_id roles"),
     "staff_changed": _kind("staff system", "staff_id roles active"),
+    "staff_reset": _kind("staff system", "staff_id"),
     "staff_signed_in": _kind("staff", "method"),
     "staff_signed_out": _kind("staff"),
     "staff_sign_in_refused": _kind("staff system", "why"),

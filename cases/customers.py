@@ -9,13 +9,13 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session, aliased
 
 from cases import audit, moves, photo_store, profiles
 from cases.crypto import destroy, vault_of
 from cases.lifecycle import State
-from cases.models import Case, Customer, Link, Photo
+from cases.models import Case, Customer, Disposition, Link, Photo, Run
 from verification.evidence import Profile, Quality
 from verification.reasons import PhotoKind
 
@@ -118,14 +118,34 @@ def current_profile(session: Session, customer: Customer) -> tuple[Profile, str]
 
 
 def under_watch(session: Session, customer_id: UUID, *, now: datetime) -> bool:
-    """Whether a case of this customer was rejected, disputed or put back within `watch_days`: a person decides her next one.
+    """Whether somebody has to look at whatever this customer asks for, for `watch_days` after one of these:
 
-    Else whoever was turned away by a person would simply try the machine again.
+    an agent rejected a case or put it back; the machine referred one and she closed it before a person answered; or
+    "this was not me". Else whoever was turned away would simply try the machine again. What happened counts, not
+    where a case stands: an appeal, a retake or a withdrawal would lift the watch. A rejection that another agent
+    answered with an approval counts no more.
     """
     since = now - timedelta(days=session.info["settings"].watch_days)
-    turned_away = (Case.state.in_((State.REJECTED, State.REVERTED))) & (Case.closed_at >= since)
-    found = select(Case.id).where(Case.customer_id == customer_id, or_(turned_away, Case.disputed_at >= since))
-    return session.execute(found.limit(1)).first() is not None
+    answer, later = aliased(Disposition), aliased(Disposition)
+    approved_after = exists().where(
+        later.case_id == answer.case_id, later.action == "approve", later.created_at >= answer.created_at
+    )
+    turned_away = (
+        select(Case.id)
+        .join(answer, answer.case_id == Case.id)
+        .where(answer.created_at >= since, (answer.action == "revert") | ((answer.action == "reject") & ~approved_after))
+    )
+    slipped_away = (
+        select(Case.id)
+        .join(Run, Run.case_id == Case.id)
+        .where(Run.outcome == "refer", Case.state.in_((State.WITHDRAWN, State.EXPIRED)), Case.closed_at >= since)
+    )
+    disputed = select(Case.id).where(Case.disputed_at >= since)
+    session.flush()
+    return any(
+        session.execute(found.where(Case.customer_id == customer_id).limit(1)).first() is not None
+        for found in (turned_away, slipped_away, disputed)
+    )
 
 
 def make_link(
@@ -190,16 +210,18 @@ def redeem_link(session: Session, token: str, purpose: str, *, now: datetime) ->
 def report_not_me(session: Session, link: Link, *, now: datetime) -> Case:
     """File "this was not me" for the case of a redeemed link. May be repeated.
 
-    An approved case is marked, so that the desk sees it before all others and a person can revert it; one that is
-    still open is withdrawn at once, since who holds the account's address did not ask for it.
+    An approved case is marked, so that the desk sees it before all others and a person can revert it, again also
+    after a person let it stand; one that is still open is withdrawn at once, since who holds the account's address did
+    not ask for it. One that was withdrawn or has expired is marked too, so that the account comes under watch.
     """
     if link.purpose != "not_me" or link.case_id is None:
         raise LinkUnknown("this link reports nothing")
     case = moves.lock(session, link.case_id)
     actor = audit.Actor(kind="customer", id=str(link.customer_id))
     state = case.state
-    if case.disputed_at is None and state in (State.APPROVED, *_OPEN):
-        case.disputed_at = now
+    again = case.dispute_settled_at is not None and state is State.APPROVED
+    if again or (case.disputed_at is None and state in (State.APPROVED, State.WITHDRAWN, State.EXPIRED, *_OPEN)):
+        case.disputed_at, case.dispute_settled_at = now, None
         moves.changed(case, now=now)
         if state in _OPEN:
             from cases import intake

@@ -24,8 +24,8 @@ from cases.models import Case, Customer, Notification, ProfileVersion
 KINDS = ("approved", "needs_retake", "in_review", "rejected", "reverted", "expired")
 """What customers are told of; each has a text in each language."""
 
-DISPUTABLE = ("approved",)
-"""Kinds whose mail carries a "this was not me" link."""
+DISPUTABLE = ("approved", "needs_retake", "in_review")
+"""Kinds whose mail carries a "this was not me" link; it works without signing in, and the account comes under watch."""
 
 SENDING = timedelta(minutes=2)
 """A sender that has not reported by then is taken for dead; well above an SMTP conversation's time limits."""
@@ -204,7 +204,7 @@ def _context(session: Session, row: Notification, customer: Customer, case: Case
         if row.kind in DISPUTABLE:
             token = customers.make_link(session, "not_me", customer, case=case, lifetime=LINK_LIFETIME, now=now)
             context["not_me_url"] = f"{portal}/not-me/{token}"
-        else:
+        if row.kind != "approved":
             token = customers.make_link(session, "case", customer, case=case, lifetime=LINK_LIFETIME, now=now)
             context["case_url"] = f"{portal}/links/{token}"
     return context

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from cases import audit, intake, moves, notifications, profiles
 from cases import staff as people
 from cases.lifecycle import Action, IllegalTransition, State
-from cases.models import Case, Disposition, Event, Staff
+from cases.models import Case, Disposition, Event, Run, Staff
 from verification.reasons import PhotoKind, ReasonCode
 
 ACTIONS: dict[str, Action] = {"approve": Action.APPROVE, "reject": Action.REJECT, "ask_retake": Action.ASK_RETAKE}
@@ -35,7 +35,7 @@ WEIGHTY = frozenset(
         ReasonCode.SELFIE_IS_THE_DOCUMENT,
     }
 )
-"""Who approves in spite of one of these says why, in a note."""
+"""Who approves in spite of one of these, whichever run found it, says why in a note."""
 
 
 class TakenBy(Exception):
@@ -195,7 +195,7 @@ def dispose(session: Session, case_id: UUID, disposal: Disposal, *, agent: Staff
 def settle_dispute(session: Session, case_id: UUID, *, agent: Staff, note: str, seen_version: int, now: datetime) -> Case:
     """A person looked at "this was not me" and the change stands. To undo it, see `profiles.revert`.
 
-    Raises StalePage, NoteNeeded, NotAllowed, ValueError when nothing is disputed.
+    Raises StalePage, NoteNeeded, NotAllowed, OwnApproval for who approved the case, ValueError when nothing is disputed.
     """
     people.require(agent, "settle_disputes")
     case = moves.lock(session, case_id)
@@ -203,6 +203,10 @@ def settle_dispute(session: Session, case_id: UUID, *, agent: Staff, note: str, 
         raise _stale(session, case)
     if case.disputed_at is None or case.dispute_settled_at is not None:
         raise ValueError("nothing is disputed")
+    if session.scalar(
+        select(exists().where(Disposition.case_id == case.id, Disposition.staff_id == agent.id, Disposition.action == "approve"))
+    ):
+        raise profiles.OwnApproval("another person has to settle this")
     note = note.strip()
     if not note:
         raise NoteNeeded("say why in a note")
@@ -238,9 +242,16 @@ def _give(session: Session, case: Case, agent: Staff, now: datetime) -> Case:
 def _needs_note(session: Session, case: Case, disposal: Disposal) -> bool:
     if disposal.action == "reject":
         return True
-    if disposal.action != "approve":
-        return False
-    return bool({r.value for r in WEIGHTY} & set(case.reasons)) or intake.photo(session, case, PhotoKind.DOCUMENT) is None
+    return disposal.action == "approve" and weighs_against(session, case)
+
+
+def weighs_against(session: Session, case: Case) -> bool:
+    """Whether who approves says why: something weighty was found by any run of the case, or a photo is missing.
+
+    The reasons of the case are those of its last step only; a retake or an appeal writes others over them.
+    """
+    found = {*case.reasons}.union(*session.scalars(select(Run.reasons).where(Run.case_id == case.id)))
+    return bool({r.value for r in WEIGHTY} & found) or any(intake.photo(session, case, kind) is None for kind in intake.NEEDED)
 
 
 def _stale(session: Session, case: Case) -> StalePage:

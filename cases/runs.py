@@ -38,8 +38,7 @@ class Order:
     profile: Profile
     profile_version_id: UUID
     policy: Policy
-    everything_to_people: bool
-    under_watch: bool
+    standing: tuple[ReasonCode, ...]
     selfie: UUID
     document: UUID
     on_file: UUID | None
@@ -69,8 +68,7 @@ def begin(session: Session, case_id: UUID, *, now: datetime) -> Order | None:
     assert profile_version_id is not None  # current_profile has read it
     on_file = customers.face_on_file(session, case.customer_id)
     policy = policies.current(session)
-    to_people = policies.everything_to_people(session)
-    watched = customers.under_watch(session, case.customer_id, now=now)
+    standing = _standing(session, case, now=now)
     moves.move(session, case, Action.BEGIN, now=now)
     case.fence += 1
     case.runs_this_attempt += 1
@@ -97,7 +95,7 @@ def begin(session: Session, case_id: UUID, *, now: datetime) -> Order | None:
         attempt=run.attempt,
         fence=run.fence,
         policy_version=policy.version,
-        everything_to_people=to_people,
+        everything_to_people=ReasonCode.EVERYTHING_TO_PEOPLE in standing,
     )
     return Order(
         run_id=run.id,
@@ -108,8 +106,7 @@ def begin(session: Session, case_id: UUID, *, now: datetime) -> Order | None:
         profile=profile,
         profile_version_id=profile_version_id,
         policy=policy,
-        everything_to_people=to_people,
-        under_watch=watched,
+        standing=standing,
         selfie=selfie.id,
         document=document.id,
         on_file=on_file.id if on_file else None,
@@ -123,8 +120,8 @@ def finish(
 ) -> State | None:
     """Write what a run found and all that follows from it, in one transaction. None: fenced off, nothing was written.
 
-    `decide` is asked again when the policy or "everything to people" changed since the run began. When the host
-    system changed the profile meanwhile, the evidence speaks of other details: the run is taken back and the case
+    `decide` is asked again when the policy or a standing reason changed since the run began. When the host system
+    changed the profile or the face on file meanwhile, the evidence speaks of other details: the run is taken back and the case
     waits for another one (SUBMITTED; `unrung` finds it), or for a person after too many.
     """
     case = moves.lock(session, order.case_id)
@@ -136,14 +133,14 @@ def finish(
         or not run.fence == case.fence == order.fence
     ):
         return None
-    if moves.lock_customer(session, case.customer_id).profile_version_id != order.profile_version_id:
+    face = customers.face_on_file(session, case.customer_id)
+    moved = moves.lock_customer(session, case.customer_id).profile_version_id != order.profile_version_id
+    if moved or (face.id if face else None) != order.on_file:
         return _again_or_refer(session, case, run, actor=audit.MACHINE, why="profile_changed", now=now)
-    policy, to_people = policies.current(session), policies.everything_to_people(session)
-    watched = customers.under_watch(session, case.customer_id, now=now)
-    known = (order.policy, order.everything_to_people, order.under_watch)
-    stale = known != (policy, to_people, watched) or decision.policy_version != policy.version
+    policy, standing = policies.current(session), _standing(session, case, now=now)
+    stale = (order.policy, order.standing) != (policy, standing) or decision.policy_version != policy.version
     if stale:
-        decision = decide(evidence.measures, policy, attempt=order.attempt, everything_to_people=to_people, under_watch=watched)
+        decision = decide(evidence.measures, policy, attempt=order.attempt, standing=standing)
     run.state = RunState.FINISHED
     run.finished_at = now
     run.outcome = decision.outcome.value
@@ -234,6 +231,20 @@ def mark_rung(session: Session, case_ids: Iterable[UUID], *, now: datetime) -> N
 def readings_place(run_id: UUID) -> str:
     """What sealed readings are bound to."""
     return f"runs.readings|{run_id}"
+
+
+def _standing(session: Session, case: Case, *, now: datetime) -> tuple[ReasonCode, ...]:
+    """Reasons for a person that no photo can clear up."""
+    photos = (intake.photo(session, case, kind) for kind in (PhotoKind.SELFIE, PhotoKind.DOCUMENT))
+    _, new_email = intake.claim_of(session, case)
+    held = customers.current_profile(session, case.customer)[1]
+    holds = {
+        ReasonCode.EVERYTHING_TO_PEOPLE: policies.everything_to_people(session),
+        ReasonCode.ACCOUNT_UNDER_WATCH: customers.under_watch(session, case.customer_id, now=now),
+        ReasonCode.CONTACT_CHANGES: new_email is not None and new_email.casefold() != held.casefold(),
+        ReasonCode.PHOTO_SENT_ANYWAY: any(photo is not None and photo.accepted_despite for photo in photos),
+    }
+    return tuple(reason for reason, found in holds.items() if found)
 
 
 def _again_or_refer(session: Session, case: Case, run: Run, *, actor: audit.Actor, why: str, now: datetime) -> State:

@@ -92,6 +92,7 @@ class Settings(BaseSettings):
                     "master_keys",
                     "audit_key",
                     "portal_url",
+                    "staff_url",
                     "mail_url",
                 )
                 if not getattr(self, name)
@@ -101,6 +102,9 @@ class Settings(BaseSettings):
             for name in ("secret_key", "audit_key"):
                 if len(getattr(self, name)) < 32:
                     raise SettingsError(f"{name.upper()} is shorter than 32 characters.")
+            for name in ("portal_url", "staff_url"):
+                if not getattr(self, name).lower().startswith("https://"):
+                    raise SettingsError(f"{name.upper()} must begin with https:// in production: sessions travel over it.")
             return self
         folder = self.data_dir.resolve()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

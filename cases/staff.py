@@ -93,6 +93,15 @@ def create(
     return staff
 
 
+def reset(session: Session, staff: Staff, *, password_hash: str, now: datetime, actor: audit.Actor = audit.SYSTEM) -> Staff:
+    """Set a new password, forget the second factor and end every session: for who lost the phone or the password."""
+    staff.password = password_hash
+    staff.tf_primary_method = staff.tf_totp_secret = staff.last_totp = None
+    staff.fs_uniquifier = secrets.token_hex(32)
+    audit.record(session, "staff_reset", actor=actor, now=now, staff_id=staff.id)
+    return staff
+
+
 def change(
     session: Session,
     staff: Staff,

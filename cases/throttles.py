@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, update
@@ -16,9 +17,10 @@ def hit(session: Session, purpose: str, subject: str, *, limit: int, window: tim
     """Count one try of `subject` (an address, an account); False when it is more than `limit` in this window.
 
     Windows start at whole multiples of their length, so at most twice the limit fits into any such stretch.
-    The subject is kept as a hash only. Commit also where the answer is no: a refused try counts.
+    The subject is kept as a keyed hash only: all IP addresses are soon hashed, so a plain one would hide none.
+    Commit also where the answer is no: a refused try counts.
     """
-    key = hashlib.sha256(f"{purpose}\0{int(window.total_seconds())}\0{subject}".encode()).hexdigest()
+    key = _key(session, purpose, subject, window)
     seconds = window.total_seconds()
     start = datetime.fromtimestamp(now.timestamp() // seconds * seconds, UTC)
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
@@ -41,9 +43,15 @@ def give_back(
 ) -> None:
     """Take back one counted try, or all of this window: a log-in that went well was no try at guessing."""
     seconds = window.total_seconds()
-    key = hashlib.sha256(f"{purpose}\0{int(seconds)}\0{subject}".encode()).hexdigest()
+    key = _key(session, purpose, subject, window)
     start = datetime.fromtimestamp(now.timestamp() // seconds * seconds, UTC)
     count = 0 if everything else Throttle.count - 1
     session.execute(
         update(Throttle).where(Throttle.key == key, Throttle.window_start == start, Throttle.count > 0).values(count=count)
     )
+
+
+def _key(session: Session, purpose: str, subject: str, window: timedelta) -> str:
+    secret: str = session.info["settings"].secret_key
+    text = f"throttle\0{purpose}\0{int(window.total_seconds())}\0{subject}"
+    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()

@@ -247,6 +247,10 @@ REASONS: dict[ReasonCode, Words] = {
     ReasonCode.VOICES_DISAGREE: Words(_LOOKS, _NOTHING_TO_DO, N_("The two face networks contradict each other.")),
     ReasonCode.SELFIE_IS_THE_DOCUMENT: Words(_LOOKS, _NOTHING_TO_DO, N_("Selfie and document are one and the same picture.")),
     ReasonCode.EVIDENCE_MISSING: Words(_LOOKS, _NOTHING_TO_DO, N_("A measure is missing or out of its range.")),
+    ReasonCode.CONTACT_CHANGES: Words(_LOOKS, _NOTHING_TO_DO, N_("A new e-mail address comes with the request.")),
+    ReasonCode.PHOTO_SENT_ANYWAY: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("The customer sent a photo although it was found unfit.")
+    ),
     ReasonCode.ACCOUNT_UNDER_WATCH: Words(
         _LOOKS, _NOTHING_TO_DO, N_("A request of this account was rejected, disputed or put back lately.")
     ),

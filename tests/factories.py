@@ -152,16 +152,21 @@ def finished(
         evidence.measures,
         policy or order.policy,
         attempt=order.attempt,
-        everything_to_people=order.everything_to_people,
-        under_watch=order.under_watch,
+        standing=order.standing,
     )
     return runs.finish(session, order, evidence, decision, seconds=1.5, now=now)
 
 
 def an_approved(session: Session, *, now: datetime, **about: Any) -> Case:
-    """Approved by the machine."""
+    """Approved by the machine; with a new mail address, which only a person applies, by an agent."""
     case = a_submitted(session, now=now, **about)
-    assert finished(session, begun(session, case, now=now), now=now) is State.APPROVED
+    state = finished(session, begun(session, case, now=now), now=now)
+    if state is State.IN_REVIEW and about.get("new_email"):
+        agent = a_member(session, now=now)
+        review.take(session, case.id, agent=agent, now=now)
+        disposal = review.Disposal(action="approve", note="Called her.", seen_version=case.version)
+        return review.dispose(session, case.id, disposal, agent=agent, now=now)
+    assert state is State.APPROVED
     return case
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 
 from rapidfuzz.distance import Levenshtein
 
@@ -23,6 +24,9 @@ NATIVE: dict[Field, tuple[Field, ...]] = {
 """Where a name may stand on a document of two scripts; the first that agrees best counts."""
 
 NAME_FIELDS = frozenset({*NATIVE, Field.PATRONYMIC})
+FIRM = 0.8
+"""Confidence from which a line that is not certain still rules out another spelling; `min_confidence` as shipped."""
+
 NUMBER_FIELDS = frozenset({Field.DOCUMENT_NUMBER, Field.PERSONAL_NUMBER, Field.ISSUER_CODE})
 
 
@@ -35,17 +39,20 @@ def agree(claim: Claim, reading: DocumentReading) -> dict[Field, tuple[FieldComp
 
 
 def _best(field: Field, claimed: str, reading: DocumentReading) -> tuple[FieldComparison, FieldReading | None]:
-    """The place on the document that agrees best with the claim."""
-    best: tuple[FieldComparison, FieldReading | None] = (FieldComparison(claimed=claimed, read=None, agreement=0.0), None)
-    for place in NATIVE.get(field, (field,)):
-        found = reading.fields.get(place)
-        if found is None:
-            continue
-        compared = compare(place, claimed, found.value, country=reading.country)
-        # Strictly better only: the field's own place wins a tie over the other script's.
-        if best[1] is None or compared.agreement > best[0].agreement:
-            best = compared, found
-    return best
+    """The claim beside the place on the document that it must equal.
+
+    A name printed in two scripts is held against the line in its own script: through the other line, any old order of
+    transliteration would do, and a spelling would pass that the document does not print. Only where its own line is missing
+    or too weak to stand on does the other one count.
+    """
+    places = [p for p in NATIVE.get(field, (field,)) if p in reading.fields]
+    if not places:
+        return FieldComparison(claimed=claimed, read=None, agreement=0.0), None
+    compared = {p: compare(p, claimed, reading.fields[p].value, country=reading.country) for p in places}
+    own = [p for p in places if names.script(reading.fields[p].value) == names.script(claimed)]
+    firm = [p for p in own if reading.fields[p].certain or reading.fields[p].confidence >= FIRM]
+    best = max(firm or places, key=lambda p: compared[p].agreement)
+    return compared[best], reading.fields[best]
 
 
 def compare(field: Field, claimed: str, read: str, *, country: str | None) -> FieldComparison:
@@ -56,7 +63,7 @@ def compare(field: Field, claimed: str, read: str, *, country: str | None) -> Fi
     when nothing differs.
     """
     if field in NAME_FIELDS:
-        return names.compare(claimed, read, field=field, country=country)
+        return _typed_in_one_script(names.compare(claimed, read, field=field, country=country))
     keep: Callable[[str], bool] = str.isalnum
     rule = "number" if field in NUMBER_FIELDS else "text"
     if field in DATES or field is Field.SEX:
@@ -78,6 +85,13 @@ def compare(field: Field, claimed: str, read: str, *, country: str | None) -> Fi
     longer = max(len(ours), len(theirs), 1)
     distance = max(1, Levenshtein.distance(ours, theirs))
     return FieldComparison(claimed=claimed, read=read, agreement=max(0.0, 1.0 - distance / longer), differences=differences)
+
+
+def _typed_in_one_script(compared: FieldComparison) -> FieldComparison:
+    """Letters of the other script that only look right are named, not let through: they would end up in the account."""
+    if compared.rule is not None and "homoglyphs" in compared.rule:
+        return replace(compared, agreement=max(0.0, 1.0 - 1.0 / max(len(compared.claimed), 2)))
+    return compared
 
 
 def _all(_character: str) -> bool:

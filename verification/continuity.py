@@ -31,12 +31,8 @@ MAY_CHANGE: dict[ChangeReason, frozenset[Field]] = {
 
 _IDENTITY = (Field.DATE_OF_BIRTH, Field.SEX, Field.PERSONAL_NUMBER, Field.SURNAME, Field.GIVEN_NAMES, Field.PATRONYMIC)
 
-MUST_STAY: dict[ChangeReason, tuple[Field, ...]] = {
-    # A correction may touch a name by a few letters, so there only what it never touches is held fast.
-    reason: tuple(f for f in _IDENTITY if f not in may)
-    for reason, may in MAY_CHANGE.items()
-}
-"""Details of the account that the document must show unchanged, wherever both have them."""
+NEEDED = frozenset({Field.DATE_OF_BIRTH, Field.SURNAME, Field.GIVEN_NAMES, Field.SEX})
+"""What every document of a person shows: not having read one of these is no agreement."""
 
 _NATIVE = {Field.SURNAME: Field.SURNAME_NATIVE, Field.GIVEN_NAMES: Field.GIVEN_NAMES_NATIVE}
 
@@ -53,13 +49,21 @@ def change_letters(claim: Claim, profile: Profile) -> dict[Field, int]:
     }
 
 
-def unchanged(profile: Profile, reading: DocumentReading, reason: ChangeReason) -> dict[Field, float]:
-    """Return how well the document shows what must stay for `reason`: 0-1 per field that both have."""
+def must_stay(claim: Claim, profile: Profile) -> dict[Field, str]:
+    """Return what the account holds and the document must show unchanged.
+
+    That is the person's identity, less what the stated reason covers *and* the claim really changes: a detail she does
+    not change stays, also where her reason would have covered it.
+    """
+    moves = MAY_CHANGE[claim.reason] & frozenset(changes(claim, profile))
+    held = {f: profile.values.get(f) or profile.values.get(_NATIVE.get(f, f)) for f in _IDENTITY if f not in moves}
+    return {field: value for field, value in held.items() if value}
+
+
+def unchanged(profile: Profile, reading: DocumentReading, claim: Claim) -> dict[Field, float]:
+    """Return how well the document shows what must stay: 0-1 for each detail that it shows at all."""
     out: dict[Field, float] = {}
-    for field in MUST_STAY[reason]:
-        held = profile.values.get(field)
-        if held is None:
-            continue
+    for field, held in must_stay(claim, profile).items():
         agreements = [
             names.compare(held, reading.fields[place].value, field=place, country=reading.country).agreement
             for place in (field, _NATIVE.get(field))
@@ -68,6 +72,13 @@ def unchanged(profile: Profile, reading: DocumentReading, reason: ChangeReason) 
         if agreements:
             out[field] = max(agreements)
     return out
+
+
+def unread(profile: Profile, reading: DocumentReading, claim: Claim) -> tuple[Field, ...]:
+    """Return the details that must stay and that every document has, but that were not read on this one."""
+    return tuple(
+        f for f in must_stay(claim, profile) if f in NEEDED and f not in reading.fields and _NATIVE.get(f) not in reading.fields
+    )
 
 
 def earlier_number_seen(profile: Profile, reading: DocumentReading) -> bool | None:

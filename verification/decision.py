@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from verification.continuity import MAY_CHANGE, MUST_STAY
+from verification.continuity import MAY_CHANGE
 from verification.evidence import ChangeReason, DocumentType, Field, Measures, Pair
 from verification.policy import Policy
 from verification.reasons import MENDABLE, RETAKE, PhotoKind, ReasonCode
@@ -84,37 +84,31 @@ EXCUSED = frozenset(
 )
 """A poor picture from which everything was nonetheless read and matched: no reason to trouble the customer again."""
 
+RETAKE_FIRST = frozenset({ReasonCode.CONTACT_CHANGES})
+"""Goes to a person, but only once the photos are good enough for one."""
+
 HAS_ZONE = frozenset({DocumentType.TD1, DocumentType.TD2, DocumentType.TD3, DocumentType.MRVA, DocumentType.MRVB})
 """Layouts that always carry a machine-readable zone; the Russian internal passport has one since July 2011 only."""
 
 
-def decide(
-    measures: Measures, policy: Policy, *, attempt: int, everything_to_people: bool = False, under_watch: bool = False
-) -> Decision:
+def decide(measures: Measures, policy: Policy, *, attempt: int, standing: tuple[ReasonCode, ...] = ()) -> Decision:
     """Weigh one run against one policy version. Pure: same inputs, same decision.
 
     All reasons are collected, so a customer retakes once and an agent sees everything. A retake is asked for only
     when a new photo could clear up *every* reason and attempts are left: nobody photographs for nothing.
-    `attempt` counts submissions from 1. `under_watch`: a request of this account was refused or disputed lately, so
-    whoever was turned away does not simply try the machine again. There is no REJECT: only a person may refuse a customer.
+    `attempt` counts submissions from 1. `standing` are reasons that hold whatever the photos show: everything to people,
+    an account under watch, a new mail address, a photo sent in spite of its problems. There is no REJECT: only a person
+    may refuse a customer.
     """
     found = list(dict.fromkeys(_reasons(measures, policy)))
     weighty = [r for r in found if r not in EXCUSED]
-    standing = [
-        reason
-        for reason, holds in (
-            (ReasonCode.EVERYTHING_TO_PEOPLE, everything_to_people),
-            (ReasonCode.ACCOUNT_UNDER_WATCH, under_watch),
-        )
-        if holds
-    ]
     weighty += standing
     found += standing
     if not weighty:
         return Decision(outcome=Outcome.APPROVE, reasons=(), retake=frozenset(), policy_version=policy.version)
     retake = frozenset(kind for r in found if r in RETAKE for kind in _photos(r, measures))
     outcome = Outcome.REFER
-    if retake and all(r in MENDABLE for r in found):
+    if retake and all(r in MENDABLE or r in RETAKE_FIRST for r in found):
         if attempt < policy.max_attempts:
             outcome = Outcome.RETAKE
         else:
@@ -195,7 +189,8 @@ def _account(m: Measures, policy: Policy) -> Iterator[ReasonCode]:
         if policy.require_profile:
             yield ReasonCode.CONTINUITY_UNKNOWN
         return
-    if not m.changes:
+    renewed = Field.DOCUMENT_NUMBER in m.changes or m.reason is not ChangeReason.NEW_PASSPORT
+    if not m.changes or not renewed:  # a new passport has a new number
         yield ReasonCode.NOTHING_CHANGES
     if any(field not in MAY_CHANGE[m.reason] for field in m.changes):
         yield ReasonCode.FIELD_MAY_NOT_CHANGE
@@ -206,12 +201,10 @@ def _account(m: Measures, policy: Policy) -> Iterator[ReasonCode]:
                 yield ReasonCode.CHANGE_NEEDS_PERSON
     if not policy.require_profile:
         return
-    for field in MUST_STAY[m.reason]:
-        agreement = m.unchanged.get(field)
-        if agreement is None:
-            if field is Field.DATE_OF_BIRTH:  # the one detail every account and every document has
-                yield ReasonCode.CONTINUITY_UNKNOWN
-        elif not _share(agreement):
+    if m.unread or Field.DATE_OF_BIRTH not in m.unchanged:  # the one detail every account and every document has
+        yield ReasonCode.CONTINUITY_UNKNOWN
+    for field, agreement in m.unchanged.items():
+        if not _share(agreement):
             yield ReasonCode.EVIDENCE_MISSING
         elif agreement < 1.0:
             yield NOT_THE_ACCOUNTS.get(field, ReasonCode.NAMES_NOT_THE_ACCOUNTS)

@@ -310,6 +310,7 @@ class Measures:
     changes: tuple[Field, ...] = ()  # fields whose claimed value is not the profile's
     change_letters: dict[Field, int] = field(default_factory=dict)  # letters that differ between profile and claim
     unchanged: dict[Field, float] = field(default_factory=dict)  # profile against document, for fields that must stay
+    unread: tuple[Field, ...] = ()  # must stay, the account has them, the document did not show them
     undecodable: tuple[PhotoKind, ...] = ()  # photos that are no pictures
     has_profile: bool = False
     has_face_on_file: bool = False
@@ -342,6 +343,7 @@ class Measures:
             changes=tuple(Field(k) for k in d["changes"]),
             change_letters={Field(k): v for k, v in d["change_letters"].items()},
             unchanged={Field(k): v for k, v in d["unchanged"].items()},
+            unread=tuple(Field(k) for k in d["unread"]),
             undecodable=tuple(PhotoKind(k) for k in d["undecodable"]),
             has_profile=d["has_profile"],
             has_face_on_file=d["has_face_on_file"],

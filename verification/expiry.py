@@ -14,6 +14,7 @@ from verification.evidence import DocumentReading, DocumentType, Field
 FIRST_AGE = 14
 EXCHANGE_AGES = (20, 45)
 GRACE = timedelta(days=90)
+ZONE_SINCE = date(2012, 1, 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +40,17 @@ def expiry(reading: DocumentReading, *, on: date) -> Expiry:
     if last is None:
         return UNKNOWN
     return Expiry(days=(last - on).days, never=False, confidence=printed.confidence)
+
+
+def zone_expected(reading: DocumentReading) -> bool:
+    """Whether a Russian internal passport must carry a machine-readable zone: every one issued since 2012 does.
+
+    The zone came on 1 July 2011 and older blanks were used up (facts/documents.md 3.1), hence the half year. Without this
+    rule a zone that was cut off or smeared would take every check digit with it.
+    """
+    issue = reading.fields.get(Field.ISSUED_ON)
+    issued = _date(issue.value) if issue is not None else None
+    return reading.document_type is DocumentType.RU_INTERNAL and issued is not None and issued >= ZONE_SINCE
 
 
 def _by_age(reading: DocumentReading, on: date) -> Expiry:

@@ -11,7 +11,7 @@ from datetime import date
 
 from verification import comparison, continuity, documents, faces, images, quality
 from verification.evidence import Claim, DocumentReading, Evidence, FaceReading, Field, Measures, Profile, Quality
-from verification.expiry import expiry
+from verification.expiry import expiry, zone_expected
 from verification.faces import compare as face_comparison
 from verification.quality import QualityThresholds
 from verification.reasons import PhotoKind, ReasonCode
@@ -111,6 +111,8 @@ def assemble(
     if until.days is not None or until.never:
         confidence.setdefault(Field.EXPIRES_ON, until.confidence)
     missing = _without_face_problems(picture_problems, found, undecodable)
+    if reading.mrz is None and zone_expected(reading):
+        missing = (*missing, ReasonCode.MRZ_NOT_READABLE)
     measures = Measures(
         reason=claim.reason,
         document_type=reading.document_type,
@@ -123,7 +125,8 @@ def assemble(
         certain=certain,
         changes=continuity.changes(claim, profile) if profile is not None else tuple(claim.values),
         change_letters=continuity.change_letters(claim, profile) if profile is not None else {},
-        unchanged=continuity.unchanged(profile, reading, claim.reason) if profile is not None else {},
+        unchanged=continuity.unchanged(profile, reading, claim) if profile is not None else {},
+        unread=continuity.unread(profile, reading, claim) if profile is not None else (),
         undecodable=undecodable,
         has_profile=profile is not None,
         has_face_on_file=has_face_on_file,

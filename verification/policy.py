@@ -21,7 +21,6 @@ class Looser(StrEnum):
     ON = "on"
     OFF = "off"
     MORE = "more"  # a list: more entries
-    NEITHER = "neither"  # changes words or retakes, never an approval
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,8 +118,8 @@ THRESHOLDS: dict[str, Threshold] = {
         help="How alike the printed portrait and the face on file must be.",
     ),
     "differ_below": Threshold(
-        label="Clearly another person below", unit="standard deviations", looser=Looser.NEITHER, low=-5.0, high=20.0,
-        help="Below this line the agent reads “another person”, between the lines “not sure”. It never approves anything.",
+        label="Clearly another person below", unit="standard deviations", looser=Looser.LOWER, low=-5.0, high=20.0,
+        help="Below this line a person looks at once; between the lines the customer may photograph again first.",
     ),
     "require_voices_agree": Threshold(
         label="Both face networks must agree", unit="", looser=Looser.OFF,
@@ -215,9 +214,7 @@ def _is_looser(way: Looser, was: Any, now: Any) -> bool:
         return bool(now and not was)
     if way is Looser.OFF:
         return bool(was and not now)
-    if way is Looser.MORE:
-        return not set(now) <= set(was)
-    return False
+    return not set(now) <= set(was)
 
 
 SHIPPED = Policy()

@@ -94,6 +94,8 @@ class ReasonCode(StrEnum):
     EVIDENCE_MISSING = "evidence_missing"  # a measure is absent, NaN or out of its range
     EVERYTHING_TO_PEOPLE = "everything_to_people"
     ACCOUNT_UNDER_WATCH = "account_under_watch"  # a request of this account was refused, disputed or put back lately
+    CONTACT_CHANGES = "contact_changes"  # a new mail address would be applied with it
+    PHOTO_SENT_ANYWAY = "photo_sent_anyway"  # the customer was told that a person would look at it
     ATTEMPTS_USED_UP = "attempts_used_up"
     PROCESSING_FAILED = "processing_failed"
     CUSTOMER_ASKED_FOR_PERSON = "customer_asked_for_person"

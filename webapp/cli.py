@@ -12,6 +12,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from cases import audit, policies, staff
 from cases.models import Role, Staff
@@ -97,6 +98,37 @@ def staff_add(email: str, name: str, roles: tuple[str, ...]) -> None:
             raise click.ClickException("this e-mail address is taken")
         staff.create(db, email=email, name=name, password_hash=hash_password(password), roles=[Role(r) for r in roles], now=now())
     click.echo(password)
+
+
+@staff_cli.command("close")
+@click.argument("email")
+def staff_close(email: str) -> None:
+    """Close the account of EMAIL: every session ends, nobody signs in with it again."""
+    with database().transaction() as db:
+        staff.change(db, _member(db, email), active=False, now=now(), actor=audit.SYSTEM)
+    click.echo("closed")
+
+
+@staff_cli.command("reset")
+@click.argument("email")
+def staff_reset(email: str) -> None:
+    """Give EMAIL a random password, printed once, and forget the second factor; every session ends."""
+    from webapp.security import hash_password
+
+    password = secrets.token_urlsafe(15)
+    with database().transaction() as db:
+        person = _member(db, email)
+        if not person.active:
+            raise click.ClickException("this account is closed")
+        staff.reset(db, person, password_hash=hash_password(password), now=now())
+    click.echo(password)
+
+
+def _member(db: Session, email: str) -> Staff:
+    person = db.scalars(select(Staff).where(Staff.email == email.strip().lower()).with_for_update()).one_or_none()
+    if person is None:
+        raise click.ClickException("nobody here has this e-mail address")
+    return person
 
 
 @staff_cli.command("code")

@@ -22,7 +22,7 @@ from sqlalchemy import text
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from cases.settings import Settings
+from cases.settings import Mode, Settings
 from webapp.context import database
 from webapp.logs import log
 
@@ -70,7 +70,8 @@ class InMemoryRequest(Request):
 
 def init_app(app: Flask, settings: Settings, surfaces: tuple[str, ...]) -> None:
     """Configure cookies and limits; register headers, /healthz and error pages."""
-    secure = urlsplit(settings.portal_url if "portal" in surfaces else settings.staff_url).scheme == "https"
+    address = settings.portal_url if "portal" in surfaces else settings.staff_url
+    secure = settings.mode is Mode.PRODUCTION or urlsplit(address).scheme == "https"
     name = f"peremena-{'-'.join(surfaces)}"  # cookies do not know ports: surfaces on one host must not share one
     app.request_class = InMemoryRequest
     app.config.update(

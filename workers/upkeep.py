@@ -17,7 +17,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from cases import audit, notifications, retention, runs
+from cases import audit, notifications, retention, runs, throttles
 from cases.database import utcnow
 from cases.models import Heartbeat
 from cases.settings import Settings
@@ -30,6 +30,8 @@ RING_AGAIN = timedelta(seconds=10)
 """A case that still waits this long after its last ring, with no ring left in the queue, is rung again."""
 FORGET_PROCESSES = timedelta(hours=1)
 """Signs of life older than this are of processes that are gone."""
+FORGET_THROTTLES = timedelta(days=2)
+"""The longest window in which tries are counted is a day."""
 BATCH = 200
 """Messages rung at once; the rest follows in the next round."""
 
@@ -61,6 +63,7 @@ def timetable(settings: Settings) -> tuple[Task, ...]:
         Task(name="forget_processes", every=3600, in_turn=forget_processes),
         Task(name="remove_orphans", every=6 * 3600, in_turn=remove_orphans),
         Task(name="forget_links", every=24 * 3600, in_turn=forget_links),
+        Task(name="forget_throttles", every=24 * 3600, in_turn=forget_throttles),
     )
 
 
@@ -180,6 +183,12 @@ def remove_orphans(session: Session) -> int:
 def forget_links(session: Session) -> int:
     """Remove links that have long expired."""
     retention.forget_links(session, now=utcnow())
+    return 0
+
+
+def forget_throttles(session: Session) -> int:
+    """Remove counts of tries whose window is long over."""
+    throttles.forget(session, before=utcnow() - FORGET_THROTTLES)
     return 0
 
 

@@ -59,13 +59,7 @@ def verify_case(case_id: str) -> str:
         profile=order.profile,
         on=order.begun_at.date(),
     )
-    decision = decide(
-        evidence.measures,
-        order.policy,
-        attempt=order.attempt,
-        everything_to_people=order.everything_to_people,
-        under_watch=order.under_watch,
-    )
+    decision = decide(evidence.measures, order.policy, attempt=order.attempt, standing=order.standing)
     seconds = time.monotonic() - began
     fault("after_work")
     with database.transaction() as session:

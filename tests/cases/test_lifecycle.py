@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from cases import audit, intake, moves, profiles, retention, review, runs
+from cases import audit, customers, intake, moves, profiles, retention, review, runs
 from cases.lifecycle import CLOSED, OPEN, TRANSITIONS, Action, IllegalTransition, State, next_state
 from cases.models import Role
 from tests import factories as a
@@ -40,11 +40,10 @@ def finish(evidence):
             profile=a.PROFILE,
             profile_version_id=run.profile_version_id,
             policy=a.SHIPPED,
-            everything_to_people=False,
-            under_watch=False,
+            standing=(),
             selfie=run.id,
             document=run.id,
-            on_file=None,
+            on_file=customers.face_on_file(session, case.customer_id).id,
             begun_at=now,
             lease_until=now,
         )

@@ -149,7 +149,7 @@ def test_a_case_page_holds_everything_in_few_queries(database, now):
     assert page.face_boxes == {"selfie": [300, 200, 400, 500]}
     assert page.policy == SHIPPED
     assert set(page.photos) == set(PhotoKind)
-    assert page.runs[0].outcome == "refer" and page.runs[0].reasons == (ReasonCode.SURNAME_DIFFERS,)
+    assert page.runs[0].outcome == "refer" and page.runs[0].reasons == (ReasonCode.SURNAME_DIFFERS, ReasonCode.CONTACT_CHANGES)
     assert [e.kind for e in page.events][-1] == "case_taken" and page.events[-1].by == "Agent One"
     assert not page.shredded and not page.disputed and not page.profile_moved
 

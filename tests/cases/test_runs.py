@@ -27,7 +27,7 @@ def test_an_order_carries_what_a_worker_needs(session, now, settings):
     assert (order.case_id, order.attempt, order.fence, order.begun_at) == (case.id, 1, 1, now)
     assert (order.claim, order.profile) == (a.CLAIM, a.PROFILE)
     assert order.policy == policies.current(session) and order.policy.version == 1
-    assert order.everything_to_people is False
+    assert order.standing == ()
     assert order.selfie == intake.photo(session, case, PhotoKind.SELFIE).id
     assert order.document == intake.photo(session, case, PhotoKind.DOCUMENT).id
     assert order.on_file == customers.face_on_file(session, case.customer_id).id
@@ -51,13 +51,13 @@ def test_a_case_that_is_not_waiting_is_left_alone(session, now, state):
 
 
 def test_approval_and_profile_change_are_one(session, now):
-    case = a.a_submitted(session, now=now, new_email=a.NEW_EMAIL)
+    case = a.a_submitted(session, now=now)
     order = a.begun(session, case, now=now)
     assert a.finished(session, order, now=now) is State.APPROVED
     profile, email = customers.current_profile(session, case.customer)
     assert profile.values == {**a.PROFILE.values, **a.CLAIM.values}
     assert profile.earlier_numbers == ("700000001",)
-    assert email == a.NEW_EMAIL
+    assert email == a.OLD_EMAIL
     assert case.applied_version_id == case.customer.profile_version_id
     assert case.prior_version_id == order.profile_version_id
     run = session.get_one(Run, order.run_id)
@@ -221,7 +221,7 @@ def test_everything_to_people_holds_on_the_next_decision(session, now):
     order = a.begun(session, case, now=now)
     lead = a.a_member(session, Role.LEAD, now=now)
     policies.to_people(session, by=lead, reason="An attack.", now=now)
-    assert order.everything_to_people is False
+    assert order.standing == ()
     assert a.finished(session, order, now=now) is State.IN_REVIEW
     assert case.reasons == ["everything_to_people"]
     assert session.scalars(select(Event).where(Event.kind == "run_finished")).one().details["decided_again"] is True
@@ -231,16 +231,39 @@ def test_who_was_turned_away_by_a_person_does_not_simply_try_the_machine_again(s
     refused = a.a_rejected(session, now=now)
     later = now + timedelta(days=30)
     order = a.begun(session, a.a_submitted(session, now=later, customer=refused.customer), now=later)
-    assert order.under_watch is True
+    assert order.standing == (ReasonCode.ACCOUNT_UNDER_WATCH,)
     assert a.finished(session, order, now=later) is State.IN_REVIEW
     assert session.get_one(Case, order.case_id).reasons == ["account_under_watch"]
+
+
+def test_a_new_mail_address_is_never_applied_by_the_machine_alone(session, now):
+    case = a.a_submitted(session, now=now, new_email=a.NEW_EMAIL)
+    assert a.finished(session, a.begun(session, case, now=now), now=now) is State.IN_REVIEW
+    assert case.reasons == ["contact_changes"]
+    assert customers.current_profile(session, case.customer)[1] == a.OLD_EMAIL
+
+
+def test_a_photo_sent_in_spite_of_its_problems_is_looked_at_by_a_person_as_promised(session, now):
+    case = a.a_draft(session, now=now)
+    intake.photo(session, case, PhotoKind.SELFIE).accepted_despite = ["selfie_blurred"]
+    intake.submit(session, case.id, consent_version=a.CONSENT, now=now)
+    assert a.finished(session, a.begun(session, case, now=now), now=now) is State.IN_REVIEW
+    assert case.reasons == ["photo_sent_anyway"]
+
+
+def test_a_face_on_file_that_was_replaced_meanwhile_is_looked_at_anew(session, now):
+    case = a.a_submitted(session, now=now)
+    order = a.begun(session, case, now=now)
+    customers.set_face_on_file(session, case.customer, a.jpeg(77), quality=a.GOOD_QUALITY, now=now)
+    assert a.finished(session, order, now=now) is State.SUBMITTED
+    assert session.get_one(Run, order.run_id).state is RunState.ABANDONED
 
 
 def test_after_the_watch_the_machine_decides_again(session, now):
     refused = a.a_rejected(session, now=now)
     later = now + timedelta(days=session.info["settings"].watch_days + 1)
     order = a.begun(session, a.a_submitted(session, now=later, customer=refused.customer), now=later)
-    assert order.under_watch is False
+    assert order.standing == ()
     assert a.finished(session, order, now=later) is State.APPROVED
 
 

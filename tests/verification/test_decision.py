@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verification.continuity import MAY_CHANGE
-from verification.decision import EXCUSED, Outcome, decide
+from verification.decision import EXCUSED, RETAKE_FIRST, Outcome, decide
 from verification.evidence import ChangeReason, DocumentType, Field, Measures, Pair, PairMeasures, Quality
 from verification.policy import SHIPPED, THRESHOLDS, Looser, Policy, for_given, loosens
 from verification.reasons import MENDABLE, RETAKE, PhotoKind, ReasonCode
@@ -151,6 +151,7 @@ def test_a_similarity_that_is_no_number_never_approves(bad):
             "problems",
             "undecodable",
             "certain",
+            "unread",
             "country",
             "earlier_number_seen",
             "never_expires",
@@ -210,13 +211,25 @@ def test_a_file_that_is_no_picture_asks_for_that_photo_alone():
 
 
 def test_everything_to_people_stops_even_a_perfect_run():
-    decision = decide(A_GOOD_RUN, POLICY, attempt=1, everything_to_people=True)
+    decision = decide(A_GOOD_RUN, POLICY, attempt=1, standing=(ReasonCode.EVERYTHING_TO_PEOPLE,))
     assert decision.outcome is Outcome.REFER
     assert decision.reasons == (ReasonCode.EVERYTHING_TO_PEOPLE,)
 
 
+def test_a_new_passport_has_a_new_number():
+    run = replace(A_GOOD_RUN, reason=ChangeReason.NEW_PASSPORT, changes=(Field.DOCUMENT_NUMBER,))
+    assert decide(run, POLICY, attempt=1).outcome is Outcome.APPROVE
+    only_expiry = replace(run, changes=(Field.EXPIRES_ON,), agreement={**run.agreement, Field.EXPIRES_ON: 1.0})
+    assert reasons(only_expiry) == (ReasonCode.NOTHING_CHANGES,)
+
+
+@pytest.mark.parametrize("field", [Field.SURNAME, Field.GIVEN_NAMES, Field.SEX])
+def test_a_detail_that_must_stay_and_was_not_read_is_no_agreement(field):
+    assert reasons(replace(A_GOOD_RUN, unread=(field,))) == (ReasonCode.CONTINUITY_UNKNOWN,)
+
+
 def test_an_account_under_watch_goes_to_a_person_even_with_a_perfect_run():
-    decision = decide(A_GOOD_RUN, POLICY, attempt=1, under_watch=True)
+    decision = decide(A_GOOD_RUN, POLICY, attempt=1, standing=(ReasonCode.ACCOUNT_UNDER_WATCH,))
     assert decision.outcome is Outcome.REFER and decision.reasons == (ReasonCode.ACCOUNT_UNDER_WATCH,)
 
 
@@ -306,12 +319,12 @@ def policies(draw: st.DrawFn) -> Policy:
 @settings(max_examples=400, deadline=None)
 @given(runs(), policies(), st.integers(1, 10), st.booleans())
 def test_decide_is_total_and_explains_itself(measures, policy, attempt, to_people):
-    decision = decide(measures, policy, attempt=attempt, everything_to_people=to_people)
+    decision = decide(measures, policy, attempt=attempt, standing=(ReasonCode.EVERYTHING_TO_PEOPLE,) * to_people)
     assert (decision.outcome is Outcome.APPROVE) == (not decision.reasons)
     assert (decision.outcome is Outcome.RETAKE) == bool(decision.retake)
     if decision.outcome is Outcome.RETAKE:
-        assert all(r in MENDABLE for r in decision.reasons) and attempt < policy.max_attempts
-    assert decide(measures, policy, attempt=attempt, everything_to_people=to_people) == decision
+        assert all(r in MENDABLE for r in decision.reasons if r not in RETAKE_FIRST) and attempt < policy.max_attempts
+    assert decide(measures, policy, attempt=attempt, standing=(ReasonCode.EVERYTHING_TO_PEOPLE,) * to_people) == decision
 
 
 @settings(max_examples=400, deadline=None)
@@ -377,3 +390,10 @@ def test_a_weak_reading_matters_only_where_something_changes_by_it():
     assert reasons(replace(weak, certain={Field.SURNAME: True})) == ()
     strict = replace(POLICY, require_certain=True)
     assert reasons(replace(A_GOOD_RUN, certain={Field.SURNAME: True}), strict) == (ReasonCode.FIELD_NOT_CERTAIN,)
+
+
+def test_a_new_address_waits_until_the_photos_are_good():
+    standing = (ReasonCode.CONTACT_CHANGES,)
+    blurred = replace(A_GOOD_RUN, problems=(ReasonCode.NO_FACE_IN_SELFIE,), pairs={Pair.DOCUMENT_ON_FILE: ALIKE})
+    assert decide(blurred, POLICY, attempt=1, standing=standing).outcome is Outcome.RETAKE
+    assert decide(A_GOOD_RUN, POLICY, attempt=1, standing=standing).outcome is Outcome.REFER

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from verification.evidence import DocumentReading, DocumentType, Field, FieldReading, Source
-from verification.expiry import UNKNOWN, birthday, expiry
+from verification.expiry import UNKNOWN, birthday, expiry, zone_expected
 
 ON = date(2026, 11, 22)
 
@@ -56,3 +56,12 @@ def test_a_leap_day_is_kept_on_the_first_of_march_in_common_years():
 
 def test_a_page_without_a_date_is_not_guessed_at():
     assert expiry(DocumentReading(document_type=DocumentType.TD3), on=ON) == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("issued", "expected"), [("2011-06-30", False), ("2011-12-31", False), ("2012-01-01", True), ("", False)]
+)
+def test_a_russian_passport_of_our_days_carries_a_zone(issued, expected):
+    dates = {"issued_on": issued} if issued else {}
+    assert zone_expected(reading(DocumentType.RU_INTERNAL, **dates)) is expected
+    assert zone_expected(reading(DocumentType.TD3, **dates)) is False

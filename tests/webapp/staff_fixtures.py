@@ -269,7 +269,7 @@ def a_case(
     order = runs.begin(session, runs_now.id, now=now)
     assert order is not None
     seen = evidence or found(claim)
-    decision = decide(seen.measures, order.policy, attempt=order.attempt, everything_to_people=order.everything_to_people)
+    decision = decide(seen.measures, order.policy, attempt=order.attempt, standing=order.standing)
     runs.finish(session, order, seen, decision, seconds=6.4, now=now + timedelta(seconds=7))
     return case
 

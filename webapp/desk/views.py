@@ -73,19 +73,18 @@ def take_next() -> ResponseReturnValue:
 @needs("see_case")
 def case(case_id: UUID) -> ResponseReturnValue:
     """Everything about one case."""
-    moment = now()
-    with database().transaction() as db:
-        found = db.get(Case, case_id)
-        if found is None:
-            abort(404)
-        audit.record(db, "case_opened_by_staff", actor=audit.Actor.staff(row(db)), now=moment, case=found, purpose="review")
-    return _case_page(case_id, moment)
+    return _case_page(case_id, now())
 
 
 def _case_page(case_id: UUID, moment: datetime, *, answer: forms.Answer | None = None, told: str = "") -> str:
-    """The page, with what was typed when an answer did not go through and, in `told`, why."""
+    """The page, with what was typed when an answer did not go through and, in `told`, why. Each look is written down first."""
     me = signed_in()
     assert me is not None
+    with database().transaction() as db:
+        shown = db.get(Case, case_id)
+        if shown is None:
+            abort(404)
+        audit.record(db, "case_opened_by_staff", actor=audit.Actor.staff(row(db)), now=moment, case=shown, purpose="review")
     with database().reading() as db:
         try:
             page = queries.case_page(db, case_id, now=moment)
@@ -113,6 +112,7 @@ def _case_page(case_id: UUID, moment: datetime, *, answer: forms.Answer | None =
             continuity=presenters.continuity(page),
             portrait=presenters.portrait_frame(page),
             reasons=presenters.heavy_first(page.reasons),
+            weighty=at_desk and review.weighs_against(db, found),
             show=presenters,
             kinds=PhotoKind,
             retake_reasons=forms.retake_reasons(),
@@ -236,6 +236,9 @@ def settle(case_id: UUID) -> ResponseReturnValue:
             )
     except review.StalePage as stale:
         return _case_page(case_id, moment, answer=answer, told=_("Nothing was changed. %(what)s", what=_changed(stale))), 409
+    except profiles.OwnApproval:
+        told = _("Nothing was changed: you approved this case yourself, so another person has to settle the dispute.")
+        return _case_page(case_id, moment, answer=answer, told=told), 409
     except review.NoteNeeded:
         answer.problems["settle"] = _("Say in a note why the change may stand.")
         return _case_page(case_id, moment, answer=answer), 422

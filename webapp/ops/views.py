@@ -15,6 +15,7 @@ from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
 from cases import audit, policies, queries
+from cases.settings import Mode
 from cases.staff import NotAllowed
 from verification.policy import SHIPPED, THRESHOLDS, loosens
 from webapp.context import database, now, settings
@@ -251,10 +252,11 @@ def audit_page() -> ResponseReturnValue:
 @ops.post("/audit/verify")
 @needs("verify_audit")
 def audit_verify() -> ResponseReturnValue:
-    """Walk the whole chain and say whether it is whole."""
+    """Walk the whole chain and say whether it is whole. In production a missing file of anchors is a finding."""
     anchors = settings().data_dir / "anchors"
+    anchored = settings().mode is Mode.PRODUCTION or (anchors / audit.ANCHOR_FILE).exists()
     with database().reading() as db:
-        verdict = audit.verify(db, anchors=anchors if (anchors / audit.ANCHOR_FILE).exists() else None)
+        verdict = audit.verify(db, anchors=anchors if anchored else None)
     with database().transaction() as db:
         audit.record(
             db,
@@ -269,7 +271,7 @@ def audit_verify() -> ResponseReturnValue:
     with database().reading() as db:
         found, people = search.find(db, wanted), search.people(db)
     return render_template(
-        "ops/audit.html", wanted=wanted, problems={}, found=found, people=people, kinds=sorted(audit.KINDS), verdict=verdict
+        "ops/audit.html", wanted=wanted, problems={}, found=found, people=people, kinds=sorted(audit.KINDS), verdict=verdict, anchored=anchored
     ), 200 if verdict.ok else 409
 
 

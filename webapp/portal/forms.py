@@ -166,10 +166,13 @@ def prefill(questions: tuple[Asked, ...], values: Mapping[Field, str], email: st
     return typed
 
 
-def read_answers(form: Mapping[str, str], questions: tuple[Asked, ...], *, on: date) -> Answers:
-    """Turn typed text into values. `on` is today; a birth or issue date after it is a slip of the pen."""
+def read_answers(form: Mapping[str, str], questions: tuple[Asked, ...], *, on: date, ask_email: bool = True) -> Answers:
+    """Turn typed text into values. `on` is today; a birth or issue date after it is a slip of the pen.
+
+    An e-mail address that the page did not ask for is left out, whatever was sent.
+    """
     values: Values = {}
-    typed: dict[str, str] = {"email": tidy(form.get("email", ""))[:254]}
+    typed: dict[str, str] = {"email": tidy(form.get("email", ""))[:254] if ask_email else ""}
     problems: dict[str, str] = {}
     for question in questions:
         inputs = names_inputs(question.field)
@@ -204,6 +207,9 @@ def read_answers(form: Mapping[str, str], questions: tuple[Asked, ...], *, on: d
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "‐": "-", "‑": "-", "–": "-", "—": "-", "−": "-"})
 
 
+_MARKS = "-'."
+
+
 def tidy(text: str) -> str:
     """Return `text` in Unicode's composed form, without control and direction marks, with single spaces."""
     text = unicodedata.normalize("NFC", text)
@@ -233,6 +239,10 @@ def _name(question: Asked, text: str) -> tuple[str, str | None]:
         return "", _("A name has letters, hyphens and apostrophes only; “%(letter)s” is something else", letter=strange)
     if not any(c.isalpha() for c in text):
         return "", _("Type at least one letter")
+    if text[0] in _MARKS or text[-1] in _MARKS:
+        return "", _("A name begins and ends with a letter, not with “%(mark)s”", mark=text[0] if text[0] in _MARKS else text[-1])
+    if re.search(r"[-'.] ?[-'.]", text):
+        return "", _("Two hyphens, apostrophes or full stops stand side by side: leave one")
     assert question.script is not None
     other = [(i, c) for i, c in enumerate(text, 1) if c.isalpha() and script_of(c) is not question.script]
     if not other:

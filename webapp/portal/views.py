@@ -163,8 +163,9 @@ def details(case_id: UUID | None) -> Any:
         return redirect(url_for("portal.reason", case_id=case.id if case else None), 303)
     why, paper = ChangeReason(plan["reason"]), forms.Paper(plan["paper"])
     questions = forms.asked(why, paper)
+    asks_email = why is not ChangeReason.NEW_PASSPORT
     if request.method == "POST":
-        answers = forms.read_answers(request.form, questions, on=now().date())
+        answers = forms.read_answers(request.form, questions, on=now().date(), ask_email=asks_email)
         problems = dict(answers.problems)
         if not problems:
             new = Claim(reason=why, values=answers.values)
@@ -185,7 +186,7 @@ def details(case_id: UUID | None) -> Any:
         paper=paper,
         case=case,
         inputs=forms.names_inputs,
-        ask_email=why is not ChangeReason.NEW_PASSPORT,
+        ask_email=asks_email,
     )
     return page, code
 
