@@ -135,6 +135,17 @@ def test_compose_has_the_numbers_that_were_promised(ours: dict[str, dict[str, An
     assert published == {name: [f"127.0.0.1:{TABLE[name].port}:{TABLE[name].port}"] for name in ("portal", "staff")}
 
 
+def test_anchors_are_written_by_upkeep_and_read_by_the_staff_process_only(
+    compose: dict[str, Any], ours: dict[str, dict[str, Any]], dockerfile: list[tuple[str, str]]
+) -> None:
+    mounted = {name: service["volumes"] for name, service in ours.items() if "volumes" in service}
+    assert mounted == {"upkeep": ["anchors:/data/anchors"], "staff": ["anchors:/data/anchors:ro"]}
+    assert "anchors" in compose["volumes"]
+    assert "DATA_DIR=/data" in dict(dockerfile)["ENV"]
+    made = [arguments for name, arguments in dockerfile if name == "RUN" and "install -d -o peremena" in arguments]
+    assert len(made) == 1 and "/data/anchors" in made[0], "a fresh volume takes the owner of the folder in the image"
+
+
 def test_everybody_waits_for_the_migration(compose: dict[str, Any], ours: dict[str, dict[str, Any]]) -> None:
     for name, service in ours.items():
         needs = {other: how["condition"] for other, how in service["depends_on"].items()}
@@ -226,7 +237,8 @@ def test_production_gets_every_setting_it_needs(ours: dict[str, dict[str, Any]],
         monkeypatch.delenv(name.upper(), raising=False)
         monkeypatch.delenv(f"{name.upper()}_FILE", raising=False)
     for name in dotenv_examples():
-        monkeypatch.setenv(name, f"1:{'0' * 64}" if name == "MASTER_KEYS" else "0" * 64)
+        given = {"MASTER_KEYS": f"1:{'0' * 64}", "PORTAL_URL": "https://portal.test", "STAFF_URL": "https://staff.test"}
+        monkeypatch.setenv(name, given.get(name, "0" * 64))
     for name, value in ours["portal"]["environment"].items():
         monkeypatch.setenv(name, value)
     assert Settings.load().mode is Mode.PRODUCTION

@@ -8,12 +8,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from cases import audit, customers
+from cases import audit, customers, intake, review
 from cases.customers import LinkExpired, LinkUnknown
 from cases.lifecycle import State
-from cases.models import Case, Customer, Event, Link, ProfileSource, ProfileVersion
+from cases.models import Case, Customer, Event, Link, ProfileSource, ProfileVersion, Role
 from tests import factories as a
 from verification.evidence import Field
+from verification.reasons import PhotoKind
 
 DAY = timedelta(days=1)
 
@@ -111,6 +112,65 @@ def test_this_was_not_me_marks_an_approved_case_once(session, now):
 @pytest.mark.parametrize("state", [State.SUBMITTED, State.VERIFYING, State.IN_REVIEW, State.NEEDS_RETAKE])
 def test_this_was_not_me_withdraws_an_open_case(session, now, state):
     assert not_me(session, a.in_state(session, state, now=now), now).state is State.WITHDRAWN
+
+
+def test_this_was_not_me_can_be_said_again_after_a_person_let_the_change_stand(session, now):
+    case = not_me(session, a.an_approved(session, now=now), now)
+    senior = a.a_member(session, Role.SENIOR_AGENT, now=now)
+    review.settle_dispute(session, case.id, agent=senior, note="By phone.", seen_version=case.version, now=now)
+    again = not_me(session, case, now + DAY / 2)
+    assert (again.disputed_at, again.dispute_settled_at) == (now + DAY / 2, None)
+    assert review.take_next(session, agent=senior, now=now + DAY / 2).id == case.id
+
+
+@pytest.mark.parametrize("state", [State.WITHDRAWN, State.EXPIRED])
+def test_this_was_not_me_puts_the_account_under_watch_also_when_the_thief_closed_the_request(session, now, state):
+    case = a.in_state(session, state, now=now)
+    assert not customers.under_watch(session, case.customer_id, now=now)
+    assert not_me(session, case, now).state is state
+    assert customers.under_watch(session, case.customer_id, now=now + 80 * DAY)
+
+
+def answer(session, case, action, agent, now, **more):
+    review.take(session, case.id, agent=agent, now=now)
+    review.dispose(session, case.id, review.Disposal(action=action, seen_version=case.version, **more), agent=agent, now=now)
+
+
+def test_an_appeal_that_is_withdrawn_does_not_lift_the_watch(session, now):
+    case = a.a_rejected(session, now=now)
+    intake.withdraw(session, intake.appeal(session, case.id, now=now).id, now=now)
+    again = a.a_submitted(session, now=now + DAY, customer=case.customer)
+    assert a.finished(session, a.begun(session, again, now=now + DAY), now=now + DAY) is State.IN_REVIEW
+
+
+def test_a_retake_within_an_appeal_does_not_lift_the_watch(session, now):
+    case = a.a_rejected(session, now=now)
+    intake.appeal(session, case.id, now=now)
+    photo = frozenset({PhotoKind.SELFIE})
+    answer(session, case, "ask_retake", a.a_member(session, now=now), now, retake=photo)
+    a.add_photos(session, case, now=now, kinds=(PhotoKind.SELFIE,))
+    intake.submit(session, case.id, consent_version=a.CONSENT, now=now)
+    assert a.finished(session, a.begun(session, case, now=now), now=now) is State.IN_REVIEW
+
+
+def test_who_withdraws_what_the_machine_referred_meets_a_person_next_time(session, now):
+    differ = a.with_measures(a.good_evidence(), pairs=a.faces(selfie_document=1.0))
+    case = a.an_in_review(session, now=now, evidence=differ)
+    intake.withdraw(session, case.id, now=now)
+    again = a.a_submitted(session, now=now + DAY, customer=case.customer)
+    assert a.finished(session, a.begun(session, again, now=now + DAY), now=now + DAY) is State.IN_REVIEW
+    assert not customers.under_watch(session, case.customer_id, now=now + 91 * DAY)
+
+
+def test_whom_an_agent_approved_is_not_watched(session, now):
+    plain = a.an_in_review(session, now=now)
+    answer(session, plain, "approve", a.a_member(session, now=now), now)
+    assert not customers.under_watch(session, plain.customer_id, now=now)
+    appealed = a.a_rejected(session, now=now)
+    intake.appeal(session, appealed.id, now=now)
+    assert customers.under_watch(session, appealed.customer_id, now=now)
+    answer(session, appealed, "approve", a.a_member(session, now=now), now, note="Seen in the branch.")
+    assert not customers.under_watch(session, appealed.customer_id, now=now)
 
 
 def test_this_was_not_me_on_a_reverted_case_is_only_recorded(session, now):

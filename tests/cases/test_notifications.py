@@ -54,11 +54,22 @@ def test_until_an_approval_only_the_address_on_file_hears(session, now, state, k
     assert [(row.kind, row.to_old_address) for row in owed(session, case)] == [(kind, True)]
     [message] = messages(session, now)
     assert message.recipient == a.OLD_EMAIL
-    assert message.context["not_me_url"] == ""
+    if state is State.EXPIRED:
+        assert message.context["not_me_url"] == ""
     token = message.context["case_url"].rsplit("/", 1)[1]
     assert customers.redeem_link(session, token, "case", now=now).case_id == case.id
     if state is State.IN_REVIEW:
         assert message.context["due_at"] == case.due_at
+
+
+@pytest.mark.parametrize("state", [State.NEEDS_RETAKE, State.IN_REVIEW])
+def test_the_owner_stops_a_request_from_the_mail_before_anything_is_applied(session, now, state):
+    case = a.in_state(session, state, now=now, new_email=a.NEW_EMAIL)
+    [message] = messages(session, now)
+    assert message.recipient == a.OLD_EMAIL
+    link = customers.redeem_link(session, message.context["not_me_url"].rsplit("/", 1)[1], "not_me", now=now)
+    assert customers.report_not_me(session, link, now=now).state is State.WITHDRAWN
+    assert customers.under_watch(session, case.customer_id, now=now)
 
 
 def test_a_rejection_and_a_revert_are_told(session, now):

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from cases import customers, intake, policies, queries, review
+from cases import customers, intake, policies, profiles, queries, review
 from cases.lifecycle import IllegalTransition, State
 from cases.models import Disposition, Event, Notification, Role
 from cases.review import Disposal, NoteNeeded, NotYours, StalePage, TakenBy
@@ -190,6 +190,39 @@ def test_approving_against_weighty_reasons_or_without_a_document_needs_a_note(se
     review.take(session, bare.id, agent=agent, now=now)
     with pytest.raises(NoteNeeded):
         review.dispose(session, bare.id, approve(bare), agent=agent, now=now)
+
+
+def test_what_an_earlier_run_found_still_needs_a_note(session, agent, other, now):
+    differ = a.with_measures(a.good_evidence(), pairs=a.faces(selfie_document=1.0))
+    case = review.take(session, a.an_in_review(session, now=now, evidence=differ).id, agent=agent, now=now)
+    retake = Disposal(action="ask_retake", retake=frozenset({PhotoKind.SELFIE}), seen_version=case.version)
+    review.dispose(session, case.id, retake, agent=agent, now=now)
+    intake.ask_for_person(session, case.id, consent_version=a.CONSENT, now=now)
+    assert "selfie_document_faces_differ" not in case.reasons
+    review.take(session, case.id, agent=other, now=now)
+    with pytest.raises(NoteNeeded):
+        review.dispose(session, case.id, approve(case), agent=other, now=now)
+
+
+def test_approving_without_a_selfie_needs_a_note(session, agent, now):
+    case = a.a_draft(session, now=now, photos=False)
+    a.add_photos(session, case, now=now, kinds=(PhotoKind.DOCUMENT,))
+    intake.ask_for_person(session, case.id, consent_version=a.CONSENT, now=now)
+    review.take(session, case.id, agent=agent, now=now)
+    with pytest.raises(NoteNeeded):
+        review.dispose(session, case.id, approve(case), agent=agent, now=now)
+    review.dispose(session, case.id, approve(case, note="Seen in the branch."), agent=agent, now=now)
+
+
+def test_who_approved_does_not_settle_the_dispute_about_it(session, senior, now):
+    case = review.take(session, a.an_in_review(session, now=now).id, agent=senior, now=now)
+    review.dispose(session, case.id, approve(case), agent=senior, now=now)
+    case.disputed_at = now
+    with pytest.raises(profiles.OwnApproval):
+        review.settle_dispute(session, case.id, agent=senior, note="It is fine.", seen_version=case.version, now=now)
+    another = a.a_member(session, Role.SENIOR_AGENT, now=now)
+    review.settle_dispute(session, case.id, agent=another, note="By phone.", seen_version=case.version, now=now)
+    assert case.dispute_settled_at == now
 
 
 def test_a_retake_names_photos_and_nothing_but_photos_of_the_customer(session, agent, now):

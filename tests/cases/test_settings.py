@@ -18,6 +18,7 @@ GIVEN = {
     "AUDIT_KEY": "a" * 32,
     "MASTER_KEYS": f"1:{'11' * 32},2:{'22' * 32}",
     "PORTAL_URL": "https://portal.test",
+    "STAFF_URL": "https://staff.test",
     "MAIL_URL": "smtp://mail.test",
 }
 
@@ -65,6 +66,18 @@ def test_production_names_what_is_missing(environment, name):
             environment.setenv(other, value)
     with pytest.raises(SettingsError, match=name):
         Settings.load()
+
+
+@pytest.mark.parametrize("name", ["PORTAL_URL", "STAFF_URL"])
+@pytest.mark.parametrize("address", ["http://portal.test", "portal.test"])
+def test_production_serves_nobody_in_clear_text(environment, name, address):
+    for other, value in GIVEN.items():
+        environment.setenv(other, value)
+    environment.setenv(name, address)
+    with pytest.raises(SettingsError, match=f"{name} must begin with https"):
+        Settings.load()
+    environment.setenv("MODE", "development")
+    assert Settings.load().mode is Mode.DEVELOPMENT
 
 
 def test_a_short_key_a_wrong_number_and_a_missing_file_are_told(environment, tmp_path):

@@ -28,6 +28,14 @@ def test_purposes_and_windows_are_counted_apart(session, now):
     assert not throttles.hit(session, "one", "a", limit=1, window=WINDOW, now=now)
 
 
+def test_the_hash_of_an_address_cannot_be_made_without_the_secret(session, now, settings):
+    session.info["settings"] = settings.model_copy(update={"secret_key": "1" * 64})
+    throttles.hit(session, "sign_in", "192.0.2.7", limit=1, window=WINDOW, now=now)
+    session.info["settings"] = settings.model_copy(update={"secret_key": "2" * 64})
+    assert throttles.hit(session, "sign_in", "192.0.2.7", limit=1, window=WINDOW, now=now)
+    assert len(set(session.scalars(select(Throttle.key)))) == 2
+
+
 def test_subjects_are_kept_as_hashes_and_forgotten(session, now):
     throttles.hit(session, "sign_in", "someone@example.test", limit=5, window=WINDOW, now=now)
     row = session.scalars(select(Throttle)).one()

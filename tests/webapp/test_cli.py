@@ -74,6 +74,40 @@ def test_staff_are_added_once(portal: Portal) -> None:
     assert runner.invoke(args=["staff", "add", "x@lender.test", "X", "--role", "king"]).exit_code == 2
 
 
+def test_an_account_is_closed_and_its_sessions_end(portal: Portal) -> None:
+    runner = portal.app.test_cli_runner()
+    runner.invoke(args=["staff", "add", "vera@lender.test", "Vera", "--role", "agent"])
+    with portal.db.reading() as session:
+        before = session.scalars(select(Staff)).one().fs_uniquifier
+    assert runner.invoke(args=["staff", "close", "nobody@lender.test"]).exit_code == 1
+    assert runner.invoke(args=["staff", "close", "Vera@lender.test"]).exit_code == 0
+    with portal.db.reading() as session:
+        person = session.scalars(select(Staff)).one()
+        assert person.active is False and person.fs_uniquifier != before
+        assert session.scalars(select(Event.kind).order_by(Event.id.desc())).first() == "staff_changed"
+    assert runner.invoke(args=["staff", "reset", "vera@lender.test"]).exit_code == 1
+
+
+def test_a_reset_gives_a_new_password_and_forgets_the_second_factor(portal: Portal) -> None:
+    from argon2 import PasswordHasher
+
+    runner = portal.app.test_cli_runner()
+    runner.invoke(args=["staff", "add", "vera@lender.test", "Vera", "--role", "agent"])
+    with portal.db.transaction() as session:
+        person = session.scalars(select(Staff)).one()
+        person.tf_primary_method, person.tf_totp_secret, person.last_totp = "authenticator", "sealed", 5
+        before = (person.password, person.fs_uniquifier)
+    result = runner.invoke(args=["staff", "reset", "Vera@lender.test"])
+    assert result.exit_code == 0 and len(result.output.strip()) >= 20
+    with portal.db.reading() as session:
+        person = session.scalars(select(Staff)).one()
+        assert (person.tf_primary_method, person.tf_totp_secret, person.last_totp) == (None, None, None)
+        assert person.password != before[0] and person.fs_uniquifier != before[1] and person.active
+        assert PasswordHasher().verify(person.password, result.output.strip())
+        assert session.scalars(select(Event.kind).order_by(Event.id.desc())).first() == "staff_reset"
+    assert runner.invoke(args=["staff", "reset", "nobody@lender.test"]).exit_code == 1
+
+
 def test_a_broken_chain_is_told(portal: Portal) -> None:
     portal.draft(portal.customer(), photos=False)
     runner = portal.app.test_cli_runner()

@@ -308,6 +308,36 @@ def test_opening_a_case_is_an_event(office, agent):
         assert db.scalars(select(Event).order_by(Event.id.desc())).first().kind == "case_opened_by_staff"
 
 
+def looks(office: Office, case_id: UUID) -> int:
+    with office.db.reading() as db:
+        return len(db.scalars(select(Event).where(Event.kind == "case_opened_by_staff", Event.case_id == case_id)).all())
+
+
+def test_each_refusal_that_shows_the_case_is_a_look_at_it(office, agent):
+    senior = office.signed_in(Role.SENIOR_AGENT)
+    senior.fresh("/desk")
+    case_id = taken(office, agent)
+    steps = {
+        "take": (409, {}),
+        "answer": (422, {"action": "", "seen_version": version(office, case_id)}),
+        "settle": (409, {"note": "n", "seen_version": version(office, case_id)}),
+        "revert": (409, {"note": "n"}),
+    }
+    for step, (status, fields) in steps.items():
+        before = looks(office, case_id)
+        answer = senior.post(f"/desk/cases/{case_id}/{step}", **fields)
+        assert (answer.status_code, looks(office, case_id)) == (status, before + 1), step
+        assert "4524654321" in text(answer), "the claim was shown"
+
+
+def test_who_approved_is_told_that_another_settles_the_dispute(office):
+    senior = office.signed_in(Role.SENIOR_AGENT)
+    case_id = disputed(office, senior)
+    senior.fresh(f"/desk/cases/{case_id}")
+    answer = senior.post(f"/desk/cases/{case_id}/settle", note="It is fine.", seen_version=version(office, case_id))
+    assert answer.status_code == 409 and "another person has to settle the dispute" in text(answer)
+
+
 def test_a_case_that_is_not_there_is_not_found(office, agent):
     assert agent.get("/desk/cases/00000000-0000-4000-8000-000000000000").status_code == 404
     agent.fresh("/desk")

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from cases import policies
+from cases import audit, policies
 from cases.models import Event, Role
+from cases.settings import Mode
 from tests.webapp.staff_fixtures import Browser, Office, a_case, make_office
 from verification.policy import SHIPPED, THRESHOLDS
 from webapp.ops import forms
@@ -247,7 +248,10 @@ def test_the_chain_is_checked_and_a_broken_one_is_named(office):
     auditor = office.signed_in(Role.AUDITOR)
     auditor.fresh("/ops/audit")
     whole = auditor.post("/ops/audit/verify")
-    assert whole.status_code == 200 and "The chain is whole" in plain(whole)
+    assert whole.status_code == 200 and "The chain is whole" in plain(whole) and "Checked without anchors" in plain(whole)
+    with office.db.transaction() as db:
+        audit.anchor(db, office.settings.data_dir / "anchors", now=office.clock())
+    assert "Checked without anchors" not in plain(auditor.post("/ops/audit/verify"))
     if office.db.engine.dialect.name != "sqlite":
         pytest.skip("the trigger is lifted by hand on SQLite only")
     with office.db.engine.begin() as connection:
@@ -255,6 +259,17 @@ def test_the_chain_is_checked_and_a_broken_one_is_named(office):
         connection.execute(text("UPDATE events SET kind = 'staff_signed_out' WHERE id = 2"))
     broken = auditor.post("/ops/audit/verify")
     assert broken.status_code == 409 and "broken at event 2" in plain(broken)
+
+
+def test_in_production_a_missing_file_of_anchors_is_a_finding(office):
+    auditor = office.signed_in(Role.AUDITOR)
+    auditor.fresh("/ops/audit")
+    office.app.extensions["peremena.settings"] = office.settings.model_copy(update={"mode": Mode.PRODUCTION})
+    missing = auditor.post("/ops/audit/verify")
+    assert missing.status_code == 409 and "the anchor file is missing" in plain(missing)
+    with office.db.transaction() as db:
+        audit.anchor(db, office.settings.data_dir / "anchors", now=office.clock())
+    assert auditor.post("/ops/audit/verify").status_code == 200
 
 
 def test_no_page_breaks_its_content_policy(office, olga):

@@ -226,6 +226,10 @@ def test_a_request_is_withdrawn_after_one_question(portal: Portal) -> None:
         ({"surname": "Петр0ва"}, "A name has letters, hyphens and apostrophes only; “0” is something else"),
         ({"surname": ""}, "Type your name as the passport prints it"),
         ({"surname": "-"}, "Type at least one letter"),
+        ({"surname": "-Петрова"}, "A name begins and ends with a letter, not with “-”"),
+        ({"surname": "Петрова."}, "A name begins and ends with a letter, not with “.”"),
+        ({"surname": "Петрова--Ива"}, "Two hyphens, apostrophes or full stops stand side by side: leave one"),
+        ({"surname": "Петрова - -Ива"}, "Two hyphens, apostrophes or full stops stand side by side: leave one"),
         ({"surname": "А" * 101}, "This name is longer than 100 letters"),
         ({"document_number": ""}, "Type the number of the passport"),
         ({"document_number": "45 24 65432"}, "Type the number as it stands in the passport, like 45 10 123456"),
@@ -258,6 +262,18 @@ def test_real_names_are_taken_as_printed(portal: Portal, surname: str) -> None:
     assert browser.post("/request/details", **{**NEW, "surname": surname}).status_code == 303
     with portal.db.reading() as session:
         assert intake.claim_of(session, session.scalars(select(Case)).one())[0].values[Field.SURNAME] == surname
+
+
+def test_a_new_passport_changes_no_address_whatever_is_sent(portal: Portal) -> None:
+    browser = portal.sign_in(portal.customer())
+    browser.post("/request/reason", reason="new_passport", paper="ru_internal")
+    assert 'name="email"' not in browser.get("/request/details").text
+    typed = {name: value for name, value in NEW.items() if name != "surname"}
+    assert browser.post("/request/details", **{**typed, "email": "thief@example.test"}).status_code == 303
+    with portal.db.reading() as session:
+        case = session.scalars(select(Case)).one()
+        assert case.change_reason is ChangeReason.NEW_PASSPORT
+        assert intake.claim_of(session, case)[1] is None
 
 
 def test_a_single_name_needs_no_other(portal: Portal) -> None:

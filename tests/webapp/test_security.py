@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from cases.models import Event, Role, Staff, Throttle
+from cases.settings import Mode
 from tests.webapp.staff_fixtures import PASSWORD, Office, make_office
 from webapp import security
 
@@ -243,6 +244,19 @@ def test_cookie_names_of_portal_and_staff_differ(settings, database, office):
     portal = make_office(settings, "portal")
     assert portal.app.config["SESSION_COOKIE_NAME"] != office.app.config["SESSION_COOKIE_NAME"]
     portal.db.dispose()
+
+
+def test_the_staffs_cookie_of_https_is_bound_to_the_host(settings, database):
+    office = make_office(settings.model_copy(update={"staff_url": "https://staff.test", "portal_url": "http://portal.test"}))
+    cookie = office.app.test_client().get("/staff/sign-in", base_url="https://staff.test").headers["Set-Cookie"]
+    assert cookie.startswith("__Host-") and "Secure" in cookie and "SameSite=Lax" in cookie
+    office.db.dispose()
+
+
+def test_in_production_no_cookie_goes_without_tls(settings, database):
+    office = make_office(settings.model_copy(update={"mode": Mode.PRODUCTION, "staff_url": ""}))
+    assert office.app.config["SESSION_COOKIE_SECURE"] is True
+    office.db.dispose()
 
 
 def test_passwords_are_kept_as_argon2id(office):

@@ -88,13 +88,14 @@ def test_every_kind_has_a_text_in_each_language(system: System, kind: str, local
     assert mail["Auto-Submitted"] == "auto-generated"
 
 
-def test_only_a_change_that_was_made_carries_this_was_not_me(system: System) -> None:
+def test_what_is_made_or_may_still_be_made_carries_this_was_not_me(system: System) -> None:
     bodies = {}
     for kind in notifications.KINDS:
         one = owe(system, kind)
         notify.send_notification(str(one))
         bodies[kind] = read((system.mails / f"{one}.eml").read_bytes()).get_content()
-    assert [kind for kind, body in bodies.items() if "/not-me/" in body] == ["approved"]
+    assert [kind for kind, body in bodies.items() if "/not-me/" in body] == ["approved", "needs_retake", "in_review"]
+    assert [kind for kind, body in bodies.items() if "/links/" in body] == [kind for kind in bodies if kind != "approved"]
 
 
 def test_a_retake_names_the_photo(system: System) -> None:

@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
-from cases import audit, notifications, runs
+from cases import audit, notifications, runs, throttles
 from cases.database import Database, utcnow
 from cases.lifecycle import State
-from cases.models import Case, Event, Heartbeat, Notification, Photo, Run, RunState
+from cases.models import Case, Event, Heartbeat, Notification, Photo, Run, RunState, Throttle
 from cases.settings import Settings
 from tests.workers.system import System, Valkey, valkey
 from workers import process, queues, upkeep
@@ -190,3 +190,14 @@ def test_signs_of_life_of_dead_processes_are_forgotten(system: System) -> None:
     with system.database.reading() as session:
         left = session.scalars(select(Heartbeat.name)).all()
     assert [name.split(":")[0] for name in sorted(left)] == ["task", "upkeep"]
+
+
+def test_counts_of_tries_are_forgotten_once_their_window_is_over(system: System) -> None:
+    moment, day = utcnow(), timedelta(days=1)
+    with system.database.transaction() as session:
+        for back in (0, 4):
+            throttles.hit(session, "sign_in", "192.0.2.7", limit=5, window=day, now=moment - back * day)
+    assert upkeep.attempt(task("forget_throttles"))
+    assert system.count(Throttle) == 1
+    with system.database.transaction() as session:
+        assert not throttles.hit(session, "sign_in", "192.0.2.7", limit=1, window=day, now=moment), "the fresh one still counts"

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from cases.queries import CasePage, FieldRow
 from cases.review import WEIGHTY
-from verification.continuity import MAY_CHANGE, MUST_STAY
+from verification.continuity import MAY_CHANGE
 from verification.evidence import DATES, Difference, Field, Measures, Pair
 from verification.policy import Policy
 from verification.reasons import PhotoKind, ReasonCode
@@ -350,15 +350,19 @@ def continuity(page: CasePage) -> list[Check]:
         out.append(Check(sign="open", text=_("The host system changed the account's details after the customer began.")))
     if measures is None:
         return out
-    held = [n for n in MUST_STAY[measures.reason] if measures.unchanged.get(n) is not None]
+    held = [n for n in measures.unchanged if measures.unchanged[n] is not None]
     shown = [label(n).lower() for n in held if measures.unchanged[n] >= 1.0]
     other = [label(n).lower() for n in held if measures.unchanged[n] < 1.0]
     if other:
         out.append(Check(sign="no", text=_("The document does not show the account's %(fields)s.", fields=", ".join(other))))
     if shown:
         out.append(Check(sign="yes", text=_("The document shows the account's %(fields)s.", fields=", ".join(shown))))
-    if Field.DATE_OF_BIRTH in MUST_STAY[measures.reason] and Field.DATE_OF_BIRTH not in held:
-        out.append(Check(sign="open", text=_("The account's birth date could not be compared.")))
+    missing = [*measures.unread]
+    if Field.DATE_OF_BIRTH not in held and Field.DATE_OF_BIRTH not in missing:
+        missing.append(Field.DATE_OF_BIRTH)
+    if missing:
+        fields = ", ".join(label(n).lower() for n in missing)
+        out.append(Check(sign="open", text=_("Could not be compared with the account: %(fields)s.", fields=fields)))
     if measures.earlier_number_seen is True:
         out.append(Check(sign="yes", text=_("A passport number of this account stands on the document.")))
     elif measures.earlier_number_seen is False:

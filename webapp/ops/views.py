@@ -270,9 +270,17 @@ def audit_verify() -> ResponseReturnValue:
     wanted, _problems = search.read(request.args)
     with database().reading() as db:
         found, people = search.find(db, wanted), search.people(db)
-    return render_template(
-        "ops/audit.html", wanted=wanted, problems={}, found=found, people=people, kinds=sorted(audit.KINDS), verdict=verdict, anchored=anchored
-    ), 200 if verdict.ok else 409
+    page = render_template(
+        "ops/audit.html",
+        wanted=wanted,
+        problems={},
+        found=found,
+        people=people,
+        kinds=sorted(audit.KINDS),
+        verdict=verdict,
+        anchored=anchored,
+    )
+    return page, 200 if verdict.ok else 409
 
 
 def _version(db: Session, number: int | None) -> Any:
