@@ -83,17 +83,7 @@ def open_case(
     case.claim_sealed = _seal_claim(session, case, claim, email)
     session.add(case)
     session.flush()
-    audit.record(
-        session,
-        "case_opened",
-        actor=_she(case),
-        now=now,
-        case=case,
-        reason=claim.reason,
-        fields=fields,
-        country=country,
-        email_changed=email is not None,
-    )
+    _record_claim(session, "case_opened", case, fields=fields, email_changed=email is not None, now=now)
     return case
 
 
@@ -108,18 +98,23 @@ def amend(
     case.claim_sealed = _seal_claim(session, case, claim, email)
     case.base_version_id = case.customer.profile_version_id or case.base_version_id
     moves.changed(case, now=now)
+    _record_claim(session, "claim_amended", case, fields=fields, email_changed=email is not None, now=now)
+    return case
+
+
+def _record_claim(session: Session, kind: str, case: Case, *, fields: list[Any], email_changed: bool, now: datetime) -> None:
+    """Which details a claim touches, never their values."""
     audit.record(
         session,
-        "claim_amended",
+        kind,
         actor=_she(case),
         now=now,
         case=case,
-        reason=claim.reason,
+        reason=case.change_reason,
         fields=fields,
-        country=country,
-        email_changed=email is not None,
+        country=case.country,
+        email_changed=email_changed,
     )
-    return case
 
 
 def attach_photo(

@@ -35,7 +35,7 @@ class Action(StrEnum):
     REJECT = "reject"  # agents only
     WITHDRAW = "withdraw"  # customer
     EXPIRE = "expire"  # upkeep
-    REVERT = "revert"  # two people, or the customer's "this was not me" through an agent
+    REVERT = "revert"  # a senior agent who did not approve it, also after the customer's "this was not me"
     APPEAL = "appeal"  # customer
 
 

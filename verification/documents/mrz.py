@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from verification.documents.national import STATES
 from verification.evidence import DocumentType, Field, Values
 
 ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789<"
@@ -282,11 +281,6 @@ def russian_letters(text: str) -> str:
     if any(c not in RUSSIAN_LATIN and c != "<" for c in text):
         return ""
     return " ".join(text.translate(_TO_CYRILLIC).split())
-
-
-def expands(state: str) -> bool:
-    """Return whether a code is a state's (or organisation's) that a zone may name."""
-    return state in STATES
 
 
 def _split_names(text: str) -> tuple[str, str]:

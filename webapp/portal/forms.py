@@ -88,7 +88,6 @@ _NUMBERS: dict[Paper, tuple[str, str]] = {
 }
 
 _SURNAMES = (Field.SURNAME, Field.SURNAME_NATIVE)
-_GIVEN = (Field.GIVEN_NAMES, Field.PATRONYMIC, Field.GIVEN_NAMES_NATIVE)
 
 
 def asked(reason: ChangeReason, paper: Paper) -> tuple[Asked, ...]:
