@@ -80,8 +80,7 @@ def test_the_image_gets_everything_that_runs_and_no_tests(dockerfile: list[tuple
     assert copied == allowed
 
 
-
-@pytest.mark.parametrize("name", ["run.txt", "dev.txt", "models.txt"])
+@pytest.mark.parametrize("name", ["run.txt", "dev.txt", "models.txt", "bench.txt", "train.txt"])
 def test_locks_are_hashed_and_name_no_host(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text()
     assert "://" not in text
@@ -96,6 +95,20 @@ def test_what_runs_is_what_was_tested() -> None:
         return set(re.findall(r"^[\w.\[\]-]+==[^ ]+", (ROOT / "requirements" / name).read_text(), flags=re.MULTILINE))
 
     assert entries("run.txt") <= entries("dev.txt")
+
+
+def test_other_readers_run_on_our_networks_and_stay_out_of_our_environment() -> None:
+    """What differs in a comparison is the reader; and FastMRZ, under the AGPL, is never installed where we run."""
+
+    def pins(name: str) -> dict[str, str]:
+        text = (ROOT / "requirements" / name).read_text()
+        return dict(re.findall(r"^([\w.-]+)==([^ ]+)", text, flags=re.MULTILINE))
+
+    run, bench = pins("run.txt"), pins("bench.txt")
+    shared = {"numpy", "onnxruntime", "opencv-python", "pillow", "pytesseract"}
+    assert {name: bench[name] for name in shared} == {name: run[name] for name in shared}
+    assert {"fastmrz", "passporteye"} <= set(bench)
+    assert {"fastmrz", "passporteye"}.isdisjoint(pins("dev.txt") | pins("models.txt"))
 
 
 def test_packages_that_bring_the_same_module_are_not_locked() -> None:
