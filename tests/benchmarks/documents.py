@@ -1,20 +1,27 @@
-"""Measure the document engine on labelled pictures: exact zones, exact fields, wrongly certain values, seconds.
+"""Measure the document engine: exact zones, exact fields, wrongly certain values, reasons given, seconds, memory.
 
-    python tests/benchmarks/documents.py [--data DIR] [--json FILE] [--limit N] [--variant NAME]
+    python tests/benchmarks/documents.py [--data DIR] [--variant NAME|all] [--limit N] [--only I ...] [--json FILE]
+    python tests/benchmarks/documents.py --blanks N [--hardness easy|medium|hard] --drawn N [--data DIR] ...
 
-`--data` is a folder in the format of shared/data/documents (labels.json beside the pictures). Variants apply one
-deterministic degradation to the clean pictures, one per document. One thread, one process.
+Three sources, side by side in one run. `--data`: a folder in the format of shared/data/documents (labels.json beside the
+pictures); it is read unless only the others are asked for. `--blanks N`: N invented people printed onto photographed blanks
+(tests/specimens/blanks.py). `--drawn N`: drawn specimens, N for each paper and hardness. Variants apply one deterministic
+degradation to the clean pictures, one per document; `all` runs each of them and prints a row each. `--json` writes one raw result
+a picture: what was read, what was wanted, what was certain. One thread, one process; drawing is not counted.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import sys
 import time
 from collections import Counter
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +32,31 @@ from PIL import Image, ImageOps
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from tests.specimens import blanks, people, portraits  # noqa: E402
+from tests.specimens.draw import Person, Specimen, draw_ru_internal, draw_td3  # noqa: E402
+from tests.specimens.photograph import GRADES, photograph  # noqa: E402
 from verification import documents  # noqa: E402
 from verification.documents import mrz  # noqa: E402
 from verification.evidence import DATES, DocumentReading, Field  # noqa: E402
+from verification.reasons import ReasonCode  # noqa: E402
 
 DATA = ROOT.parent / "shared" / "data" / "documents"
 TODAY = date(2026, 11, 22)  # fixed, so that centuries in old specimens do not move with the calendar
 # "upright" is brought to the same size and through JPEG only: what the others are to be held against
 VARIANTS = ("upright", "rot90", "rot180", "rot270", "skew8", "skew20", "persp", "blur", "dark", "glare", "lowres")
 HARD = ("rotated", "exif", "low_res", "photo")  # tags that leave a picture out of the variants: it is degraded already
-SHOWN = (Field.SURNAME, Field.GIVEN_NAMES, Field.DOCUMENT_NUMBER, Field.DATE_OF_BIRTH, Field.EXPIRES_ON, Field.SEX,
-         Field.NATIONALITY, Field.PERSONAL_NUMBER, Field.PATRONYMIC, Field.ISSUED_ON, Field.ISSUER_CODE,
-         Field.PLACE_OF_BIRTH)  # fmt: skip
+SHOWN = (Field.SURNAME, Field.GIVEN_NAMES, Field.PATRONYMIC, Field.SURNAME_NATIVE, Field.GIVEN_NAMES_NATIVE,
+         Field.DOCUMENT_NUMBER, Field.DATE_OF_BIRTH, Field.SEX, Field.ISSUED_ON, Field.EXPIRES_ON, Field.NATIONALITY,
+         Field.ISSUER_CODE, Field.ISSUER, Field.PLACE_OF_BIRTH, Field.PERSONAL_NUMBER)  # fmt: skip
+LETTERS = (Field.SURNAME, Field.GIVEN_NAMES, Field.PATRONYMIC, Field.SURNAME_NATIVE, Field.GIVEN_NAMES_NATIVE, Field.ISSUER,
+           Field.PLACE_OF_BIRTH)  # fmt: skip
+"""Fields of words: for what is printed of them the share of wrong letters is told beside the share of exact values."""
+COLUMNS = (Field.SURNAME, Field.GIVEN_NAMES, Field.DOCUMENT_NUMBER, Field.DATE_OF_BIRTH, Field.EXPIRES_ON)
+
+Item = dict[str, Any]
+Row = dict[str, Any]
+Wanted = dict[Field, tuple[str, ...]]
+"""What may be read of a field: as on the page, and as in the zone where that spells it another way."""
 
 
 def degrade(picture: np.ndarray, variant: str, seed: int) -> np.ndarray:
@@ -87,135 +107,156 @@ def _board(picture: np.ndarray, scale: float, desk: np.ndarray, rng: np.random.G
     return board
 
 
-def truth(item: dict[str, Any]) -> dict[Field, str]:
-    """Return the fields as printed, in the engine's formats, from a label."""
+def truth(item: Item) -> Wanted:
+    """Return what a label says was printed, in the engine's formats."""
+    wanted: Wanted = {}
     if item["mrz"]:
-        lines = [line.replace("Ñ", "N") for line in item["mrz"]]
-        return dict(mrz.parse(lines, today=TODAY).values)
-    f = item["fields"]
-    wanted: dict[Field, str] = {}
-    if item["doc_type"].startswith("internal"):
-        for field in (Field.SURNAME, Field.GIVEN_NAMES, Field.PATRONYMIC):
-            if f.get(field.value):
-                wanted[field] = f[field.value]
-        for field, key in ((Field.DATE_OF_BIRTH, "birth_date"), (Field.ISSUED_ON, "issue_date")):
-            if f.get(key):
-                wanted[field] = "-".join(reversed(f[key].split(".")))
-        for field, key in ((Field.ISSUER_CODE, "unit_code"), (Field.PLACE_OF_BIRTH, "birth_place"), (Field.ISSUER, "issuer")):
-            if f.get(key):
-                wanted[field] = f[key]
-        if f.get("number"):
-            wanted[Field.DOCUMENT_NUMBER] = f["number"].replace(" ", "")
-        if f.get("sex"):
-            wanted[Field.SEX] = {"МУЖ": "M", "ЖЕН": "F"}.get(f["sex"][:3], "")
+        zone = mrz.parse(_lines(item), today=TODAY).values
+        wanted = {field: (value,) for field, value in zone.items()}
+    for field, value in _printed(item).items():
+        wanted[field] = tuple(dict.fromkeys((value, *wanted.get(field, ()))))
     return wanted
 
 
-def run_one(item: dict[str, Any], picture: np.ndarray) -> dict[str, Any]:
-    """Read one picture and score it against its label."""
-    started, cpu = time.perf_counter(), time.process_time()
+def _lines(item: Item) -> list[str]:
+    return [line.replace("Ñ", "N") for line in item["mrz"]]
+
+
+def _printed(item: Item) -> dict[Field, str]:
+    """Values as they stand on the page: the label's own, or those of a Russian internal passport."""
+    if "printed" in item:
+        return {Field(name): value for name, value in item["printed"].items()}
+    if not item["doc_type"].startswith("internal"):
+        return {}
+    f, found = item["fields"], {}
+    for field, key in (
+        (Field.SURNAME, "surname"), (Field.GIVEN_NAMES, "given_names"), (Field.PATRONYMIC, "patronymic"),
+        (Field.ISSUER_CODE, "unit_code"), (Field.PLACE_OF_BIRTH, "birth_place"), (Field.ISSUER, "issuer"),
+    ):  # fmt: skip
+        if f.get(key):
+            found[field] = f[key]
+    for field, key in ((Field.DATE_OF_BIRTH, "birth_date"), (Field.ISSUED_ON, "issue_date")):
+        if f.get(key):
+            found[field] = "-".join(reversed(f[key].split(".")))
+    if f.get("number"):
+        found[Field.DOCUMENT_NUMBER] = f["number"].replace(" ", "")
+    if f.get("sex"):
+        found[Field.SEX] = {"МУЖ": "M", "ЖЕН": "F"}.get(f["sex"][:3], "")
+    return found
+
+
+def run_one(item: Item, picture: np.ndarray, *, group: str, variant: str | None = None) -> Row:
+    """Read one picture and score it against its label. CPU seconds count the children too: Tesseract is one."""
+    _forget_peak()
+    started, before = time.perf_counter(), os.times()
     reading = documents.read(picture, today=TODAY)
-    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
-    return {"file": item["file"], "seconds": seconds, "cpu_seconds": cpu_seconds, **score(item, reading)}
+    seconds, after = time.perf_counter() - started, os.times()
+    spent = sum(after[:4]) - sum(before[:4])
+    return {
+        "file": item["file"],
+        "group": group,
+        "variant": variant,
+        "seconds": seconds,
+        "cpu_seconds": spent,
+        "peak_mib": _peak(),
+        **score(item, reading),
+    }
 
 
-def score(item: dict[str, Any], reading: DocumentReading) -> dict[str, Any]:
+def _forget_peak() -> None:
+    """Start the peak of this process's memory anew (proc(5), clear_refs 5). Where that is refused, the peak is the run's."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        pass
+
+
+def _peak() -> float:
+    """Return the peak resident memory in MiB since `_forget_peak`."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def score(item: Item, reading: DocumentReading) -> Row:
     """Compare a reading with a label: zone lines exactly, each field exactly, and what was certain."""
-    lines = [line.replace("Ñ", "N") for line in item["mrz"]] if item["mrz"] else None
-    wanted = truth(item)
+    lines = _lines(item) if item["mrz"] else None
+    wanted, printed = truth(item), _printed(item)
     got = {field: reading.fields.get(field) for field in {*wanted, *reading.fields}}
+    exact = None if lines is None else reading.mrz is not None and list(reading.mrz.lines) == lines
+    glare = ReasonCode.DOCUMENT_GLARE in (*reading.problems, *reading.hidden.values())
     return {
         "tags": item["tags"],
-        "format": item["mrz_format"],
+        "paper": item.get("paper") or item["doc_type"],
+        "format": "RU_INTERNAL" if item["mrz_format"] == "RU" else item["mrz_format"],
         "conforming": item["mrz_conforming"],
-        "exact": None if lines is None else reading.mrz is not None and list(reading.mrz.lines) == lines,
+        "exact": exact,
         "valid": reading.mrz is not None and reading.mrz.valid,
-        "right": {field.value: got[field] is not None and got[field].value == value for field, value in wanted.items()},
+        "glare_told": glare,
+        "right": {field.value: got[field] is not None and _is(got[field].value, values) for field, values in wanted.items()},
         "certain": {field.value: value.certain for field, value in got.items() if value is not None},
         "wrong_certain": [
             field.value
             for field, value in got.items()
             if value is not None and value.certain and not _as_printed(item, field, value.value, wanted)
         ],
+        "cer": {
+            field.value: min(_cer(got[field].value if got[field] else "", value) for value in wanted[field])
+            for field in LETTERS
+            if field in printed
+        },
         "problems": [problem.value for problem in reading.problems],
         "read": reading.to_json(),
-        "want": {field.value: value for field, value in wanted.items()},
+        "want": {field.value: list(values) for field, values in wanted.items()},
+        "want_mrz": lines,
     }
 
 
-def _as_printed(item: dict[str, Any], field: Field, value: str, wanted: dict[Field, str]) -> bool:
+def _plain(text: str) -> str:
+    return " ".join(text.upper().split())
+
+
+def _is(value: str, accepted: Iterable[str]) -> bool:
+    return _plain(value) in map(_plain, accepted)
+
+
+def _as_printed(item: Item, field: Field, value: str, wanted: Wanted) -> bool:
     if field in wanted:
-        return wanted[field] == value
+        return _is(value, wanted[field])
     return not item["mrz"] or field in DATES  # not in the label: nothing to compare with
 
 
-def report(rows: list[dict[str, Any]]) -> str:
-    """Return the table that people read. No values of persons in it."""
-    zones = [row for row in rows if row["exact"] is not None]
-    conforming = [row for row in zones if row["conforming"]]
-    out = [f"pictures {len(rows)}, with a zone {len(zones)}, conforming {len(conforming)}"]
-    out.append(f"exact zone: all {_share(r['exact'] for r in zones)}, conforming {_share(r['exact'] for r in conforming)}")
-    out.append(f"valid but not exact: {sum(r['valid'] and not r['exact'] for r in zones)}")
-    for field in SHOWN:
-        right = [row["right"][field.value] for row in rows if field.value in row["right"]]
-        if right:
-            sure = [row["certain"].get(field.value, False) for row in rows if row["right"].get(field.value)]
-            out.append(
-                f"  {field.value:16s} right {_share(right)} of {len(right):3d}   certain, of the right ones {_share(sure)}"
-            )
-    right_all = [(row["certain"].get(name, False), row["conforming"]) for row in rows for name, ok in row["right"].items() if ok]
-    out.append(
-        f"certain, of the right fields: all {_share(c for c, _ in right_all)}, "
-        f"conforming {_share(c for c, ok in right_all if ok)}"
-    )
-    wrong = [(row["file"], name) for row in rows for name in row["wrong_certain"]]
-    out.append(f"WRONG AND CERTAIN: {len(wrong)}" + "".join(f"\n  {file} {name}" for file, name in wrong))
-    tags = Counter(tag for row in zones for tag in row["tags"])
-    for tag, count in tags.most_common(12):
-        out.append(f"  tag {tag:16s} exact {_share(r['exact'] for r in zones if tag in r['tags'])} of {count}")
-    seconds = np.array([row["seconds"] for row in rows])
-    cpu = np.array([row["cpu_seconds"] for row in rows])
-    mid, late = np.median(seconds), np.percentile(seconds, 95)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    out.append(f"seconds median {mid:.2f}, p95 {late:.2f}; CPU median {np.median(cpu):.2f}; peak memory {memory:.0f} MiB")
-    return "\n".join(out)
+def _cer(read: str, want: str) -> float:
+    """Return the share of wrong letters: edits over the length wanted, 1.0 at most and where nothing was read."""
+    a, b = _plain(read), _plain(want)
+    row = list(range(len(b) + 1))
+    for i, left in enumerate(a, 1):
+        before, row = row, [i]
+        for j, right in enumerate(b, 1):
+            row.append(min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (left != right)))
+    return min(1.0, row[-1] / max(len(b), 1))
 
 
-def _share(values: Any) -> str:
-    values = list(values)
-    return f"{100 * sum(map(bool, values)) / len(values):5.1f} %" if values else "  -  "
+# --- Where pictures come from
+
+Source = Iterator[tuple[str, str | None, Item, np.ndarray]]
+"""Group (one row of the table), variant, label, picture."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--limit", type=int, default=0)
-    parser.add_argument("--variant", choices=VARIANTS)
-    parser.add_argument("--only", type=int, nargs="*", help="positions in labels.json")
-    options = parser.parse_args()
-    if not (options.data / "labels.json").is_file():
-        sys.exit(f"no labels.json in {options.data}")
-    cv2.setNumThreads(1)
-    items = json.loads((options.data / "labels.json").read_text(encoding="utf-8"))["items"]
-    chosen = list(enumerate(items))
-    if options.only:
-        chosen = [(at, items[at]) for at in options.only]
-    if options.variant:
-        chosen = _one_per_document(chosen)
-    documents.load()
-    rows = []
-    for at, item in chosen[: options.limit or None]:
-        picture = np.asarray(ImageOps.exif_transpose(Image.open(options.data / item["file"])).convert("RGB"))
-        rows.append(run_one(item, degrade(picture, options.variant, at) if options.variant else picture))
-    print(report(rows))
-    if options.json:
-        options.json.write_text(
-            json.dumps({"variant": options.variant, "rows": rows}, ensure_ascii=False, indent=1), encoding="utf-8"
-        )
+def labelled(folder: Path, *, variants: Sequence[str | None], limit: int, only: Sequence[int]) -> Source:
+    """Yield the pictures of a folder, as they are (None) and in each variant."""
+    items = json.loads((folder / "labels.json").read_text(encoding="utf-8"))["items"]
+    for variant in variants:
+        chosen = [(at, items[at]) for at in only] if only else list(enumerate(items))
+        chosen = _one_per_document(chosen) if variant else chosen
+        for at, item in chosen[: limit or None]:
+            picture = np.asarray(ImageOps.exif_transpose(Image.open(folder / item["file"])).convert("RGB"))
+            yield variant or "as they are", variant, item, degrade(picture, variant, at) if variant else picture
 
 
-def _one_per_document(chosen: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[str, Any]]]:
+def _one_per_document(chosen: list[tuple[int, Item]]) -> list[tuple[int, Item]]:
     seen: set[tuple[str, ...]] = set()
     kept = []
     for at, item in chosen:
@@ -225,6 +266,229 @@ def _one_per_document(chosen: list[tuple[int, dict[str, Any]]]) -> list[tuple[in
         seen.add(tuple(item["mrz"]))
         kept.append((at, item))
     return kept
+
+
+def printed_people(count: int, *, seed: int, hardness: str | None) -> Source:
+    """Yield invented people on blanks, grouped by the kind of paper. Written as JPEG and read again, as `write` does."""
+    for made in blanks.people_on_blanks(count, seed=seed, today=TODAY, hardness=hardness):
+        kind = next(tag for tag in made.label["tags"] if tag.upper() in blanks.KINDS)
+        _, data = cv2.imencode(".jpg", made.image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
+        picture = np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[:, :, ::-1])
+        yield f"blank {kind}" + (f" {hardness}" if hardness else ""), hardness, made.label, picture
+
+
+def drawn_specimens(count: int, *, seed: int) -> Source:
+    """Yield drawn papers: each of `people.PAPERS` in each hardness, `count` of them, of another person each."""
+    face = portraits.for_print("a", 1)
+    for number, (key, (kind, country, paper)) in enumerate(people.PAPERS.items()):
+        for grade, hardness in enumerate(("flat", *GRADES)):
+            for at in range(count):
+                rng = np.random.default_rng([seed, number, grade, at])
+                zone = key != "russian_before_2011"
+                specimen = None
+                while specimen is None:
+                    person = another(paper(TODAY), country, rng, kind=kind)
+                    try:
+                        specimen = (
+                            draw_td3(person, face, country=country)
+                            if kind == "td3"
+                            else draw_ru_internal(person, face, zone=zone)
+                        )
+                    except ValueError:  # a name too long for its zone
+                        continue
+                picture = photograph(specimen.image, seed=seed + at, hardness=hardness)
+                yield f"drawn {hardness}", hardness, _drawn_label(specimen, key, hardness, at), picture
+
+
+_SYLLABLES = "BA CHE DRI ÉL FU GÓ HUE I JO KA LLA MÍ NÚ ÑO PE QUI RRA SÁ TZU U VE WI XO YA ZI"
+
+
+def another(person: Person, country: str, rng: np.random.Generator, *, kind: str) -> Person:
+    """Return a paper of the same kind for somebody else: names, sex, number and birth date are new, offices and dates stay."""
+    woman = bool(rng.random() < 0.5)
+    born = person.date_of_birth + timedelta(days=int(rng.integers(-4000, 1500)))
+    number = "".join(str(rng.integers(10)) if c.isdigit() else c for c in person.document_number)
+    if kind == "ru_internal":
+        number = person.document_number[:4] + f"{int(rng.integers(101, 1_000_000)):06d}"
+    sex = "F" if woman else "M"
+    family, given = blanks.surname(rng, woman=woman), blanks.given_name(rng, woman=woman)
+    father = blanks.patronymic(rng, woman=woman)
+    other = replace(person, sex=sex, date_of_birth=born, document_number=number)
+    if kind == "ru_internal":
+        return replace(other, surname=family, given_names=given, patronymic=father)
+    if person.surname_native is not None:
+        father = father if person.patronymic is not None else None
+        other = replace(other, surname=blanks.latin(family), surname_native=family, given_names=blanks.latin(given),
+                        given_names_native=given, patronymic=father)  # fmt: skip
+        if country == "KAZ":
+            other = replace(other, personal_number=_iin(born, sex, rng))
+        return other
+    first, second, given = ("".join(rng.choice(_SYLLABLES.split(), int(rng.integers(2, 5)))) for _ in range(3))
+    if country == "UTO":  # one surname, plain letters
+        plain = str.maketrans("ÁÉÍÓÚÑ", "AEIOUN")
+        return replace(other, surname=first.translate(plain), given_names=given.translate(plain))
+    other = replace(other, surname=f"{first} {second}", given_names=given)
+    if country == "ESP":
+        other = replace(other, personal_number=people.spanish_dni(int(rng.integers(100_000_000))))
+    if country == "MEX":
+        other = replace(other, personal_number=people.mexican_curp(f"TABU{born:%y%m%d}{'M' if woman else 'H'}PLLRL0"))
+    return other
+
+
+def _iin(born: date, sex: str, rng: np.random.Generator) -> str:
+    while True:
+        try:
+            return people.kazakh_iin(born, sex, int(rng.integers(1, 10_000)))
+        except ValueError:  # no such serial is issued
+            continue
+
+
+def _drawn_label(specimen: Specimen, paper: str, hardness: str, number: int) -> Item:
+    told = specimen.truth
+    lines = told["mrz"] and told["mrz"]["lines"]
+    internal = told["document_type"] == "RU_INTERNAL"
+    return {
+        "file": f"{paper}_{hardness}_{number}",
+        "doc_type": "internal_passport" if internal else "passport",
+        "paper": f"drawn {paper}",
+        "country": told["country"],
+        "mrz_format": None if lines is None else "RU" if internal else "TD3",
+        "mrz": lines,
+        "mrz_conforming": lines is not None,
+        "fields": {},
+        "printed": {field: value["value"] for field, value in told["fields"].items() if value["source"] != "mrz"},
+        "tags": ["drawn", f"drawn_{told['country'].lower()}{'_internal' if internal else ''}", hardness],
+    }
+
+
+# --- What people read
+
+
+def table(rows: list[Row], *, by: str = "group") -> str:
+    """Return one line a group (or paper): shares in percent, seconds, and the peak memory of a reading."""
+    head = ["", "n", "exact", "conf.", *(field.value.replace("document_", "").replace("_of", "")[:9] for field in COLUMNS),
+            "fields", "WRONG", "certain", "s", "s p95", "CPU s", "CPU p95", "MiB"]  # fmt: skip
+    lines = [head]
+    for group in dict.fromkeys(row[by] for row in rows):
+        mine = [row for row in rows if row[by] == group]
+        zones = [row for row in mine if row["exact"] is not None]
+        right = [ok for row in mine for ok in row["right"].values()]
+        sure = [row["certain"].get(name, False) for row in mine for name, ok in row["right"].items() if ok]
+        seconds, cpu = (np.array([row[key] for row in mine]) for key in ("seconds", "cpu_seconds"))
+        lines.append([
+            group, str(len(mine)), _number(r["exact"] for r in zones), _number(r["exact"] for r in zones if r["conforming"]),
+            *(_number(r["right"][f.value] for r in mine if f.value in r["right"]) for f in COLUMNS),
+            _number(right), str(sum(len(r["wrong_certain"]) for r in mine)), _number(sure),
+            *(f"{value:.2f}" for s in (seconds, cpu) for value in (np.median(s), np.percentile(s, 95))),
+            f"{max(r['peak_mib'] for r in mine):.0f}",
+        ])  # fmt: skip
+    wide = [max(len(line[at]) for line in lines) for at in range(len(head))]
+    return "\n".join(
+        "  ".join(text.ljust(w) if at == 0 else text.rjust(w) for at, (text, w) in enumerate(zip(line, wide, strict=True)))
+        for line in lines
+    )
+
+
+def report(rows: list[Row]) -> str:
+    """Return what there is to say of these rows beyond the table. No values of persons in it."""
+    zones = [row for row in rows if row["exact"] is not None]
+    conforming = [row for row in zones if row["conforming"]]
+    out = [f"pictures {len(rows)}, with a zone {len(zones)}, conforming {len(conforming)}"]
+    out.append(f"exact zone: all {_share(r['exact'] for r in zones)}, conforming {_share(r['exact'] for r in conforming)}")
+    out.append(f"valid but not exact: {sum(r['valid'] and not r['exact'] for r in zones)}")
+    for name, count in Counter(row["format"] for row in zones).most_common():
+        out.append(f"  format {name:12s} exact {_share(r['exact'] for r in zones if r['format'] == name)} of {count}")
+    glare = [row for row in zones if row["variant"] == "glare"] or [row for row in zones if "glare" in row["tags"]]
+    if glare:
+        told = _share(row["exact"] or row["glare_told"] for row in glare)
+        out.append(f"under glare: exact or a glare reason {told} of {len(glare)} (exact {_share(row['exact'] for row in glare)})")
+    for field in SHOWN:
+        right = [row["right"][field.value] for row in rows if field.value in row["right"]]
+        if right:
+            sure = [row["certain"].get(field.value, False) for row in rows if row["right"].get(field.value)]
+            wrong = sum(field.value in row["wrong_certain"] for row in rows)
+            letters = [row["cer"][field.value] for row in rows if field.value in row["cer"]]
+            out.append(
+                f"  {field.value:18s} right {_share(right)} of {len(right):3d}   certain, of the right ones {_share(sure)}"
+                f"   wrong and certain {wrong}" + (f"   CER {np.mean(letters):.4f} of {len(letters)} printed" if letters else "")
+            )
+    right_all = [(row["certain"].get(name, False), row["conforming"]) for row in rows for name, ok in row["right"].items() if ok]
+    every = [ok for row in rows for ok in row["right"].values()]
+    out.append(f"fields exact, all together: {_share(every)} of {len(every)}")
+    out.append(
+        f"certain, of the right fields: all {_share(c for c, _ in right_all)}, "
+        f"conforming {_share(c for c, ok in right_all if ok)}"
+    )
+    wrong = [(row["group"], row["file"], name) for row in rows for name in row["wrong_certain"]]
+    out.append(f"WRONG AND CERTAIN: {len(wrong)}" + "".join(f"\n  {group}: {file} {name}" for group, file, name in wrong))
+    for problem, count in Counter(problem for row in rows for problem in row["problems"]).most_common():
+        out.append(f"  problem {problem:28s} {100 * count / len(rows):5.1f} % of the pictures")
+    tags = Counter(tag for row in zones for tag in row["tags"])
+    for tag, count in tags.most_common(24):
+        out.append(f"  tag {tag:20s} exact {_share(r['exact'] for r in zones if tag in r['tags'])} of {count}")
+    seconds = np.array([row["seconds"] for row in rows])
+    cpu = np.array([row["cpu_seconds"] for row in rows])
+    out.append(
+        f"seconds median {np.median(seconds):.2f}, p95 {np.percentile(seconds, 95):.2f}; "
+        f"CPU with children median {np.median(cpu):.2f}, p95 {np.percentile(cpu, 95):.2f}; "
+        f"peak memory while reading {max(row['peak_mib'] for row in rows):.0f} MiB"
+    )
+    return "\n".join(out)
+
+
+def _number(values: Iterable[Any]) -> str:
+    values = list(values)
+    return f"{100 * sum(map(bool, values)) / len(values):.1f}" if values else "-"
+
+
+def _share(values: Iterable[Any]) -> str:
+    values = list(values)
+    return f"{100 * sum(map(bool, values)) / len(values):5.1f} %" if values else "  -  "
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="default ../shared/data/documents")
+    parser.add_argument("--json", type=Path, help="one raw result a picture")
+    parser.add_argument("--limit", type=int, default=0, help="of the pictures of --data, for each variant")
+    parser.add_argument("--variant", choices=(*VARIANTS, "all"))
+    parser.add_argument("--only", type=int, nargs="*", default=(), help="positions in labels.json")
+    parser.add_argument("--blanks", type=int, default=0, metavar="N", help="invented people printed onto photographed blanks")
+    parser.add_argument("--hardness", choices=tuple(GRADES), help="of --blanks; without it the photos stay as taken")
+    parser.add_argument("--drawn", type=int, default=0, metavar="N", help="drawn specimens, N a paper and hardness")
+    parser.add_argument("--seed", type=int, default=1, help="of --blanks and --drawn")
+    options = parser.parse_args()
+    others_only = (options.blanks or options.drawn) and not (options.variant or options.only or options.limit)
+    folder = options.data or (None if others_only else DATA)
+    if folder is not None and not (folder / "labels.json").is_file():
+        sys.exit(f"no labels.json in {folder}")
+    cv2.setNumThreads(1)
+    variants = VARIANTS if options.variant == "all" else (options.variant,)
+    sources: list[Source] = []
+    if folder is not None:
+        sources.append(labelled(folder, variants=variants, limit=options.limit, only=options.only))
+    if options.blanks:
+        sources.append(printed_people(options.blanks, seed=options.seed, hardness=options.hardness))
+    if options.drawn:
+        sources.append(drawn_specimens(options.drawn, seed=options.seed))
+    documents.load()
+    rows: list[Row] = []
+    try:
+        for source in sources:
+            mine = [run_one(item, picture, group=group, variant=variant) for group, variant, item, picture in source]
+            rows += mine
+            if mine:
+                print(report(mine), end="\n\n", flush=True)
+    except (blanks.BlanksMissing, portraits.PortraitMissing) as missing:
+        sys.exit(str(missing))
+    if rows:
+        print(table(rows))
+        drawn = [row for row in rows if "drawn" in row["tags"]]
+        if drawn:
+            print("\n" + table(drawn, by="paper"))
+    if options.json:
+        told = {"variant": options.variant, "today": TODAY.isoformat(), "rows": rows}
+        options.json.write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Draw and photograph specimens: `python -m tests.specimens fetch | list | draw | personas`. Errors are one line, exit code 2."""
+"""Draw, print and photograph specimens: `python -m tests.specimens fetch | list | draw | personas | blanks`.
+
+Errors are one line, exit code 2.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.specimens import people, portraits
+from tests.specimens import blanks, people, portraits
 from tests.specimens.draw import FontMissing, Specimen, draw_ru_internal, draw_td3
 from tests.specimens.photograph import GRADES, shoot
 
@@ -56,6 +59,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     every.add_argument("--today", type=date.fromisoformat, default=now, metavar="YYYY-MM-DD")
     every.add_argument("--only", nargs="+", metavar="KEY")
 
+    onto = commands.add_parser("blanks", help="print invented people onto photographed blanks, with labels.json")
+    onto.add_argument("--out", type=Path, required=True, metavar="DIR", help="outside the project, or under var/")
+    onto.add_argument("--count", type=int, required=True, metavar="N")
+    onto.add_argument("--seed", type=int, default=1)
+    onto.add_argument("--hardness", choices=tuple(GRADES), help="hold the phone worse; without it the photos stay as taken")
+    onto.add_argument("--kind", nargs="+", choices=blanks.KINDS, default=(), help="only these; else all take turns")
+    onto.add_argument("--font", metavar="FILE.ttf", help="typeface of the personal print; else by lot")
+    onto.add_argument("--portraits", action="store_true", help="paste a man's portrait where a man is printed, under the mark")
+    onto.add_argument("--blanks", type=Path, default=blanks.BLANKS, metavar="DIR", help="default ../shared/data/blanks")
+    onto.add_argument("--today", type=date.fromisoformat, default=now, metavar="YYYY-MM-DD")
+
     given = parser.parse_args(arguments)
     try:
         if given.command == "fetch":
@@ -65,9 +79,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _list(now)
         elif given.command == "draw":
             _draw(given)
+        elif given.command == "blanks":
+            _blanks(given)
         else:
             _personas(given)
-    except (portraits.FetchError, portraits.PortraitMissing, FontMissing, ValueError, OSError) as error:
+    except (
+        portraits.FetchError,
+        portraits.PortraitMissing,
+        blanks.BlanksMissing,
+        FontMissing,
+        ValueError,
+        OSError,
+    ) as error:
         print(f"python -m tests.specimens: {error}", file=sys.stderr)
         return BAD_INPUT
     return 0
@@ -129,6 +152,21 @@ def _personas(given: argparse.Namespace) -> None:
         _json(folder / "profile.json", persona.profile)
         _json(folder / "expected.json", persona.expected)
         print(folder)
+
+
+def _blanks(given: argparse.Namespace) -> None:
+    pictures = blanks.people_on_blanks(
+        given.count,
+        seed=given.seed,
+        today=given.today,
+        hardness=given.hardness,
+        typeface=given.font,
+        portraits={"M": portraits.for_print("a", 1)} if given.portraits else None,
+        folder=given.blanks,
+        kinds=given.kind,
+    )
+    count = blanks.write(pictures, given.out)
+    print(f"{count} pictures and labels.json in {given.out}")
 
 
 def save(pixels: NDArray[np.uint8], file: Path) -> None:
