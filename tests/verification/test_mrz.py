@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import random
 from datetime import date
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.benchmarks import mrz_texts
 from verification.documents import mrz, national
 from verification.evidence import DocumentType, Field
 
@@ -172,6 +175,246 @@ def test_one_changed_character_outside_its_class_is_always_seen(at: int, letter:
     assert not mrz.parse((TD3[0], line), today=TODAY).valid
 
 
+# --- each field by itself
+
+
+def test_blind_classes_are_those_of_equal_value_modulo_ten() -> None:
+    assert set(mrz.BLIND_CLASSES) == {"AKU0<", "BLV1", "CMW2", "DNX3", "EOY4", "FPZ5", "GQ6", "HR7", "IS8", "JT9"}
+    assert mrz.blind_to("8") == "IS"
+    with pytest.raises(mrz.MrzError):
+        mrz.blind_to("Ñ")
+
+
+def test_what_the_digits_cannot_see_is_told_per_character() -> None:
+    parsed = mrz.parse(TD3, today=TODAY)
+    assert parsed.unseen(Field.DOCUMENT_NUMBER)[:2] == ("BV1", "IS")  # L8
+    assert parsed.unseen(Field.DATE_OF_BIRTH) == ("", "", "<", "", "", "")  # 740812: no two digits share a class
+    assert parsed.unseen(Field.SEX) == ("M<",)  # under no digit: anything the place may hold
+    assert "K" in parsed.unseen(Field.SURNAME)[0] and parsed.unseen(Field.PATRONYMIC) == ()
+
+
+@pytest.mark.parametrize(
+    "lines", [TD3, TD2, TD1, TD1_LONG, MRVA, MRVB, FRENCH, RU_INTERNAL, RU_TRAVEL, KAZ_CARD, ESP_CARD, MEX_CARD]
+)
+def test_every_letter_of_a_value_is_found_where_it_is_printed(lines: tuple[str, ...]) -> None:
+    parsed = mrz.parse(lines, today=TODAY)
+    for name, value in parsed.values.items():
+        letters = parsed.letters(name)
+        assert len(letters) == len(value) or name is Field.SEX, name
+        for character, place in zip(value, letters, strict=False):
+            if place is None:
+                assert character in " -" or name in (Field.DATE_OF_BIRTH, Field.EXPIRES_ON, Field.ISSUED_ON)
+                continue
+            printed = lines[place[0]][place[1]]
+            if parsed.document_type is DocumentType.RU_INTERNAL and name in (Field.SURNAME, Field.GIVEN_NAMES, Field.PATRONYMIC):
+                printed = mrz.russian_letters(printed)
+            assert printed == character or name is Field.SEX, name
+
+
+def test_a_torn_number_has_two_places() -> None:
+    assert mrz.parse(TD1_LONG, today=TODAY).places[Field.DOCUMENT_NUMBER] == ((0, 5, 14), (0, 15, 18))
+    assert mrz.parse(RU_INTERNAL, today=TODAY).places[Field.DOCUMENT_NUMBER] == ((1, 0, 3), (1, 28, 29), (1, 3, 9))
+
+
+def test_only_the_field_whose_digit_fails_does_not_hold_besides_the_composite() -> None:
+    """A visa has no composite, so there the other fields still stand."""
+    wrong = (MRVA[0], MRVA[1].replace("400907", "400917"))
+    parsed = mrz.parse(wrong, today=TODAY)
+    assert [parsed.holds(f) for f in (Field.DOCUMENT_NUMBER, Field.DATE_OF_BIRTH, Field.EXPIRES_ON)] == [True, False, True]
+    assert not parsed.holds(Field.SURNAME) and not parsed.holds(Field.NATIONALITY)  # under no digit at all
+
+
+def test_long_number_of_a_card_of_two_rows() -> None:
+    data = "D23145890<UTO7408122F1204159" + "7349<<<"
+    line = data + str(mrz.check_digit(data[0:10] + data[13:20] + data[21:35]))
+    parsed = mrz.parse((TD2[0], line), today=TODAY)
+    assert parsed.valid and parsed.values[Field.DOCUMENT_NUMBER] == "D23145890734"
+    assert parsed.places[Field.DOCUMENT_NUMBER] == ((1, 0, 9), (1, 28, 31))
+    assert not mrz.parse((TD3[0], TD3[1][:9] + "<" + TD3[1][10:]), today=TODAY).checks["document_number"]  # no such rule for TD3
+
+
+@pytest.mark.parametrize(("digit", "holds"), [("0", True), ("<", True), ("1", False), ("A", False)])
+def test_an_empty_personal_number_may_have_a_filler_for_its_digit(digit: str, holds: bool) -> None:
+    body = TD3[1][:28] + "<" * 14 + digit
+    line = body + str(mrz.check_digit(body[:10] + body[13:20] + body[21:43]))
+    assert mrz.parse((TD3[0], line), today=TODAY).valid is holds
+
+
+@pytest.mark.parametrize("digit", ["<", "0"])
+def test_russian_zone_may_have_either_digit_for_the_expiry_it_has_not(digit: str) -> None:
+    assert mrz.parse((RU_INTERNAL[0], RU_INTERNAL[1][:27] + digit + RU_INTERNAL[1][28:]), today=TODAY).valid
+
+
+@pytest.mark.parametrize(("born", "unstated"), [("74<<<<", True), ("<<<<<<", True), ("740231", False), ("7<0812", False)])
+def test_a_day_not_known_is_not_a_day_that_cannot_be(born: str, unstated: bool) -> None:
+    line = TD3[1][:13] + born + str(mrz.check_digit(born)) + TD3[1][20:43]
+    parsed = mrz.parse((TD3[0], line + str(mrz.check_digit(line[:10] + line[13:20] + line[21:43]))), today=TODAY)
+    assert parsed.valid and Field.DATE_OF_BIRTH not in parsed.values and not parsed.holds(Field.DATE_OF_BIRTH)
+    assert (Field.DATE_OF_BIRTH in parsed.unstated, Field.DATE_OF_BIRTH in parsed.impossible) == (unstated, not unstated)
+
+
+@pytest.mark.parametrize(("yymmdd", "ends"), [("760101", "2076-01-01"), ("770101", "1977-01-01"), ("961231", "1996-12-31")])
+def test_expiry_belongs_to_this_century_unless_that_is_over_fifty_years_ahead(yymmdd: str, ends: str) -> None:
+    line = TD3[1][:21] + yymmdd + TD3[1][27:]
+    assert mrz.parse((TD3[0], line), today=TODAY).values[Field.EXPIRES_ON] == ends
+
+
+@pytest.mark.parametrize("code", ["D", "GBN", "RKS", "EUE", "UNO", "UNK", "XOM", "XXA", "XXB", "XXC", "XXX", "UTO", "KAZ"])
+def test_codes_beyond_iso_3166_are_known(code: str) -> None:
+    parsed = mrz.parse((f"P<{code:<<3}" + TD3[0][5:], TD3[1][:10] + f"{code:<<3}" + TD3[1][13:]), today=TODAY)
+    assert parsed.country == parsed.values[Field.NATIONALITY] == code
+    assert parsed.country_known and Field.NATIONALITY not in parsed.doubtful
+    assert parsed.specimen is (code == "UTO")
+
+
+@pytest.mark.parametrize("code", ["132", "CMW", "<SI", "QQQ"])
+def test_an_unknown_code_is_kept_and_doubtful(code: str) -> None:
+    parsed = mrz.parse(("P<" + code + TD3[0][5:], TD3[1][:10] + code + TD3[1][13:]), today=TODAY)
+    assert parsed.valid and parsed.country == parsed.values[Field.NATIONALITY] == code
+    assert not parsed.country_known and Field.NATIONALITY in parsed.doubtful
+
+
+@pytest.mark.parametrize(
+    ("first", "fits"),
+    [("P<", True), ("PP", True), ("PM", True), ("PC", True), ("PA", True), ("Q<", False), ("I<", False), ("P1", False)],
+)
+def test_any_second_letter_of_a_passports_code(first: str, fits: bool) -> None:
+    parsed = mrz.parse((first + TD3[0][2:], TD3[1]), today=TODAY)
+    assert (parsed.document_type, parsed.code, parsed.code_fits) == (DocumentType.TD3, first.rstrip("<"), fits)
+
+
+@pytest.mark.parametrize(
+    ("first", "fits"), [("ID", True), ("IP", True), ("AC", True), ("C<", True), ("AI", False), ("IV", False), ("P<", False)]
+)
+def test_codes_of_cards(first: str, fits: bool) -> None:
+    assert mrz.parse((first + TD1[0][2:], *TD1[1:]), today=TODAY).code_fits is fits
+
+
+def test_names_that_the_zone_does_not_settle() -> None:
+    def doubtful(names: str) -> frozenset[Field]:
+        return mrz.parse(("P<UTO" + names.ljust(39, "<"), TD3[1]), today=TODAY).doubtful & {Field.SURNAME, Field.GIVEN_NAMES}
+
+    assert doubtful("ERIKSSON<<ANNA") == frozenset()
+    assert doubtful("ERIKS5ON<<ANNA") == {Field.SURNAME}
+    assert doubtful("PAPANDROPOULOUS<<JONATHON<ALEC<LONGNAME") == {Field.SURNAME, Field.GIVEN_NAMES}
+    assert mrz.parse(RU_INTERNAL, today=TODAY).doubtful == frozenset()  # digits are letters there
+
+
+def test_old_french_card_cut_at_the_end_of_its_surname() -> None:
+    surname = "B" * 25
+    assert mrz.parse(("IDFRA" + surname + "<" * 6, FRENCH[1]), today=TODAY).truncated
+    assert not mrz.parse(FRENCH, today=TODAY).truncated
+
+
+@pytest.mark.parametrize(
+    ("code", "letter", "sex", "doubtful"),
+    [("ID", "M", "F", False), ("ID", "H", "M", False), ("ID", "F", "F", False), ("I<", "M", "M", True), ("I<", "H", "M", False)],
+)
+def test_the_m_of_other_mexican_cards_is_not_settled(code: str, letter: str, sex: str, doubtful: bool) -> None:
+    lines = (code + MEX_CARD[0][2:], MEX_CARD[1][:7] + letter + MEX_CARD[1][8:], MEX_CARD[2])
+    parsed = mrz.parse(lines, today=TODAY)
+    assert (parsed.values[Field.SEX], Field.SEX in parsed.doubtful) == (sex, doubtful)
+
+
+def test_national_numbers_vouch_for_themselves() -> None:
+    assert mrz.parse(KAZ_CARD, today=TODAY).national_digit is True
+    assert mrz.parse(ESP_CARD, today=TODAY).national_digit is True
+    assert mrz.parse(TD3, today=TODAY).national_digit is None
+    swapped = mrz.parse((KAZ_CARD[0].replace("880412401006", "880412401060"), *KAZ_CARD[1:]), today=TODAY)
+    assert swapped.national_digit is False and Field.PERSONAL_NUMBER in swapped.doubtful
+    passport = ("P<KAZSEIDAKHMETOVA<<MADINA".ljust(44, "<"), "N123456785KAZ8503079M3001019850307300124<<74")
+    parsed = mrz.parse(passport, today=TODAY)
+    assert parsed.valid and parsed.values[Field.PERSONAL_NUMBER] == "850307300124" and parsed.national_digit
+
+
+@pytest.mark.parametrize(
+    ("names", "given", "patronymic", "settled"),
+    [
+        ("IVANOV<<IVAN<IVANOVI3", "ИВАН", "ИВАНОВИЧ", True),
+        ("IVANOVA<<ANNA<MARI8<IVANOVNA", "АННА МАРИЯ", "ИВАНОВНА", True),
+        ("ALIEV<<ALI<VELI<OGLY", "АЛИ", "ВЕЛИ ОГЛЫ", True),
+        ("KIM<<A<B<V", "А", "Б В", False),
+        ("KIM<<ANNA", "АННА", None, True),
+        ("XC<<XC<ULY<C<<ULY", "ЪЦ УЛЫ", "УЛЫ", True),
+    ],
+)
+def test_given_names_and_patronymic(names: str, given: str, patronymic: str | None, settled: bool) -> None:
+    parsed = mrz.parse(("PNRUS" + names.ljust(39, "<"), RU_INTERNAL[1]), today=TODAY)
+    assert (parsed.values.get(Field.GIVEN_NAMES), parsed.values.get(Field.PATRONYMIC)) == (given, patronymic)
+    assert (Field.PATRONYMIC not in parsed.doubtful) is settled
+
+
+# --- no false "valid": what arithmetic allows, and no more
+
+STRINGS = 200_000  # a million take 36 s: `python tests/benchmarks/mrz_texts.py`
+ZONES = 10_000
+
+
+def test_random_strings_break_nothing_and_pass_no_digit_more_often_than_chance() -> None:
+    found = mrz_texts.tally(mrz_texts.random_texts(random.Random(4), STRINGS))
+    assert (found.strings, found.exceptions, found.disagree) == (STRINGS, 0, 0)
+    assert sum(found.shaped.values()) > STRINGS * 0.4
+    for kind, zones in found.shaped.items():
+        chance, count = (0.1 if kind[1] == "digits" else 1 / 37), mrz_texts.digits_of(kind[0])
+        if kind[0] in ("TD1", "TD2") and kind[1] == "any":
+            chance += chance**2 / count  # a filler for the digit: the number may be long, with its digit further on
+        tried = zones * count
+        off = abs(found.digits[kind] - tried * chance) / math.sqrt(tried * chance * (1 - chance))
+        assert off < 6, kind  # standard deviations
+        lucky = zones * chance**count
+        assert found.passed[kind] <= lucky + 6 * math.sqrt(lucky) + 2, kind
+
+
+def test_damaged_zones_pass_exactly_where_arithmetic_lets_them() -> None:
+    table = mrz_texts.damage_all(random.Random(5), ZONES)
+    assert sum(row["zones"] + row["unchanged"] for row in table.values()) == ZONES
+    assert sum(row["disagree"] for row in table.values()) == 0  # with a second computation, from the tables of the standard
+    assert table["one, outside its class"]["valid"] == 0
+    inside = table["one, inside its class"]
+    assert inside["valid"] + inside["long"] == inside["zones"]
+    assert table["one, not covered"]["valid"] == table["one, not covered"]["zones"]
+    two = table["two in one field"]
+    assert abs(two["valid"] / two["zones"] - 0.1) < 6 * math.sqrt(0.09 / two["zones"])
+    for row in ("inserted, row longer", "deleted, row shorter"):
+        assert table[row]["valid"] == 0
+    assert sum(row["long"] for row in table.values()) <= 2
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(mrz_texts.LAYOUTS), st.integers(0, 2**32), st.data())
+def test_a_zone_is_valid_only_by_the_standards_own_tables(layout: DocumentType, seed: int, data: st.DataObject) -> None:
+    lines = [list(line) for line in mrz_texts.zone(random.Random(seed), layout)]
+    for _ in range(data.draw(st.integers(0, 3))):
+        row, at = data.draw(st.sampled_from(sorted(mrz_texts.WEIGHTS[layout])))
+        lines[row][at] = data.draw(st.sampled_from(mrz.ALPHABET))
+    texts = tuple("".join(line) for line in lines)
+    if "<" not in (texts[0][14], texts[1][9]):
+        assert mrz.parse(texts, today=TODAY).valid is mrz_texts.allowed(layout, texts)
+
+
+@given(st.lists(st.text(alphabet=mrz.ALPHABET + "aÑ ", min_size=0, max_size=45), max_size=4), st.dates())
+def test_no_text_and_no_day_raises(lines: list[str], today: date) -> None:
+    parsed = mrz.parse(lines, today=today)
+    for name in Field:
+        assert len(parsed.unseen(name)) >= 0 and len(parsed.letters(name)) <= 44 and parsed.holds(name) in (True, False)
+
+
+@given(st.sampled_from([(2, 44), (2, 36), (3, 30)]), st.data(), st.dates())
+def test_no_text_of_the_right_shape_raises(shape: tuple[int, int], data: st.DataObject, today: date) -> None:
+    line = st.text(alphabet=mrz.ALPHABET, min_size=shape[1], max_size=shape[1])
+    lines = [data.draw(line) for _ in range(shape[0])]
+    lines[0] = data.draw(st.sampled_from(["", "PNRUS", "IDFRA", "V", "P"])) + lines[0]
+    lines[0] = lines[0][: shape[1]]
+    parsed = mrz.parse(lines, today=today)
+    assert parsed.document_type is not None
+    for name, value in parsed.values.items():
+        assert len(parsed.letters(name)) == len(value)
+        assert len(parsed.unseen(name)) == sum(end - start for _, start, end in parsed.places[name])
+
+
+# --- numbers of states
+
+
 @pytest.mark.parametrize("number", ["850307300124", "061211600012", "880412401006"])
 def test_kazakh_numbers(number: str) -> None:
     assert national.iin_is_valid(number)
@@ -187,3 +430,12 @@ def test_spanish_mexican_and_russian_numbers() -> None:
         and not national.snils_is_valid("11223344596")
     )
     assert national.inn_is_valid("500100732259") and not national.inn_is_valid("500100732258")
+
+
+def test_the_century_of_a_kazakh_number_stands_in_its_seventh_digit() -> None:
+    def with_digit(eleven: str) -> str:
+        return next((eleven + d for d in "0123456789" if national.iin_is_valid(eleven + d)), "")
+
+    assert with_digit("00022950012")  # 29 February 2000
+    assert not with_digit("00022930012")  # 1900 had none
+    assert not with_digit("00022970012")  # no such century

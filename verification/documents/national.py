@@ -7,6 +7,7 @@ as in the public validators of kz-iin.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Final
 
@@ -37,13 +38,14 @@ SPECIMEN_STATES: Final = frozenset({"UTO"})
 def iin_is_valid(number: str) -> bool:
     """Return whether `number` is a possible Kazakh individual identification number (12 digits).
 
-    Birth date, century digit (0-6) and check digit must hold. Two rounds: weights 1 to 11, and where that
-    gives 10 the weights 3 4 5 6 7 8 9 10 11 1 2; a second 10 is never issued.
+    Birth date, century digit (1-2: 18YY, 3-4: 19YY, 5-6: 20YY, 0: any) and check digit must hold. Two rounds:
+    weights 1 to 11, and where that gives 10 the weights 3 4 5 6 7 8 9 10 11 1 2; a second 10 is never issued.
     """
     if len(number) != 12 or not _digits(number):
         return False
     digits = [int(c) for c in number]
-    if digits[6] > 6 or not _some_date(number[:6]):
+    centuries = {0: (1800, 1900, 2000), 1: (1800,), 2: (1800,), 3: (1900,), 4: (1900,), 5: (2000,), 6: (2000,)}
+    if not _is_date(number[:6], centuries.get(digits[6], ())):
         return False
     check = sum(d * w for d, w in zip(digits, range(1, 12), strict=False)) % 11
     if check == 10:
@@ -87,9 +89,9 @@ def _digits(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-def _some_date(yymmdd: str) -> bool:
-    """Return whether six digits are a day of some century (29 February counts if 19YY or 20YY had one)."""
-    for century in (1900, 2000):
+def _is_date(yymmdd: str, centuries: Iterable[int]) -> bool:
+    """Return whether six digits are a day in one of `centuries` (1900 for 19YY)."""
+    for century in centuries:
         try:
             date(century + int(yymmdd[:2]), int(yymmdd[2:4]), int(yymmdd[4:]))
             return True
