@@ -164,6 +164,8 @@ class FieldReading:
 
     `certain` promises that `value` is exactly what is printed: independent readings agreed and every check
     that covers it holds. `confidence` 0-1. `box` is where it stands on the photo, None where not known.
+    `letters`: the place of each character of `value`, as long as `value`, or empty where not known; None for a character
+    that is not printed there (the space for a filler, a date's century).
     """
 
     value: str
@@ -171,6 +173,7 @@ class FieldReading:
     certain: bool
     source: Source
     box: Box | None = None
+    letters: tuple[Box | None, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As printed by `python -m verification read`."""
@@ -201,6 +204,7 @@ class DocumentReading:
     fields: dict[Field, FieldReading] = field(default_factory=dict)
     portrait: Box | None = None
     problems: tuple[ReasonCode, ...] = ()
+    hidden: dict[Field, ReasonCode] = field(default_factory=dict)  # fields whose print something covers, and what (glare ...)
 
     def to_json(self) -> dict[str, Any]:
         """As printed by `python -m verification read`, without the seconds."""
@@ -211,6 +215,7 @@ class DocumentReading:
             "fields": {name.value: reading.to_json() for name, reading in self.fields.items()},
             "portrait": self.portrait and {"box": list(self.portrait)},
             "problems": [p.value for p in self.problems],
+            "hidden": {name.value: reason.value for name, reason in self.hidden.items()},
         }
 
 
@@ -319,6 +324,7 @@ class Measures:
     selfie: Quality = Quality()
     document: Quality = Quality()
     problems: tuple[ReasonCode, ...] = ()  # found by the engines themselves
+    hidden: dict[Field, ReasonCode] = field(default_factory=dict)  # fields that glare or a finger covers on the document photo
     engines: tuple[str, ...] = ()  # "sface 2021dec", "tesseract 5.3.0" ...: old scores stay explainable
 
     def to_json(self) -> dict[str, Any]:
@@ -352,6 +358,7 @@ class Measures:
             selfie=Quality(**d["selfie"]),
             document=Quality(**d["document"]),
             problems=tuple(ReasonCode(p) for p in d["problems"]),
+            hidden={Field(k): ReasonCode(v) for k, v in d.get("hidden", {}).items()},  # runs before it was measured lack it
             engines=tuple(d["engines"]),
         )
 

@@ -135,6 +135,7 @@ def assemble(
         selfie=selfie,
         document=document,
         problems=tuple(dict.fromkeys((*missing, *reading.problems))),
+        hidden=reading.hidden,
         engines=engines,
     )
     return Evidence(reading=reading, faces=found, comparisons={f: pair for f, (pair, _) in compared.items()}, measures=measures)

@@ -45,6 +45,9 @@ class ReasonCode(StrEnum):
     DOCUMENT_GLARE = "document_glare"
     DOCUMENT_TOO_SMALL = "document_too_small"  # letters too low to be read
     NO_DOCUMENT_FOUND = "no_document_found"
+    DOCUMENT_NOT_KNOWN = "document_not_known"  # a paper with print, but no passport we can read: a licence, a certificate
+    SEVERAL_DOCUMENTS = "several_documents"  # two papers on one photo: which of them counts is not for us to choose
+    DOCUMENT_MIRRORED = "document_mirrored"  # left and right are exchanged, as front cameras do
     DOCUMENT_CUT_OFF = "document_cut_off"
     MRZ_NOT_READABLE = "mrz_not_readable"
     PORTRAIT_NOT_FOUND = "portrait_not_found"
@@ -118,6 +121,9 @@ RETAKE: dict[ReasonCode, frozenset[PhotoKind]] = {
     ReasonCode.DOCUMENT_GLARE: _DOCUMENT,
     ReasonCode.DOCUMENT_TOO_SMALL: _DOCUMENT,
     ReasonCode.NO_DOCUMENT_FOUND: _DOCUMENT,
+    ReasonCode.DOCUMENT_NOT_KNOWN: _DOCUMENT,
+    ReasonCode.SEVERAL_DOCUMENTS: _DOCUMENT,
+    ReasonCode.DOCUMENT_MIRRORED: _DOCUMENT,
     ReasonCode.DOCUMENT_CUT_OFF: _DOCUMENT,
     ReasonCode.MRZ_NOT_READABLE: _DOCUMENT,
     ReasonCode.PORTRAIT_NOT_FOUND: _DOCUMENT,

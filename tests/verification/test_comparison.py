@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from verification import comparison, continuity
-from verification.evidence import ChangeReason, Claim, DocumentReading, Field, FieldReading, Profile, Source
+from verification.evidence import (
+    ChangeReason,
+    Claim,
+    DocumentReading,
+    DocumentType,
+    Field,
+    FieldReading,
+    MrzReading,
+    Profile,
+    Source,
+)
 
 
 def printed(**values: str) -> DocumentReading:
@@ -37,6 +47,8 @@ def test_the_one_letter_that_differs_is_named_with_its_places():
         ("date_of_birth", "1985-03-07", "1985-07-03", False),
         ("sex", "M", "F", False),
         ("document_number", "701234567", "", False),
+        ("document_number", "А123", "A123", True),  # a Cyrillic letter, named as a look-alike
+        ("document_number", "0123", "O123", False),
         ("issuer", "---", "...", False),
     ],
 )
@@ -163,3 +175,58 @@ def test_a_line_too_weak_to_stand_on_does_not_rule_out_the_other():
 def test_letters_of_the_other_script_that_only_look_right_are_not_let_into_the_account():
     compared, _ = comparison.agree(claim(surname="IV\u0410NOVA"), printed(surname="IVANOVA"))[Field.SURNAME]
     assert compared.agreement < 1.0 and "homoglyphs" in (compared.rule or "")
+
+
+def test_a_look_alike_in_a_number_is_named_and_not_let_through():
+    assert comparison.compare(Field.DOCUMENT_NUMBER, "А123", "A123", country=None).rule == "homoglyphs"
+    compared, _ = comparison.agree(claim(document_number="А123"), printed(document_number="A123"))[Field.DOCUMENT_NUMBER]
+    assert compared.rule == "homoglyphs" and compared.agreement == pytest.approx(3 / 4)
+    assert [(d.claimed_at, d.read_at) for d in compared.differences] == [(0, 0)]
+
+
+def zone(row: str, kind: DocumentType = DocumentType.TD3, **values: str) -> DocumentReading:
+    """A passport of which only the zone was read, with `row` as its row of names."""
+    fields = {Field(k): FieldReading(value=v, confidence=0.95, certain=True, source=Source.MRZ) for k, v in values.items()}
+    rows = ("I<UTO", "", row) if kind is DocumentType.TD1 else (row, "")
+    return DocumentReading(document_type=kind, country="UTO", mrz=MrzReading(lines=rows, valid=True, checks={}), fields=fields)
+
+
+CUT = zone("P<UTONILAVADHANANANDA<<CHAYAPA<DEJTHAMRONG<K", surname="NILAVADHANANANDA", given_names="CHAYAPA DEJTHAMRONG K")
+
+
+def test_a_name_cut_off_in_the_zone_is_explained_and_left_to_a_person():
+    compared, _ = comparison.agree(claim(given_names="Chayapa Dejthamrong Krasuang"), CUT)[Field.GIVEN_NAMES]
+    assert compared.rule == "mrz-truncation"
+    assert compared.agreement == pytest.approx(1 - 7 / 28)
+    assert [(d.claimed, d.claimed_at) for d in compared.differences] == [("rasuang", 21)]
+
+
+def test_a_name_is_cut_only_where_a_letter_stands_in_the_last_place():
+    whole = zone("P<UTONILAVADHANANANDA<<CHAYAPA<DEJTHAMRONG<<", given_names="CHAYAPA DEJTHAMRONG")
+    assert comparison.agree(claim(given_names="Chayapa Dejthamrong Kra"), whole)[Field.GIVEN_NAMES][0].rule is None
+    card = zone("PAPANDROPOULOUS<<JONATHON<ALEC", DocumentType.TD1, given_names="JONATHON ALEC")
+    assert comparison.agree(claim(given_names="Jonathon Alec"), card)[Field.GIVEN_NAMES][0].agreement == 1.0
+    assert comparison.agree(claim(given_names="Jonathon Alecander"), card)[Field.GIVEN_NAMES][0].rule == "mrz-truncation"
+
+
+def test_what_the_page_confirms_is_not_cut():
+    both = FieldReading(value="CHAYAPA DEJTHAMRONG K", confidence=0.99, certain=True, source=Source.BOTH)
+    page = DocumentReading(document_type=CUT.document_type, mrz=CUT.mrz, fields={**CUT.fields, Field.GIVEN_NAMES: both})
+    assert comparison.agree(claim(given_names="Chayapa Dejthamrong Krasuang"), page)[Field.GIVEN_NAMES][0].rule is None
+
+
+def test_a_single_name_stands_in_the_place_of_the_surname():
+    page = zone("P<UTOARKFREITH<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<", surname="ARKFREITH")
+    compared, source = comparison.agree(claim(given_names="Arkfreith"), page)[Field.GIVEN_NAMES]
+    assert (compared.agreement, compared.rule) == (1.0, "case-and-space + single-name") and source is not None
+    assert comparison.agree(claim(given_names="Arkfreid"), page)[Field.GIVEN_NAMES][0].agreement < 1.0
+    two = comparison.agree(claim(given_names="Arkfreith", surname="Arkfreith"), page)
+    assert two[Field.GIVEN_NAMES][0].read is None  # two names were typed, one is printed
+    unread = zone("P<UTOARKFREITH<<ANNA<<<<<<<<<<<<<<<<<<<<<<<<", surname="ARKFREITH")
+    assert comparison.agree(claim(given_names="Arkfreith"), unread)[Field.GIVEN_NAMES][0].read is None
+    assert comparison.agree(claim(given_names="IVANOV"), printed(surname="IVANOV"))[Field.GIVEN_NAMES][0].read is None
+
+
+def test_given_names_in_another_order_are_named_and_left_to_a_person():
+    compared, _ = comparison.agree(claim(given_names="Maria Anna"), printed(given_names="ANNA MARIA"))[Field.GIVEN_NAMES]
+    assert compared.rule == "component-order" and 0.0 <= compared.agreement < 1.0 and compared.differences

@@ -157,6 +157,7 @@ def test_a_similarity_that_is_no_number_never_approves(bad):
             "never_expires",
             "change_letters",
             "reason",
+            "hidden",
         )
     ],
 )
