@@ -34,7 +34,7 @@ from cases.models import (
     Staff,
 )
 from cases.runs import readings_place
-from verification.evidence import ChangeReason, Claim, Difference, Field, Measures, Pair, Profile
+from verification.evidence import Box, ChangeReason, Claim, Difference, Field, Measures, Pair, Profile
 from verification.policy import Policy
 from verification.reasons import PhotoKind, ReasonCode
 
@@ -193,6 +193,8 @@ class FieldRow:
     confidence: float | None = None  # of the reading, 0-1
     certain: bool | None = None
     source: str | None = None
+    box: Box | None = None  # where `read` stands on the document photo that the last finished run looked at
+    letters: tuple[Box | None, ...] = ()  # the same for each of its letters; empty where not known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -361,10 +363,13 @@ def _readings(session: Session, found: Case, last: Run | None) -> dict[str, Any]
 def _fields(profile: Profile, claim: Claim | None, readings: dict[str, Any]) -> tuple[FieldRow, ...]:
     read: dict[str, Any] = (readings.get("reading") or {}).get("fields", {})
     compared: dict[str, Any] = readings.get("comparisons", {})
+    boxes, letters = readings.get("field_boxes", {}), readings.get("letter_boxes", {})  # older runs lack the letters
     typed = claim.values if claim else {}
     rows = []
     for name in Field:
-        reading, comparison = read.get(name.value, {}), compared.get(name.value, {})
+        comparison = compared.get(name.value, {})
+        place = _read_at(name, comparison.get("read"), read)
+        reading = read.get(place, {})
         if name not in profile.values and name not in typed and not reading:
             continue
         rows.append(
@@ -380,9 +385,22 @@ def _fields(profile: Profile, claim: Claim | None, readings: dict[str, Any]) -> 
                 confidence=reading.get("confidence"),
                 certain=reading.get("certain"),
                 source=reading.get("source"),
+                box=_box(boxes.get(place)),
+                letters=tuple(_box(box) for box in letters.get(place, ())),
             )
         )
     return tuple(rows)
+
+
+def _read_at(name: Field, compared_with: str | None, read: dict[str, Any]) -> str:
+    """The reading a claim was compared with: a name may stand in the line of the other script, a single name elsewhere."""
+    if compared_with is None or read.get(name.value, {}).get("value") == compared_with:
+        return name.value
+    return next((place for place, reading in read.items() if reading.get("value") == compared_with), name.value)
+
+
+def _box(sides: list[int] | None) -> Box | None:
+    return (sides[0], sides[1], sides[2], sides[3]) if sides else None
 
 
 def _dispositions(session: Session, found: Case) -> tuple[DispositionRow, ...]:

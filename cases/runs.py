@@ -289,6 +289,9 @@ def _readings(evidence: Evidence) -> dict[str, Any]:
         {
             "reading": evidence.reading.to_json(),
             "field_boxes": {name.value: list(r.box) for name, r in evidence.reading.fields.items() if r.box},
+            "letter_boxes": {
+                name.value: [box and list(box) for box in r.letters] for name, r in evidence.reading.fields.items() if r.letters
+            },
             "comparisons": {name.value: c.to_json() for name, c in evidence.comparisons.items()},
             "face_boxes": {kind: list(box) for kind, box in evidence.faces.boxes.items()},
         }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from rapidfuzz.distance import Levenshtein
 
-from verification import names
+from verification import comparison
 from verification.evidence import DATES, ChangeReason, Claim, DocumentReading, Field, Profile
 
 PAPER = frozenset({Field.DOCUMENT_NUMBER, Field.ISSUED_ON, Field.EXPIRES_ON, Field.ISSUER, Field.ISSUER_CODE})
@@ -65,7 +65,7 @@ def unchanged(profile: Profile, reading: DocumentReading, claim: Claim) -> dict[
     out: dict[Field, float] = {}
     for field, held in must_stay(claim, profile).items():
         agreements = [
-            names.compare(held, reading.fields[place].value, field=place, country=reading.country).agreement
+            comparison.compare(place, held, reading.fields[place].value, country=reading.country).agreement
             for place in (field, _NATIVE.get(field))
             if place is not None and place in reading.fields
         ]

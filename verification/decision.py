@@ -82,7 +82,10 @@ EXCUSED = frozenset(
         ReasonCode.DOCUMENT_CUT_OFF,
     }
 )
-"""A poor picture from which everything was nonetheless read and matched: no reason to trouble the customer again."""
+"""A poor picture from which everything was nonetheless read and matched: no reason to trouble the customer again.
+
+Two documents on one photo are not among them: whose portrait and whose name were matched is not for us to choose.
+"""
 
 RETAKE_FIRST = frozenset({ReasonCode.CONTACT_CHANGES})
 """Goes to a person, but only once the photos are good enough for one."""

@@ -1,62 +1,74 @@
 """Compare a name as claimed with a name as read, across scripts, spellings and the zone's narrow alphabet.
 
-Two spellings are equal only under a rule that has a name; nothing is ever "nearly equal". Where no rule
-holds, the agreement is how much of the letters is shared, and each stretch that differs is named.
-Sources: ICAO Doc 9303-3 section 6 (Latin and Cyrillic tables); Russian orders by year: MVD 310 of 1997 with its
-French annex 6, MVD 782 of 2000, FMS 26 of 2010 (GOST R 52535.1), FMS 320 of 2012 (Doc 9303).
+Two spellings are equal only under a rule that has a name; nothing is ever "nearly equal". Where several rules fit, the
+strictest is named. Where none holds, the agreement is how much of the letters is shared, and each stretch that differs is
+named with its places in both texts. Only names are known here; dates, numbers and other texts are `comparison`'s.
+Sources: ICAO Doc 9303-3 sections 4.6 and 6 (names, Latin and Cyrillic tables) and 9303-4 section 4.2.3 (truncation);
+Russian orders by year: MVD 310 of 1997 with its French annex 6, MVD 782 of 2000, FMS 26 of 2010 (GOST R 52535.1),
+FMS 320 of 2012 (Doc 9303).
 """
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice, product
-from typing import Final
+from itertools import combinations, islice, pairwise, permutations, product
+from typing import Final, NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
-from verification.evidence import DATES, Difference, Field, FieldComparison
+from verification.evidence import Difference, Field, FieldComparison
 
-NAMES: Final = frozenset(
-    {
-        Field.SURNAME,
-        Field.GIVEN_NAMES,
-        Field.PATRONYMIC,
-        Field.SURNAME_NATIVE,
-        Field.GIVEN_NAMES_NATIVE,
-        Field.PLACE_OF_BIRTH,
-        Field.ISSUER,
-    }
-)
-_NUMBERS: Final = frozenset({Field.DOCUMENT_NUMBER, Field.PERSONAL_NUMBER, Field.ISSUER_CODE})
+GIVEN: Final = frozenset({Field.GIVEN_NAMES, Field.GIVEN_NAMES_NATIVE})
 
-_MOST_SPELLINGS: Final = 4096  # of one name, so that a hostile text cannot multiply without end
+_MOST_SPELLINGS: Final = 1024  # of one name by one table, so that a hostile text cannot multiply without end
+_MOST_PARTS: Final = 5  # of given names whose order is tried: 120 orders
+_LONGEST: Final = 160  # letters of a name that are laid side by side letter by letter; longer texts are no names
 
 # ---------------------------------------------------------------- tables
 
 _ICAO_CYRILLIC: Final = {
-    "А": "A", "Б": "B", "В": "V", "Г": "G", "Ґ": "G", "Ғ": "G", "Д": "D", "Е": "E", "Ё": "E", "Є": "IE", "Ж": "ZH", "З": "Z",
-    "Ѕ": "DZ", "И": "I", "І": "I", "Ї": "I", "Й": "I", "Ј": "J", "К": "K", "Л": "L", "Љ": "LJ", "М": "M", "Н": "N", "Њ": "NJ",
-    "О": "O", "П": "P", "Р": "R", "С": "S", "Т": "T", "У": "U", "Ў": "U", "Ф": "F", "Х": "KH", "Ц": "TS", "Ч": "CH", "Ш": "SH",
-    "Щ": "SHCH", "Ъ": "IE", "Ы": "Y", "Ь": "", "Э": "E", "Ю": "IU", "Я": "IA", "Џ": "DZ", "Ќ": "K", "Ђ": "D", "Һ": "C",
+    "А": "A", "Б": "B", "В": "V", "Г": "G", "Ґ": "G", "Ғ": "G", "Ѓ": "G", "Д": "D", "Е": "E", "Ё": "E", "Є": "IE", "Ж": "ZH",
+    "З": "Z", "Ѕ": "DZ", "И": "I", "І": "I", "Ї": "I", "Й": "I", "Ј": "J", "К": "K", "Л": "L", "Љ": "LJ", "М": "M", "Н": "N",
+    "Њ": "NJ", "О": "O", "П": "P", "Р": "R", "С": "S", "Т": "T", "У": "U", "Ў": "U", "Ф": "F", "Х": "KH", "Ц": "TS", "Ч": "CH",
+    "Ш": "SH", "Щ": "SHCH", "Ъ": "IE", "Ы": "Y", "Ь": "", "Э": "E", "Ю": "IU", "Я": "IA", "Џ": "DZ", "Ќ": "K", "Ђ": "D",
+    "Һ": "C", "Ћ": "C",  # the table prints Һ where Serbian has Ћ, and Ғ where Macedonian has Ѓ
 }  # fmt: skip
-_KAZAKH: Final = {
-    "Ә": ("A", "AE", "E"), "Ғ": ("G", "GH"), "Қ": ("K", "Q"), "Ң": ("N", "NG"), "Ө": ("O",), "Ұ": ("U",), "Ү": ("U",),
-    "Һ": ("H", "C"),
-    "І": ("I",), "Е": ("E", "YE"), "Ю": ("YU", "IU"), "Я": ("YA", "IA"), "Й": ("Y", "I"), "У": ("U", "W"), "Ё": ("E", "YO", "IO"),
-    "Ъ": ("", "IE"), "Ц": ("TS", "C"), "Щ": ("SHCH",), "Х": ("KH", "H"), "Ж": ("ZH", "J"),
-}  # fmt: skip
-_BY_STATE: Final[dict[str, dict[str, tuple[str, ...]]]] = {
-    # Doc 9303-3 section 6.B, footnotes: letters that a state writes otherwise
-    "BLR": {"Г": ("H",), "Ё": ("IO",)},
-    "UKR": {"Г": ("H",), "И": ("Y",), "Є": ("IE", "YE"), "Ї": ("I", "YI"), "Й": ("I", "Y"), "Ю": ("IU", "YU"), "Я": ("IA", "YA")},
-    "SRB": {"Г": ("H", "G"), "Ж": ("Z",), "Х": ("H",), "Ц": ("C",), "Ч": ("C",), "Ш": ("S",)},
-    "MKD": {"Х": ("H",), "Ц": ("C",), "Џ": ("DJ",), "Ќ": ("KJ",)},
-    "BGR": {"Щ": ("SHT",)},
+
+
+class _Table(NamedTuple):
+    """How a state departs from the ICAO table: anywhere, and at the beginning of a name; the state's alternatives."""
+
+    anywhere: dict[str, tuple[str, ...]]
+    initial: dict[str, tuple[str, ...]] = {}
+
+
+_BY_STATE: Final[dict[str, _Table]] = {
+    # Doc 9303-3 section 6.B, notes to the table
+    "BLR": _Table({"Г": ("H",), "Ё": ("IO",)}),
+    "UKR": _Table({"Г": ("H",), "И": ("Y",)}, {"Є": ("YE",), "Ї": ("YI",), "Й": ("Y",), "Ю": ("YU",), "Я": ("YA",)}),
+    "SRB": _Table({"Г": ("H", "G"), "Ж": ("Z",), "Х": ("H",), "Ц": ("C",), "Ч": ("C",), "Ш": ("S",)}),
+    "MKD": _Table({"Ѓ": ("GJ",), "Ғ": ("GJ",), "Х": ("H",), "Ц": ("C",), "Џ": ("DJ",), "Ќ": ("KJ",)}),
+    "BGR": _Table({"Щ": ("SHT",)}),
 }
+_KAZAKH: Final = _Table(
+    # passports' practice, no order found; a letter is written one way throughout a name
+    {
+        "Ә": ("A", "AE", "E"), "Ғ": ("G", "GH"), "Қ": ("K", "Q"), "Ң": ("N", "NG"), "Ө": ("O",), "Ұ": ("U",), "Ү": ("U",),
+        "Һ": ("H",), "І": ("I",), "Ю": ("IU", "YU"), "Я": ("IA", "YA"), "Й": ("I", "Y"), "У": ("U", "W"),
+    },
+    {"Е": ("E", "YE")},
+)  # fmt: skip
+_KAZAKH_LATIN: Final = {  # alphabet of 2021; it has no letters for the Russian sounds Ё Ц Ч Щ Ъ Ь Э Ю Я
+    "А": "A", "Ә": "Ä", "Б": "B", "В": "V", "Г": "G", "Ғ": "Ğ", "Д": "D", "Е": "E", "Ж": "J", "З": "Z", "И": "İ", "Й": "İ",
+    "К": "K", "Қ": "Q", "Л": "L", "М": "M", "Н": "N", "Ң": "Ñ", "О": "O", "Ө": "Ö", "П": "P", "Р": "R", "С": "S", "Т": "T",
+    "У": "U", "Ұ": "Ū", "Ү": "Ü", "Ф": "F", "Х": "H", "Һ": "H", "Ш": "Ş", "Ы": "Y", "І": "I",
+}  # fmt: skip
+_KAZAKH_ONLY: Final = frozenset("ӘҒҚҢӨҰҮҺ")  # І is Ukrainian and Belarusian too
+_KAZAKH_AS_RUSSIAN: Final = str.maketrans("ӘӨҮҰҚҢҒІҺ", "АОУУКНГИХ")
+
 _LATIN: Final[dict[str, tuple[str, ...]]] = {
     # Doc 9303-3 section 6.A; what is not here loses its mark. A state may also simply drop the mark.
     "Ä": ("AE", "A"), "Å": ("AA", "A"), "Æ": ("AE",), "Ñ": ("N", "NXX"), "Ø": ("OE", "O"), "Ö": ("OE", "O"), "Œ": ("OE",),
@@ -71,181 +83,340 @@ _FRENCH: Final = {
 }  # fmt: skip
 
 _VOWELS: Final = "АЕЁИОУЫЭЮЯ"
+_SIGNS: Final = "ЬЪ"
+_APOSTROPHES: Final = "'’‘`´ʼʻ′"
+_HYPHENS: Final = "-‐‑‒–—−"
+_STOPS: Final = ".,"
+
+_HOMOGLYPHS: Final = dict(zip("АВЕКМНОРСТУХЅІЈҺ", "ABEKMHOPCTYXSIJH", strict=True))  # Cyrillic -> Latin, capitals
+_HOMOGLYPHS_BACK: Final = {latin: cyrillic for cyrillic, latin in _HOMOGLYPHS.items() if cyrillic != "Һ"}
+_DIGITS_CYRILLIC: Final = {"3": "З", "6": "Б", "0": "О", "4": "Ч", "8": "В"}
+_DIGITS_LATIN: Final = {"0": "O"}
+
+_ABBREVIATED: Final = {"Mª": "MARÍA", "M.ª": "MARÍA", "MA.": "MARÍA", "J.": "JOSÉ"}  # given names on Spanish and Mexican papers
+_ABBREVIATING: Final = frozenset({"ESP", "MEX"})
+
+# ---------------------------------------------------------------- spellings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """One way a state wrote Cyrillic in Latin letters: its rule's name and how it spells a word."""
+    """One way a state wrote Cyrillic in Latin letters: its rule's name, and the Latin piece for each letter of a word."""
 
     name: str
-    spell: Callable[[str], str]
+    spell: Callable[[str], list[str]]
 
 
-def _plain(table: dict[str, str], word: str) -> str:
-    return "".join(table.get(c, c) for c in word)
+def _by(table: dict[str, str]) -> Callable[[str], list[str]]:
+    return lambda word: [table.get(c, c) for c in word]
 
 
-def _icao(word: str) -> str:
-    return _plain(_ICAO_CYRILLIC, word)
-
-
-def _gost_2010(word: str) -> str:
-    return _plain(_GOST_2010, word)
-
-
-def _mvd_310(word: str) -> str:
+def _mvd_310(word: str) -> list[str]:
     """1997-2010: YE for Е after a soft or hard sign; the signs themselves are left out."""
-    return "".join("YE" if c == "Е" and at and word[at - 1] in "ЬЪ" else _MVD_310.get(c, c) for at, c in enumerate(word))
+    return ["YE" if c == "Е" and at and word[at - 1] in _SIGNS else _MVD_310.get(c, c) for at, c in enumerate(word)]
 
 
-def _mvd_310_short(word: str) -> str:
+def _mvd_310_short(word: str) -> list[str]:
     """As people got it: -ИЙ and -ЫЙ end in a bare Y (Dmitry)."""
-    for ending in ("ИЙ", "ЫЙ"):
-        if word.endswith(ending):
-            return _mvd_310(word[: -len(ending)]) + "Y"
-    return _mvd_310(word)
+    pieces = _mvd_310(word)
+    if word.endswith(("ИЙ", "ЫЙ")):
+        pieces[-2:] = ["", "Y"]
+    return pieces
 
 
-def _french(word: str) -> str:
+def _french(word: str) -> list[str]:
     """Until about 2000, on blanks of the USSR: КС is X, ЬЕ is IE, -ИН ends in -INE."""
-    spelled = _plain(_FRENCH, word.replace("КС", "X").replace("ЬЕ", "IE"))
-    return spelled + "E" if word.endswith("ИН") else spelled
+    pieces = [_FRENCH.get(c, c) for c in word]
+    for at, pair in enumerate(map("".join, pairwise(word))):
+        if pair == "КС":
+            pieces[at : at + 2] = ["X", ""]
+        elif pair == "ЬЕ":
+            pieces[at] = "I"
+    if word.endswith("ИН"):
+        pieces[-1] = "NE"
+    return pieces
 
 
-def _mvd_782(word: str) -> str:
+def _mvd_782(word: str) -> list[str]:
     """Driving licences (2000): YE and YO by what stands before them."""
-    letters = []
+    pieces = []
     for at, c in enumerate(word):
         before = word[at - 1] if at else ""
-        opens = not before or before in _VOWELS or before in "ЬЪ"
+        opens = not before or before in _VOWELS or before in _SIGNS
         if c == "Е":
-            letters.append("YE" if opens else "E")
+            pieces.append("YE" if opens else "E")
         elif c == "Ё":
-            letters.append("YO" if opens else "E" if before in "ЧШЩЖ" else "YE")
+            pieces.append("YO" if opens else "E" if before in "ЧШЩЖ" else "YE")
         elif c == "И" and before == "Ь":
-            letters.append("YI")
+            pieces.append("YI")
         else:
-            letters.append(_MVD_310.get(c, c))
-    return "".join(letters)
+            pieces.append(_MVD_310.get(c, c))
+    return pieces
+
+
+def _with_signs(spell: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
+    """The same order with its apostrophe for Ь, which passports left out and other papers did not."""
+    return lambda word: ["'" if c in _SIGNS else piece for c, piece in zip(word, spell(word), strict=True)]
 
 
 ORDERS: Final = (
-    Order(name="icao-9303", spell=_icao),
-    Order(name="gost-2010", spell=_gost_2010),
+    Order(name="icao-9303", spell=_by(_ICAO_CYRILLIC)),
+    Order(name="gost-2010", spell=_by(_GOST_2010)),
     Order(name="mvd-310", spell=_mvd_310),
-    Order(name="mvd-310-short", spell=_mvd_310_short),
     Order(name="mvd-782", spell=_mvd_782),
+    Order(name="mvd-310-short", spell=_mvd_310_short),
     Order(name="mvd-310-french", spell=_french),
 )
 """Russian orders, the one in force first."""
 
-_HOMOGLYPHS: Final = dict(zip("АВЕКМНОРСТУХЅІЈҺ", "ABEKMHOPCTYXSIJH", strict=True))  # Cyrillic -> Latin, capitals
-_HOMOGLYPHS_BACK: Final = {latin: cyrillic for cyrillic, latin in _HOMOGLYPHS.items() if cyrillic not in "ЅІЈҺ"}
-_APOSTROPHES: Final = "'’‘`´ʼʻ′"
-_HYPHENS: Final = "-‐‑‒–—−"
+_APOSTROPHED: Final = (Order(name="mvd-310", spell=_with_signs(_mvd_310)), Order(name="mvd-782", spell=_with_signs(_mvd_782)))
+
+
+class Spelling(NamedTuple):
+    """One way to write a name in Latin letters: the rule's name and the piece for each character of the name."""
+
+    rule: str
+    pieces: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The name in Latin letters."""
+        return "".join(self.pieces)
 
 
 def transliterate(text: str, order: str = "icao-9303") -> str:
     """Return `text` in Latin capitals by the named order; Latin letters pass through. Raises KeyError on an unknown name.
 
+    `order` is the name of one of `ORDERS`, or "state-BLR", "state-UKR", "state-SRB", "state-MKD", "state-BGR".
+
     >>> transliterate("Щербаков Юлия")
     'SHCHERBAKOV IULIIA'
     """
-    spell = {known.name: known.spell for known in ORDERS}[order]
-    return " ".join(spell(word) for word in text.upper().split())
+    name = _capitals(text)
+    if order.startswith("state-"):
+        return "".join(next(_variants(name, _BY_STATE[order.removeprefix("state-")])))
+    return "".join(_spelled(name, {known.name: known.spell for known in ORDERS}[order]))
+
+
+def spellings(text: str, country: str | None = None) -> tuple[Spelling, ...]:
+    """Return each way a name in Cyrillic capitals may have been written in Latin ones, the present order first.
+
+    The table of the issuing state stands right behind ICAO's; then the Russian orders; then the same with Ё for Е or И for Й,
+    as papers of one person do; then Kazakh practice. Bounded: at most 1024 by one table. A Latin text is its own spelling.
+    """
+    return _spellings(text, country)
+
+
+@lru_cache(maxsize=256)
+def _spellings(text: str, country: str | None) -> tuple[Spelling, ...]:
+    found: dict[str, Spelling] = {}
+
+    def add(rule: str, pieces: Sequence[str]) -> None:
+        found.setdefault("".join(pieces), Spelling(rule, tuple(pieces)))
+
+    if script(text) == "latin":
+        return (Spelling("", tuple(text)),)
+    add(ORDERS[0].name, _spelled(text, ORDERS[0].spell))
+    state = _BY_STATE.get(country or "")
+    for pieces in _variants(text, state) if state else ():
+        add("state-table", pieces)
+    for order in (*ORDERS, *_APOSTROPHED):
+        add(order.name, _spelled(text, order.spell))
+    for variant, rule in _respelled(text):
+        for order in ORDERS:
+            add(f"{order.name} + {rule}", _spelled(variant, order.spell))
+        for pieces in _variants(variant, state) if state else ():
+            add(f"state-table + {rule}", pieces)
+    if country == "KAZ" or _KAZAKH_ONLY.intersection(text):
+        for pieces in _variants(text, _KAZAKH):
+            add("kazakh", pieces)
+    return tuple(found.values())
+
+
+def _respelled(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the same name as another paper of the person may have it: Ё as Е and back, Й as И and back.
+
+    No name has two Ё; Й stands after a vowel.
+    """
+    if "Ё" in text:
+        yield text.replace("Ё", "Е"), "yo-e"
+    else:
+        yield from ((text[:at] + "Ё" + text[at + 1 :], "yo-e") for at, c in enumerate(text) if c == "Е")
+    if "Й" in text:
+        yield text.replace("Й", "И"), "short-i"
+    for at in range(1, len(text)):
+        if text[at] == "И" and text[at - 1] in _VOWELS:
+            yield text[:at] + "Й" + text[at + 1 :], "short-i"
+
+
+def _spelled(text: str, spell: Callable[[str], list[str]]) -> list[str]:
+    """Spell each word by itself: a letter after a space or hyphen begins a name."""
+    pieces: list[str] = []
+    for word in _words(text):
+        pieces.extend(spell(word))
+    return pieces
+
+
+def _words(text: str) -> Iterator[str]:
+    """Yield words, and each space and hyphen between them by itself; joined they are `text`."""
+    start = 0
+    for at, c in enumerate(text):
+        if c == " " or c in _HYPHENS:
+            if at > start:
+                yield text[start:at]
+            yield c
+            start = at + 1
+    if start < len(text):
+        yield text[start:]
+
+
+def _variants(text: str, table: _Table) -> Iterator[tuple[str, ...]]:
+    """Yield the spellings of `text` with each letter's alternatives, one choice per kind of letter throughout the name."""
+    starts = {0, *(at + 1 for at, c in enumerate(text) if c == " " or c in _HYPHENS)}
+    kinds = [(c, at in starts and c in table.initial) for at, c in enumerate(text)]
+    choices = {
+        kind: (table.initial if kind[1] else table.anywhere).get(kind[0]) or (_ICAO_CYRILLIC.get(kind[0], kind[0]),)
+        for kind in kinds
+    }
+    open_kinds = sorted(kind for kind, options in choices.items() if len(options) > 1)
+    for chosen in islice(product(*(choices[kind] for kind in open_kinds)), _MOST_SPELLINGS):
+        own = dict(zip(open_kinds, chosen, strict=True))
+        yield tuple(own.get(kind) or choices[kind][0] for kind in kinds)
+
+
+@lru_cache(maxsize=256)
+def latin_spellings(text: str) -> frozenset[str]:
+    """Return every way Doc 9303-3 lets a Latin name's letters be written with A-Z only; at most 1024."""
+    choices = [_plain_letters(c) for c in unicodedata.normalize("NFC", text)]
+    return frozenset("".join(letters) for letters in islice(product(*choices), _MOST_SPELLINGS))
+
+
+def _plain_letters(c: str) -> tuple[str, ...]:
+    """The ways to write one Latin letter with A-Z only; a letter without a mark is itself."""
+    if c in _LATIN:
+        return _LATIN[c]
+    return ("".join(p for p in unicodedata.normalize("NFD", c) if not unicodedata.combining(p)).upper(),)
 
 
 # ---------------------------------------------------------------- comparison
 
 
 def compare(claimed: str, read: str, *, field: Field, country: str | None, truncated: bool = False) -> FieldComparison:
-    """Return how a claimed value agrees with the value read, and under which rule or in which letters not.
+    """Return how a claimed name agrees with the name read, and under which rule or in which letters not.
 
-    1.0 only where a rule makes them equal: "exact", "case-and-space", "hyphen-space", "apostrophe",
-    "diacritics-icao-9303", a transliteration order's name, "kazakh", "state-table", "yo-e", "short-i", "homoglyphs",
-    "mrz-truncation"; several rules are joined by " + ". Otherwise 1 - Levenshtein distance / longer length, below 1.
+    1.0 exactly where a rule makes them equal: "exact", "case-and-space", "punctuation", "hyphen-space", "apostrophe",
+    "diacritics-icao-9303", a transliteration order's name, "state-table", "kazakh", "kazakh-latin", "kazakh-russian", "yo-e",
+    "short-i", "homoglyphs"; for given names also "abbreviation" and "component-order"; "mrz-truncation". Several are joined
+    by " + ". Otherwise 1 - letters that differ / longer length, below 1. `differences` are the letters that no rule explains;
+    beside "homoglyphs", "component-order" and "mrz-truncation" they show what the rule had to overlook.
     `country` (ICAO code) lets a state's own letter table count; `truncated`: `read` comes from a zone that may be cut.
+    Never raises.
     """
     if claimed == read:
         return FieldComparison(claimed=claimed, read=read, agreement=1.0, rule="exact")
-    rule = _rule(claimed, read, field, country, truncated)
-    differences = _differences(claimed, read, country)
+    rule = _rule(_capitals(claimed), _capitals(read), field, country, truncated)
+    if rule is not None and not set(rule.split(" + ")) & SHOWN_THOUGH_EQUAL:
+        return FieldComparison(claimed=claimed, read=read, agreement=1.0, rule=rule)
+    agreement, differences = _side_by_side(claimed, read, country)
     if rule is not None:
-        seen = differences if "homoglyphs" in rule else ()
-        return FieldComparison(claimed=claimed, read=read, agreement=1.0, rule=rule, differences=seen)
-    return FieldComparison(claimed=claimed, read=read, agreement=_agreement(claimed, read, country), differences=differences)
+        agreement = 1.0
+    return FieldComparison(claimed=claimed, read=read, agreement=agreement, rule=rule, differences=differences)
 
 
-def _rule(claimed: str, read: str, field: Field, country: str | None, truncated: bool) -> str | None:
-    """Return the name of the rule under which both are equal, mildest first, or None."""
-    if not claimed.strip() or not read.strip():
+SHOWN_THOUGH_EQUAL: Final = frozenset({"homoglyphs", "component-order", "mrz-truncation", "abbreviation"})
+"""Rules that know both for the same name although letters differ, are missing or stand elsewhere: people should see them."""
+
+
+def _rule(a: str, b: str, field: Field, country: str | None, truncated: bool) -> str | None:
+    """Return the name of the rule under which both are equal, strictest first, or None."""
+    if not a or not b:
         return None
-    if field in DATES or field is Field.SEX:
-        return None
-    a, b = _spaced(claimed), _spaced(read)
     if a == b:
         return "case-and-space"
-    if field in _NUMBERS:
-        squeezed = [re.sub(r"[\s\-]", "", text) for text in (a, b)]
-        if squeezed[0] == squeezed[1]:
-            return "case-and-space"
-        return "homoglyphs" if _latin_shapes(squeezed[0]) == _latin_shapes(squeezed[1]) else None
-    if field not in NAMES:
-        return "homoglyphs" if _one_script(a) == _one_script(b) else None
-    return _name_rule(a, b, country, truncated)
-
-
-def _name_rule(a: str, b: str, country: str | None, truncated: bool) -> str | None:
-    marks = ""
-    folded_a, folded_b = _one_script(a), _one_script(b)
-    if (folded_a, folded_b) != (a, b):
-        marks, a, b = "homoglyphs", folded_a, folded_b
-        if a == b:
-            return marks
-    for steps, x, y in _punctuation(a, b):
-        rule = _spelling_rule(x, y, country)
-        if rule is not None:
-            return _joined(marks, steps, rule)
+    alike = (_one_script(a), _one_script(b))
+    marks = "" if alike == (a, b) else "homoglyphs"
+    a, b = alike
+    rule = _writing_rule(a, b, country)
+    if rule is not None:
+        return _joined(marks, rule)
+    if field in GIVEN:
+        if country in _ABBREVIATING and (_in_full(a), _in_full(b)) != (a, b):
+            rule = _writing_rule(_in_full(a), _in_full(b), country)
+            if rule is not None:
+                return _joined(marks, "abbreviation", rule)
+        for ordered in _other_orders(a, b):
+            rule = _writing_rule(ordered, b, country)
+            if rule is not None:
+                return _joined(marks, rule, "component-order")
     if truncated:
-        for steps, x, y in islice(_punctuation(a, b), 4):
-            for spelling_rule, spelling in spellings(x, country):
-                if _is_cut_of(spelling, y):
-                    return _joined(marks, steps, spelling_rule, "mrz-truncation")
+        rule = _cut_rule(a, b, country)
+        if rule is not None:
+            return _joined(marks, rule, "mrz-truncation")
     return None
 
 
 def _joined(*rules: str) -> str:
-    return " + ".join(rule for rule in rules if rule) or "case-and-space"
+    return " + ".join(rule for rule in rules if rule)
 
 
-def _punctuation(a: str, b: str) -> Iterator[tuple[str, str, str]]:
-    """Yield both texts as they stand, then with hyphens as spaces, apostrophes dropped, both."""
-    yield "", a, b
-    hyphen = (_spaced(_no_hyphen(a)), _spaced(_no_hyphen(b)))
-    apostrophe = (_no_apostrophe(a), _no_apostrophe(b))
-    if hyphen != (a, b):
-        yield "hyphen-space", *hyphen
-    if apostrophe != (a, b):
-        yield "apostrophe", *apostrophe
-    both = (_no_apostrophe(hyphen[0]), _no_apostrophe(hyphen[1]))
-    if both not in ((a, b), hyphen, apostrophe):
-        yield "hyphen-space + apostrophe", *both
+_STEPS: Final[tuple[tuple[str, Callable[[str], str]], ...]] = (
+    ("punctuation", lambda text: _spaced("".join(" " if c == "," else c for c in text if c != "."))),
+    ("hyphen-space", lambda text: _spaced("".join(" " if c in _HYPHENS else c for c in text))),
+    ("apostrophe", lambda text: "".join(c for c in text if c not in _APOSTROPHES)),
+)
+
+
+def _steps(a: str, b: str) -> Iterator[tuple[str, str, str]]:
+    """Yield both texts as they stand, then without stops, hyphens as spaces, apostrophes dropped: fewest steps first."""
+    for count in range(len(_STEPS) + 1):
+        for chosen in combinations(_STEPS, count):
+            x, y, needed = a, b, True
+            for _, step in chosen:
+                before = (x, y)
+                x, y = step(x), step(y)
+                needed = needed and (x, y) != before
+            if needed:
+                yield " + ".join(name for name, _ in chosen), x, y
+
+
+def _writing_rule(a: str, b: str, country: str | None) -> str | None:
+    """The rule for the same name written otherwise: marks between letters first, then the letters. "" where equal."""
+    for steps, x, y in _steps(a, b):
+        rule = _spelling_rule(x, y, country)
+        if rule is not None:
+            return _joined(steps, rule)
+    return None
 
 
 def _spelling_rule(a: str, b: str, country: str | None) -> str | None:
+    if not a or not b:
+        return None
     if a == b:
         return ""
-    script_a, script_b = script(a), script(b)
-    if script_a == script_b == "cyrillic":
+    scripts = {script(a), script(b)}
+    if scripts == {"cyrillic"}:
         return _cyrillic_rule(a, b)
-    if script_a == script_b == "latin":
-        return "diacritics-icao-9303" if _share(latin_spellings(a), latin_spellings(b)) else None
-    if {script_a, script_b} == {"latin", "cyrillic"}:
-        native, latin = (a, b) if script_a == "cyrillic" else (b, a)
-        wanted = latin_spellings(latin)
-        for rule, spelling in spellings(native, country):
-            if spelling in wanted:
-                return rule
+    if scripts == {"latin"}:
+        return "diacritics-icao-9303" if _same_but_marks(a, b) else None
+    if scripts == {"latin", "cyrillic"}:
+        native, latin = (a, b) if script(a) == "cyrillic" else (b, a)
+        return _latin_rule(native, latin, country)
+    return None
+
+
+def _latin_rule(native: str, latin: str, country: str | None) -> str | None:
+    plain = latin.isascii()
+    for spelling in spellings(native, country):
+        if spelling.text == latin:
+            return spelling.rule
+        if not plain and _same_but_marks(spelling.text, latin):
+            return f"{spelling.rule} + diacritics-icao-9303"
+    if country == "KAZ" or _KAZAKH_ONLY.intersection(native):
+        own = "".join(_KAZAKH_LATIN.get(c, c) for c in native)
+        if own == latin:
+            return "kazakh-latin"
+        if script(own) == "latin" and _same_but_marks(own, latin):
+            return "kazakh-latin + diacritics-icao-9303"
     return None
 
 
@@ -255,67 +426,63 @@ def _cyrillic_rule(a: str, b: str) -> str | None:
         table = str.maketrans(have, become)
         if a.translate(table) == b.translate(table):
             return rule
-    russian_a, russian_b = _kazakh_as_russian(a), _kazakh_as_russian(b)
-    return "kazakh-russian" if russian_a == russian_b else None
+    return "kazakh-russian" if b in _as_russian(a) or a in _as_russian(b) else None
 
 
-def _kazakh_as_russian(text: str) -> str:
-    """Ә О Қ Ң … as Russian papers write them (nur.kz); Ё as Е beside them is not part of this rule."""
-    return text.replace("ЙЫ", "Й").replace("ЙІ", "Й").translate(str.maketrans("ӘӨҮҰҚҢҒІҺ", "АОУУКНГИХ"))
+def _as_russian(text: str) -> tuple[str, ...]:
+    """A Kazakh name as Russian papers write it (nur.kz): each Kazakh letter as its Russian neighbour, ЙЫ and ЙІ as И."""
+    if not (_KAZAKH_ONLY | {"І"}).intersection(text) and "ЙЫ" not in text:
+        return ()
+    return (text.replace("ЙЫ", "И").replace("ЙІ", "И").translate(_KAZAKH_AS_RUSSIAN),)
 
 
-def spellings(text: str, country: str | None = None) -> tuple[tuple[str, str], ...]:
-    """Return (rule, Latin spelling) for each way a name may have been written, the present order first.
+def _same_but_marks(a: str, b: str) -> bool:
+    """Whether two Latin texts are equal when each marked letter is written in A-Z, as in a zone.
 
-    A Latin text gives its diacritics' spellings; a Cyrillic one every Russian order, Kazakh practice and, where
-    `country` has one, its own table. Bounded: at most 4096 of each kind.
+    A mark may be left out, not exchanged for another one: where letters differ, one side must be plain.
     """
-    return _spellings(text, country)
+    if len(a) > _LONGEST or len(b) > _LONGEST:
+        return False
+    reached = {(0, 0)}
+    while reached:
+        if (len(a), len(b)) in reached:
+            return True
+        onward = set()
+        for i, j in reached:
+            if i < len(a) and j < len(b) and a[i] == b[j]:
+                onward.add((i + 1, j + 1))
+            for at, x, other, y in ((i, a, j, b), (j, b, i, a)):
+                for plain in _marked(x[at]) if at < len(x) else ():
+                    if y.startswith(plain, other):
+                        onward.add((at + 1, other + len(plain)) if x is a else (other + len(plain), at + 1))
+        reached = onward
+    return False
 
 
-@lru_cache(maxsize=256)
-def _spellings(text: str, country: str | None) -> tuple[tuple[str, str], ...]:
-    if script(text) == "latin":
-        return tuple(("diacritics-icao-9303" if spelling != text else "", spelling) for spelling in latin_spellings(text))
-    found: dict[str, str] = {}
-    for order in ORDERS:
-        found.setdefault(" ".join(order.spell(word) for word in text.split()), order.name)
-    for variant, rule in ((text.replace("Ё", "Е"), "yo-e"), (text.replace("Й", "И"), "short-i")):
-        if variant != text:
-            for order in ORDERS:
-                found.setdefault(" ".join(order.spell(w) for w in variant.split()), f"{order.name} + {rule}")
-    if country in _BY_STATE:
-        for spelling in _variants(text, _BY_STATE[country]):
-            found.setdefault(spelling, "state-table")
-    if country in ("KAZ", None) or any(c in "ӘҒҚҢӨҰҮҺІ" for c in text):
-        for spelling in _variants(text, _KAZAKH):
-            found.setdefault(spelling, "kazakh")
-    return tuple((rule, spelling) for spelling, rule in found.items())
+def _other_orders(a: str, b: str) -> Iterator[str]:
+    """Yield `a` with its components in every other order, where both have as many; hyphenated parts stay together."""
+    parts = a.split()
+    if not 2 <= len(parts) <= _MOST_PARTS or len(b.split()) != len(parts):
+        return
+    for ordered in islice(permutations(parts), 1, None):
+        yield " ".join(ordered)
 
 
-def _variants(text: str, table: dict[str, tuple[str, ...]]) -> Iterator[str]:
-    """Yield the spellings of `text` with each letter's alternatives, one choice per letter kind throughout the name."""
-    kinds = sorted({c for c in text if c in table})
-    for chosen in islice(product(*(table[c] for c in kinds)), _MOST_SPELLINGS):
-        own = dict(zip(kinds, chosen, strict=True))
-        yield "".join(own.get(c, _ICAO_CYRILLIC.get(c, c)) for c in text)
+def _in_full(text: str) -> str:
+    """Spanish abbreviations written out."""
+    return " ".join(_ABBREVIATED.get(word, word) for word in text.split())
 
 
-@lru_cache(maxsize=256)
-def latin_spellings(text: str) -> frozenset[str]:
-    """Return every way Doc 9303-3 lets a Latin name's letters be written with A-Z only."""
-    choices = []
-    for c in unicodedata.normalize("NFC", text):
-        if c in _LATIN:
-            choices.append(_LATIN[c])
-        else:
-            bare = "".join(p for p in unicodedata.normalize("NFD", c) if not unicodedata.combining(p))
-            choices.append((bare.upper(),))
-    return frozenset("".join(letters) for letters in islice(product(*choices), _MOST_SPELLINGS))
-
-
-def _share(a: frozenset[str], b: frozenset[str]) -> bool:
-    return not a.isdisjoint(b)
+def _cut_rule(full: str, cut: str, country: str | None) -> str | None:
+    """The rule under which `cut` is the zone's shortening of one spelling of `full`; "" where it is letter by letter."""
+    for steps, x, y in _steps(full, cut):
+        for spelling in spellings(x, country):
+            for plain in (spelling.text,) if spelling.text.isascii() else latin_spellings(spelling.text):
+                if _is_cut_of(plain, y):
+                    return _joined(steps, spelling.rule, "diacritics-icao-9303" if plain != spelling.text else "")
+        if script(x) == script(y) == "cyrillic" and _is_cut_of(x, y):
+            return steps
+    return None
 
 
 def _is_cut_of(full: str, cut: str) -> bool:
@@ -328,8 +495,8 @@ def _is_cut_of(full: str, cut: str) -> bool:
 
 def script(text: str) -> str:
     """Return "latin", "cyrillic" or "mixed" by the letters of `text`; a text without letters is "latin"."""
-    cyrillic = sum(_is_cyrillic(c) for c in text)
-    latin = sum(c.isalpha() and not _is_cyrillic(c) for c in text)
+    cyrillic = any(_is_cyrillic(c) for c in text)
+    latin = any(c.isalpha() and not _is_cyrillic(c) for c in text)
     if cyrillic and latin:
         return "mixed"
     return "cyrillic" if cyrillic else "latin"
@@ -340,129 +507,218 @@ def _is_cyrillic(c: str) -> bool:
 
 
 def _one_script(text: str) -> str:
-    """Fold letters that look alike in both scripts into the script most letters of their word have."""
-    return " ".join(_fold_word(word) for word in text.split(" "))
+    """Fold letters and digits that look alike in both scripts into the script most letters of their word have."""
+    return "".join(_fold_word(word) for word in _words(text))
 
 
 def _fold_word(word: str) -> str:
     cyrillic = sum(_is_cyrillic(c) for c in word)
     latin = sum(c.isalpha() and not _is_cyrillic(c) for c in word)
-    if not cyrillic or not latin:
-        return word
-    table = _HOMOGLYPHS_BACK if cyrillic >= latin else _HOMOGLYPHS
-    return "".join(table.get(c, c) for c in word)
+    digits = sum(c in _DIGITS_CYRILLIC for c in word)
+    table: dict[str, str] = {}
+    if cyrillic and latin:
+        table |= _HOMOGLYPHS_BACK if cyrillic >= latin else _HOMOGLYPHS
+    if digits and cyrillic + latin > digits:
+        table |= _DIGITS_CYRILLIC if cyrillic >= latin else _DIGITS_LATIN
+    return "".join(table.get(c, c) for c in word) if table else word
 
 
-def _latin_shapes(text: str) -> str:
-    return "".join(_HOMOGLYPHS.get(c, c) for c in text)
+def look_alike(a: str, b: str) -> bool:
+    """Whether two texts in capitals are the same but for letters of the two scripts that look alike."""
+    table = str.maketrans(_HOMOGLYPHS)
+    return a.translate(table) == b.translate(table)
+
+
+def _capitals(text: str) -> str:
+    """Upper case, composed, single spaces, fillers of the zone as spaces."""
+    return "".join(cell.letter for cell in _cells(text))
 
 
 def _spaced(text: str) -> str:
-    """Upper case, composed, single spaces, fillers of the zone as spaces."""
-    upper = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).replace("ß", "ẞ").upper())
-    return " ".join(upper.replace("<", " ").split())
-
-
-def _no_hyphen(text: str) -> str:
-    return "".join(" " if c in _HYPHENS else c for c in text)
-
-
-def _no_apostrophe(text: str) -> str:
-    return "".join(c for c in text if c not in _APOSTROPHES)
+    return " ".join(text.split())
 
 
 # ---------------------------------------------------------------- what differs
 
 
-def _agreement(claimed: str, read: str, country: str | None) -> float:
-    """Return the share of letters in common, 0 to just below 1, by the spelling that comes nearest."""
-    a, b = _spaced(claimed), _spaced(read)
-    longest = max(len(a), len(b))
-    if longest == 0:
-        return 0.0
-    if {script(a), script(b)} == {"cyrillic", "latin"}:
-        a, b = _nearest(a, b, country)
-        longest = max(len(a), len(b), 1)
-    return min(1 - Levenshtein.distance(a, b) / longest, 0.9999)
+class _Cell(NamedTuple):
+    """One letter to compare, and where it stands in the text as given."""
+
+    letter: str
+    start: int
+    end: int
+    swapped: bool = False  # a look-alike of the other script stands there
 
 
-def _nearest(a: str, b: str, country: str | None) -> tuple[str, str]:
-    """Return both in Latin letters, the native one by the order that brings it nearest to the other."""
-    native_first = script(a) != "latin"
-    native, latin = (a, b) if native_first else (b, a)
-    best = min((spelling for _, spelling in spellings(native, country)), key=lambda s: Levenshtein.distance(s, latin))
-    return (best, latin) if native_first else (latin, best)
-
-
-def _differences(claimed: str, read: str, country: str | None) -> tuple[Difference, ...]:
-    """Name each stretch that differs, with positions in both original texts.
-
-    Across scripts the native text is spelled letter by letter in the nearest order, so that positions lead back to it.
-    """
-    a, places_a = _letters(claimed)
-    b, places_b = _letters(read)
-    if {script(a), script(b)} == {"cyrillic", "latin"}:
-        near_a, near_b = _nearest(a, b, country)
-        if script(a) != "latin":
-            places_a = _spread(a, places_a, near_a)
-            a = near_a
-        if script(b) != "latin":
-            places_b = _spread(b, places_b, near_b)
-            b = near_b
-    found = []
-    for step in Levenshtein.opcodes(a, b):
-        if step.tag == "equal":
-            continue
-        start_a, end_a = _span(places_a, step.src_start, step.src_end, len(claimed))
-        start_b, end_b = _span(places_b, step.dest_start, step.dest_end, len(read))
-        found.append(Difference(claimed=claimed[start_a:end_a], read=read[start_b:end_b], claimed_at=start_a, read_at=start_b))
-    if not found and claimed != read:  # equal after folding: the letters' scripts or marks differ
-        for raw in Levenshtein.opcodes(claimed, read):
-            if raw.tag != "equal":
-                found.append(
-                    Difference(
-                        claimed=claimed[raw.src_start : raw.src_end],
-                        read=read[raw.dest_start : raw.dest_end],
-                        claimed_at=raw.src_start,
-                        read_at=raw.dest_start,
-                    )
-                )
-    return tuple(dict.fromkeys(found))
-
-
-def _letters(text: str) -> tuple[str, list[int]]:
-    """Return the text in capitals with single spaces, and for each of its characters the place in `text`."""
-    letters: list[str] = []
-    places: list[int] = []
+def _cells(text: str) -> list[_Cell]:
+    """The letters of `text` in capitals, composed, with single spaces."""
+    cells: list[_Cell] = []
     for at, c in enumerate(text):
         if c.isspace() or c == "<":
-            if letters and letters[-1] != " ":
-                letters.append(" ")
-                places.append(at)
+            if cells and cells[-1].letter != " ":
+                cells.append(_Cell(" ", at, at + 1))
             continue
-        for upper in c.upper():
-            letters.append(upper)
-            places.append(at)
-    if letters and letters[-1] == " ":
-        letters.pop()
-        places.pop()
-    return "".join(letters), places
+        for letter in "ẞ" if c == "ß" else unicodedata.normalize("NFC", c.upper()):
+            whole = unicodedata.normalize("NFC", cells[-1].letter + letter) if cells and unicodedata.combining(letter) else ""
+            if len(whole) == 1:
+                cells[-1] = _Cell(whole, cells[-1].start, at + 1)
+            else:
+                cells.append(_Cell(letter, at, at + 1))
+    if cells and cells[-1].letter == " ":
+        cells.pop()
+    return cells
 
 
-def _spread(native: str, places: list[int], latin: str) -> list[int]:
-    """Return for each letter of `latin` the place of the native letter it most likely spells, by aligning letter tables."""
-    marked = [(piece, places[at]) for at, c in enumerate(native) for piece in _ICAO_CYRILLIC.get(c, c)]
-    plain = "".join(piece for piece, _ in marked)
-    result = []
-    for step in Levenshtein.opcodes(latin, plain):
-        for offset in range(step.src_end - step.src_start):
-            at = min(step.dest_start + min(offset, max(step.dest_end - step.dest_start - 1, 0)), len(marked) - 1)
-            result.append(marked[at][1] if marked else 0)
-    return result
+def _side_by_side(claimed: str, read: str, country: str | None) -> tuple[float, tuple[Difference, ...]]:
+    """Return the share of letters in common, 0 to just below 1, and each stretch that differs, with its places.
+
+    What a rule explains is no difference: a mark that the zone leaves out, Ё for Е, a hyphen for a space. Across scripts each
+    native letter stands as the Latin piece that the nearest spelling has for it.
+    """
+    a, b = _folded(_cells(claimed)), _folded(_cells(read))
+    texts = ["".join(cell.letter for cell in cells) for cells in (a, b)]
+    if {script(text) for text in texts} == {"cyrillic", "latin"}:
+        if script(texts[0]) == "cyrillic":
+            a = _in_latin(a, texts[0], texts[1], country)
+        else:
+            b = _in_latin(b, texts[1], texts[0], country)
+    pairs = _align(a, b)
+    found = [_difference(claimed, read, stretch) for stretch in _stretches(a, b, pairs, len(claimed), len(read))]
+    if not found and claimed != read:  # alike but for what rules explain one by one, though none explains the whole
+        found = [
+            _difference(claimed, read, (step.src_start, step.src_end, step.dest_start, step.dest_end))
+            for step in Levenshtein.opcodes(claimed, read)
+            if step.tag != "equal"
+        ]
+    longest = max(len(a), len(b), 1)
+    wrong = sum(not pair.fine for pair in pairs)
+    return (min(max(0.0, 1 - wrong / longest), 0.9999) if a and b else 0.0), tuple(dict.fromkeys(found))
 
 
-def _span(places: list[int], start: int, end: int, length: int) -> tuple[int, int]:
-    if start >= end:
-        at = places[start] if start < len(places) else length
-        return at, at
-    return places[start], places[end - 1] + 1
+def _folded(cells: list[_Cell]) -> list[_Cell]:
+    letters = _one_script("".join(cell.letter for cell in cells))
+    return [cell._replace(letter=letter, swapped=letter != cell.letter) for cell, letter in zip(cells, letters, strict=True)]
+
+
+def _in_latin(cells: list[_Cell], native: str, latin: str, country: str | None) -> list[_Cell]:
+    """The native letters in the spelling nearest to `latin`, each Latin letter at the place of the one it spells."""
+    flat = "".join(_plain_letters(c)[0] for c in latin)
+    best = min(spellings(native, country), key=lambda s: Levenshtein.distance(s.text, flat))
+    return [cell._replace(letter=letter) for cell, piece in zip(cells, best.pieces, strict=True) for letter in piece]
+
+
+class _Pair(NamedTuple):
+    """Two letters side by side, by index; None where one side has none. `fine`: equal, or a rule explains them."""
+
+    a: int | None
+    b: int | None
+    fine: bool
+
+
+def _align(a: list[_Cell], b: list[_Cell]) -> list[_Pair]:
+    """Lay two names side by side with as few differing letters as possible; what a rule explains costs nothing.
+
+    An index is repeated where one marked letter stands against several plain ones. A look-alike of the other script is laid
+    beside the letter it looks like, and is not fine.
+    """
+    text_a, text_b = "".join(cell.letter for cell in a), "".join(cell.letter for cell in b)
+    plain = not any(c in _NOT_PLAIN or _marked(c) for c in text_a + text_b)
+    pairs = _plain_pairs(text_a, text_b) if plain or max(len(a), len(b)) > _LONGEST else _pairs(text_a, text_b)
+    return [
+        pair._replace(fine=False)
+        if pair.a is not None and pair.b is not None and (a[pair.a].swapped or b[pair.b].swapped)
+        else pair
+        for pair in pairs
+    ]
+
+
+def _pairs(a: str, b: str) -> list[_Pair]:
+    """Least differing pairs by dynamic programming; a marked letter may stand against its plain ones for nothing."""
+    marked_a, marked_b = [_marked(c) for c in a], [_marked(c) for c in b]
+    far = len(a) + len(b) + 1
+    cost = [[far] * (len(b) + 1) for _ in range(len(a) + 1)]
+    step = [[(0, 0, True)] * (len(b) + 1) for _ in range(len(a) + 1)]
+    cost[0][0] = 0
+    for i in range(len(a) + 1):
+        for j in range(len(b) + 1):
+            moves = []
+            if i < len(a) and j < len(b):
+                moves.append((1, 1, _same(a[i], b[j])))
+                moves += [(1, len(plain), True) for plain in marked_a[i] if b.startswith(plain, j)]
+                moves += [(len(plain), 1, True) for plain in marked_b[j] if a.startswith(plain, i)]
+            if i < len(a):
+                moves.append((1, 0, a[i] in _SILENT))
+            if j < len(b):
+                moves.append((0, 1, b[j] in _SILENT))
+            for down, right, fine in moves:
+                price = cost[i][j] + (not fine)
+                if price < cost[i + down][j + right]:
+                    cost[i + down][j + right], step[i + down][j + right] = price, (down, right, fine)
+    pairs: list[_Pair] = []
+    i, j = len(a), len(b)
+    while i or j:
+        down, right, fine = step[i][j]
+        i, j = i - down, j - right
+        for k in reversed(range(max(down, right))):
+            at_a, at_b = (i + min(k, down - 1) if down else None), (j + min(k, right - 1) if right else None)
+            pairs.append(_Pair(at_a, at_b, fine))
+    return pairs[::-1]
+
+
+def _plain_pairs(a: str, b: str) -> list[_Pair]:
+    """The same where no letter has a rule to explain it: quick, and for texts of any length."""
+    pairs: list[_Pair] = []
+    for step in Levenshtein.opcodes(a, b):
+        down, right = step.src_end - step.src_start, step.dest_end - step.dest_start
+        for k in range(max(down, right)):
+            at_a, at_b = (step.src_start + k if k < down else None), (step.dest_start + k if k < right else None)
+            pairs.append(_Pair(at_a, at_b, step.tag == "equal"))
+    return pairs
+
+
+_SILENT: Final = frozenset(_APOSTROPHES + _STOPS)
+_ALIKE: Final = ({"Ё", "Е"}, {"Й", "И"})
+_NOT_PLAIN: Final = _SILENT | frozenset("ЁЙ" + _HYPHENS)
+
+
+def _same(a: str, b: str) -> bool:
+    return a == b or {a, b} in _ALIKE or (a in _HYPHENS + " " and b in _HYPHENS + " ")
+
+
+def _marked(letter: str) -> tuple[str, ...]:
+    """The plain ways to write a letter that has a mark; nothing for a plain one."""
+    if letter.isascii() or _is_cyrillic(letter):
+        return ()
+    return tuple(plain for plain in _plain_letters(letter) if plain and plain.isascii())
+
+
+def _stretches(
+    a: list[_Cell], b: list[_Cell], pairs: list[_Pair], length_a: int, length_b: int
+) -> Iterator[tuple[int, int, int, int]]:
+    """Yield start and end in the claimed and in the read text of each run of pairs that are not fine."""
+    run_a: list[int] = []
+    run_b: list[int] = []
+    next_a = next_b = 0
+    for pair in (*pairs, _Pair(None, None, True)):
+        if pair.fine and (run_a or run_b):
+            yield (*_place(a, run_a, next_a, length_a), *_place(b, run_b, next_b, length_b))
+            run_a, run_b = [], []
+        if pair.a is not None:
+            next_a = pair.a + 1
+            run_a += [] if pair.fine else [pair.a]
+        if pair.b is not None:
+            next_b = pair.b + 1
+            run_b += [] if pair.fine else [pair.b]
+
+
+def _place(cells: list[_Cell], within: list[int], following: int, length: int) -> tuple[int, int]:
+    """Start and end in the text of these letters; of none, the place before the letter that follows."""
+    if within:
+        return cells[within[0]].start, cells[within[-1]].end
+    at = cells[following].start if following < len(cells) else length
+    return at, at
+
+
+def _difference(claimed: str, read: str, stretch: tuple[int, int, int, int]) -> Difference:
+    start_a, end_a, start_b, end_b = stretch
+    return Difference(claimed=claimed[start_a:end_a], read=read[start_b:end_b], claimed_at=start_a, read_at=start_b)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -14,10 +15,11 @@ from sqlalchemy import select
 
 from cases import customers, photo_store, queries, review
 from cases.lifecycle import State
-from cases.models import Case, Customer, Event, Photo, Role, Staff
+from cases.models import Case, Customer, Event, Photo, Role, Run, Staff
+from cases.queries import case_events
 from tests import factories
 from tests.webapp.staff_fixtures import Browser, Office, a_case, found, make_office
-from verification.evidence import Pair, PairMeasures
+from verification.evidence import Box, Evidence, Field, Pair, PairMeasures
 from verification.reasons import PhotoKind, ReasonCode
 
 
@@ -476,3 +478,77 @@ def test_reasons_for_refusing_are_none_of_the_machines_own_doubts():
 
     assert ReasonCode.EVIDENCE_MISSING not in REJECTIONS and ReasonCode.SELFIE_DOCUMENT_FACES_DIFFER in REJECTIONS
     assert not set(REJECTIONS) & {r for codes in retake_reasons().values() for r in codes}
+
+
+# The print itself, the letters that differ framed
+
+
+LETTERS = tuple((165 + 20 * at, 745, 18, 26) for at in range(9))  # of ПРИМЕРНОЯ in the zone of the drawn page
+
+
+def with_letters(letters: tuple[Box | None, ...] = LETTERS, *, box: Box | None = (165, 745, 178, 26)) -> Evidence:
+    seen = found()
+    surname = replace(seen.reading.fields[Field.SURNAME], letters=letters, box=box)
+    return replace(seen, reading=replace(seen.reading, fields={**seen.reading.fields, Field.SURNAME: surname}))
+
+
+def row_of(office: Office, case_id: UUID, name: Field = Field.SURNAME) -> queries.FieldRow:
+    with office.db.reading() as db:
+        return next(row for row in queries.case_page(db, case_id, now=office.clock()).fields if row.field is name)
+
+
+def test_the_letter_that_differs_is_framed_on_the_photo(office, agent):
+    case_id = taken(office, agent, evidence=with_letters())
+    shown = agent.get(f"/desk/cases/{case_id}").get_data(as_text=True)
+    (line,) = re.findall(r'<svg class="line".*?</svg>', shown, re.DOTALL)
+    assert 'viewBox="153.3 733.3 201.4 49.4"' in line and "rotate" not in line
+    assert re.findall(r'<rect class="letter" ([^/]*)/>', line) == ['x="305.0" y="745.0" width="18.0" height="26.0"']
+    assert 'aria-label="Surname as printed on the document. Framed: “О”, letter 8"' in line
+    with office.db.reading() as db:
+        document = db.scalars(select(Photo).where(Photo.kind == PhotoKind.DOCUMENT)).one()
+    assert f'href="/desk/cases/{case_id}/photos/{document.id}"' in line  # the photo of the page, each look written down
+
+
+def test_places_of_letters_lie_sealed_with_the_run(office, agent):
+    case_id = taken(office, agent, evidence=with_letters((None, *LETTERS[1:])))
+    assert row_of(office, case_id).letters == (None, *LETTERS[1:])
+    with office.db.reading() as db:
+        case = db.get_one(Case, case_id)
+        sealed = db.scalars(select(Run).where(Run.case_id == case_id)).one()
+        assert sealed.readings_sealed and b"745" not in sealed.readings_sealed and "745" not in str(sealed.measures)
+        assert "745" not in str([event.details for event in case_events(db, case.id)])
+
+
+def test_only_who_may_see_the_photo_sees_the_print(office, agent):
+    case_id = taken(office, agent, evidence=with_letters())
+    other = office.signed_in(Role.AGENT, name="Ben Second")
+    assert 'class="line"' in agent.get(f"/desk/cases/{case_id}").get_data(as_text=True)
+    assert 'class="line"' not in other.get(f"/desk/cases/{case_id}").get_data(as_text=True)
+
+
+def test_places_found_on_one_photo_are_not_drawn_on_another(office, agent):
+    case_id = taken(office, agent, evidence=with_letters())
+    with office.db.transaction() as db:
+        photo = db.scalars(select(Photo).where(Photo.kind == PhotoKind.DOCUMENT)).one()
+        photo.created_at = office.clock() + timedelta(minutes=1)  # came after the run
+    shown = agent.get(f"/desk/cases/{case_id}").get_data(as_text=True)
+    assert 'class="line"' not in shown and "not found on the document" in shown
+
+
+def test_without_places_of_letters_the_line_is_shown_unframed(office, agent):
+    shown = agent.get(f"/desk/cases/{taken(office, agent, evidence=with_letters(()))}").get_data(as_text=True)
+    (line,) = re.findall(r'<svg class="line".*?</svg>', shown, re.DOTALL)
+    assert "<rect" not in line and 'aria-label="Surname as printed on the document"' in line
+    bare = agent.get(f"/desk/cases/{taken(office, agent, evidence=with_letters((), box=None), seed=1)}")
+    assert 'class="line"' not in bare.get_data(as_text=True)
+
+
+def test_a_claim_is_shown_beside_the_line_of_the_script_it_was_compared_with(office, agent):
+    seen = with_letters()
+    fields = dict(seen.reading.fields)
+    fields[Field.SURNAME_NATIVE] = fields[Field.SURNAME]
+    fields[Field.SURNAME] = replace(fields[Field.SURNAME], value="PRIMERNOIA", letters=(), box=None)
+    case_id = taken(office, agent, evidence=replace(seen, reading=replace(seen.reading, fields=fields)))
+    row = row_of(office, case_id)
+    assert row.read == "ПРИМЕРНОЯ" and row.letters == LETTERS
+    assert '<mark>О<span class="visually-hidden"> [differs]' in agent.get(f"/desk/cases/{case_id}").get_data(as_text=True)

@@ -92,7 +92,7 @@ def _case_page(case_id: UUID, moment: datetime, *, answer: forms.Answer | None =
             abort(404)
         found = page.case
         at_desk = found.state is State.IN_REVIEW
-        mine = page.owner_id == me.id
+        mine, sees_photos = page.owner_id == me.id, _may_see_photos(found, moment)
         return render_template(
             "desk/case.html",
             page=page,
@@ -105,8 +105,8 @@ def _case_page(case_id: UUID, moment: datetime, *, answer: forms.Answer | None =
             and may("decide"),
             can_settle=page.disputed and found.state is State.APPROVED and may("settle_disputes"),
             can_revert=found.state is State.APPROVED and may("revert"),
-            sees_photos=_may_see_photos(found, moment),
-            lines=presenters.lines(page),
+            sees_photos=sees_photos,
+            lines=presenters.lines(page, with_print=sees_photos),
             scores=presenters.scores(page),
             checks=presenters.checks(page),
             continuity=presenters.continuity(page),
