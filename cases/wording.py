@@ -122,6 +122,21 @@ REASONS: dict[ReasonCode, Words] = {
         N_("Photograph the open page that has your portrait on it."),
         N_("No document was found on the photo."),
     ),
+    ReasonCode.DOCUMENT_NOT_KNOWN: Words(
+        N_("We see print on this photo, but no passport that we can read."),
+        N_("Photograph the page of your passport that has your portrait on it, with the whole page in the frame."),
+        N_("There is print on the photo, but of no kind of document we can read."),
+    ),
+    ReasonCode.SEVERAL_DOCUMENTS: Words(
+        N_("There is more than one document on this photo."),
+        N_("Take it again with one document only: lay all other papers aside."),
+        N_("More than one document was found on the photo."),
+    ),
+    ReasonCode.DOCUMENT_MIRRORED: Words(
+        N_("The photo of your passport is a mirror image: its letters run backwards."),
+        N_("Take it again with the camera on the back of your phone, not with the one above the screen."),
+        N_("The document photo is mirrored."),
+    ),
     ReasonCode.DOCUMENT_CUT_OFF: Words(
         N_("A part of the page is missing on the photo."),
         N_("Take it again with the whole page in the frame, also the lines of letters at its edge."),
@@ -248,9 +263,7 @@ REASONS: dict[ReasonCode, Words] = {
     ReasonCode.SELFIE_IS_THE_DOCUMENT: Words(_LOOKS, _NOTHING_TO_DO, N_("Selfie and document are one and the same picture.")),
     ReasonCode.EVIDENCE_MISSING: Words(_LOOKS, _NOTHING_TO_DO, N_("A measure is missing or out of its range.")),
     ReasonCode.CONTACT_CHANGES: Words(_LOOKS, _NOTHING_TO_DO, N_("A new e-mail address comes with the request.")),
-    ReasonCode.PHOTO_SENT_ANYWAY: Words(
-        _LOOKS, _NOTHING_TO_DO, N_("The customer sent a photo although it was found unfit.")
-    ),
+    ReasonCode.PHOTO_SENT_ANYWAY: Words(_LOOKS, _NOTHING_TO_DO, N_("The customer sent a photo although it was found unfit.")),
     ReasonCode.ACCOUNT_UNDER_WATCH: Words(
         _LOOKS, _NOTHING_TO_DO, N_("A request of this account was rejected, disputed or put back lately.")
     ),

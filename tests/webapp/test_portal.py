@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,12 +12,12 @@ import pytest
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from cases import customers, intake, photo_store
+from cases import customers, intake, photo_store, runs
 from cases.lifecycle import State
 from cases.models import Case, Customer, Event, Photo
 from tests.webapp.conftest import ANNA, Browser, Portal, picture
-from tests.webapp.pages import CONSENT, LETTER, decided, link, rejected, screens
-from verification.decision import Outcome
+from tests.webapp.pages import CONSENT, LETTER, decided, evidence, link, rejected, screens
+from verification.decision import Decision, Outcome
 from verification.evidence import ChangeReason, Field
 from verification.reasons import PhotoKind, ReasonCode
 
@@ -169,6 +170,67 @@ def test_only_the_failing_photo_is_taken_again(portal: Portal) -> None:
     browser.get(f"/requests/{case}/check")
     browser.post(f"/requests/{case}/check", consent=CONSENT)
     assert portal.case(case).state is State.SUBMITTED and portal.case(case).attempt == 2
+
+
+def covered_by_light(portal: Portal, case: UUID, hidden: dict[Field, ReasonCode], reasons: tuple[ReasonCode, ...]) -> None:
+    """A run that asks for the document again, and what it found hidden on it."""
+    with portal.db.transaction() as session:
+        intake.submit(session, case, consent_version=CONSENT, now=portal.clock())
+    with portal.db.transaction() as session:
+        order = runs.begin(session, case, now=portal.clock())
+    found = evidence()
+    found = replace(found, measures=replace(found.measures, hidden=hidden))
+    answer = Decision(outcome=Outcome.RETAKE, reasons=reasons, retake=frozenset({PhotoKind.DOCUMENT}), policy_version=1)
+    with portal.db.transaction() as session:
+        runs.finish(session, order, found, answer, seconds=1.0, now=portal.clock())
+
+
+@pytest.mark.parametrize(
+    ("language", "light", "edge"),
+    [
+        ("en", "The light hides: Surname, Document number", "Not on the photo: Date of birth"),
+        ("ru", "Блик закрывает: Фамилия, Номер документа", "Не попало в кадр: Дата рождения"),
+    ],
+)
+def test_a_customer_reads_which_details_the_light_hides(portal: Portal, language: str, light: str, edge: str) -> None:
+    customer = portal.customer()
+    case = portal.draft(customer)
+    hidden = {
+        Field.DOCUMENT_NUMBER: ReasonCode.DOCUMENT_GLARE,
+        Field.SURNAME: ReasonCode.DOCUMENT_GLARE,
+        Field.DATE_OF_BIRTH: ReasonCode.DOCUMENT_CUT_OFF,
+    }
+    covered_by_light(portal, case, hidden, (ReasonCode.DOCUMENT_GLARE, ReasonCode.DOCUMENT_CUT_OFF))
+    browser = portal.sign_in(customer)
+    browser.post("/language", language=language)
+    for address in (f"/requests/{case}", f"/requests/{case}/photos/document"):
+        page = browser.get(address).text
+        assert light in page and edge in page, address
+    assert light not in browser.get(f"/requests/{case}/photos/selfie").text
+
+
+def test_details_hidden_for_a_reason_that_is_not_told_are_not_named(portal: Portal) -> None:
+    customer = portal.customer()
+    case = portal.draft(customer)
+    covered_by_light(portal, case, {Field.SURNAME: ReasonCode.DOCUMENT_GLARE}, (ReasonCode.DOCUMENT_BLURRED,))
+    page = portal.sign_in(customer).get(f"/requests/{case}").text
+    assert "blurred" in page and "hides" not in page
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (ReasonCode.SEVERAL_DOCUMENTS, "lay all other papers aside"),
+        (ReasonCode.DOCUMENT_MIRRORED, "the camera on the back of your phone"),
+        (ReasonCode.DOCUMENT_NOT_KNOWN, "the page of your passport that has your portrait"),
+    ],
+)
+def test_who_sent_the_wrong_picture_is_told_what_to_photograph(portal: Portal, reason: ReasonCode, words: str) -> None:
+    customer = portal.customer()
+    case = portal.draft(customer)
+    decided(portal, case, Outcome.RETAKE, (reason, ReasonCode.FACE_NOT_COMPARED), (PhotoKind.DOCUMENT,))
+    page = portal.sign_in(customer).get(f"/requests/{case}").text
+    assert words in page and "A person needs to look" not in page
 
 
 def test_a_customer_reads_which_letter_differs_and_never_which_check_failed(portal: Portal) -> None:

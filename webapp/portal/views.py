@@ -22,7 +22,7 @@ from cases import audit, customers, intake, photo_store, queries, throttles
 from cases.lifecycle import CLOSED, IllegalTransition, State
 from cases.models import Case, Customer, Photo
 from verification import images, quality
-from verification.evidence import ChangeReason, Claim, Field, Profile, Quality, Values
+from verification.evidence import ChangeReason, Claim, Field, Measures, Profile, Quality, Values
 from verification.reasons import RETAKE, PhotoKind, ReasonCode
 from webapp.context import database, now, settings
 from webapp.http import UPLOAD_BYTES, drain, takes_photos
@@ -265,6 +265,7 @@ def photo(case_id: UUID, kind: str) -> Any:
         same=same,
         there=there,
         again=again,
+        hidden=_hidden(case_id, again),
         anyway=_refusals(case_id, wanted)[0] >= REFUSALS_BEFORE_ANYWAY,
         is_file=not any(p.value.startswith("image_") for p in problems),
     )
@@ -346,6 +347,7 @@ def too_large(error: RequestEntityTooLarge) -> Any:
         same=False,
         there=there,
         again=[],
+        hidden={},
         anyway=False,
         is_file=False,
     )
@@ -518,6 +520,19 @@ def told(case: Case, kind: PhotoKind | None = None) -> list[ReasonCode]:
     return list(shown.values())
 
 
+def covered(measures: Measures | None, reasons: list[ReasonCode]) -> dict[ReasonCode, list[Field]]:
+    """Which details something hides on the document photo, under the reason told for it: names of fields, no values."""
+    hidden = measures.hidden if measures is not None else {}
+    return {reason: fields for reason in reasons if (fields := [f for f in Field if hidden.get(f) is reason])}
+
+
+def _hidden(case_id: UUID, reasons: list[ReasonCode]) -> dict[ReasonCode, list[Field]]:
+    if not reasons:
+        return {}
+    with database().reading() as db:
+        return covered(queries.case_page(db, case_id, now=now()).measures, reasons)
+
+
 @portal.get("/requests/<uuid:case_id>")
 @customer_owns_case
 def status(case_id: UUID) -> Any:
@@ -531,7 +546,8 @@ def status(case_id: UUID) -> Any:
         wanted = _wanted(case, photos)
         claim, _email = intake.claim_of(db, case) if case.claim_sealed else (None, None)
         compared = case.state in (State.NEEDS_RETAKE, State.IN_REVIEW, State.REJECTED) and claim is not None
-        differences = letters.differing(queries.case_page(db, case_id, now=now()).fields) if compared else []
+        found = queries.case_page(db, case_id, now=now()) if compared else None
+    reasons = told(case)
     page = "checking" if case.state in (State.SUBMITTED, State.VERIFYING) else case.state.value
     return render_template(
         f"portal/status_{page}.html",
@@ -540,8 +556,9 @@ def status(case_id: UUID) -> Any:
         claim=claim,
         wanted=wanted,
         photos=photos,
-        reasons=told(case),
-        differences=differences,
+        reasons=reasons,
+        hidden=covered(found.measures, reasons) if found else {},
+        differences=letters.differing(found.fields) if found else [],
         review_hours=settings().review_hours,
     )
 
