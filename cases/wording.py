@@ -18,7 +18,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from cases.lifecycle import State
-from verification.evidence import ChangeReason, Field
+from verification.evidence import ChangeReason, Field, Side
 from verification.reasons import PhotoKind, ReasonCode
 
 TRANSLATIONS = Path(__file__).with_name("translations")
@@ -376,9 +376,20 @@ STATE_LABELS: dict[State, str] = {
     State.REVERTED: N_("Undone"),
 }
 
+SIDES: dict[Side, str] = {
+    Side.TOP: N_("the upper edge of the page"),
+    Side.RIGHT: N_("the right edge of the page"),
+    Side.BOTTOM: N_("the lower edge of the page"),
+    Side.LEFT: N_("the left edge of the page"),
+    Side.TOP_LEFT: N_("the upper left corner"),
+    Side.TOP_RIGHT: N_("the upper right corner"),
+    Side.BOTTOM_RIGHT: N_("the lower right corner"),
+    Side.BOTTOM_LEFT: N_("the lower left corner"),
+}
+
 REASON_LABELS: dict[ReasonCode, str] = {code: words.agent for code, words in REASONS.items()}
 
-Code = ReasonCode | State | Field | ChangeReason | PhotoKind
+Code = ReasonCode | State | Field | ChangeReason | PhotoKind | Side
 
 
 def customer_sentence(code: ReasonCode | State, locale: str) -> str:
@@ -397,8 +408,8 @@ def agent_sentence(code: ReasonCode | State, locale: str) -> str:
 
 
 def label(code: Code, locale: str) -> str:
-    """The short name of a field, state, reason for a change, photo kind or reason code. Raises KeyError."""
-    tables: tuple[dict[object, str], ...] = (FIELDS, STATE_LABELS, CHANGE_REASONS, KINDS, REASON_LABELS)  # type: ignore[assignment]
+    """The short name of a field, state, reason for a change, photo kind, side of a page or reason code. Raises KeyError."""
+    tables: tuple[dict[object, str], ...] = (FIELDS, STATE_LABELS, CHANGE_REASONS, KINDS, SIDES, REASON_LABELS)  # type: ignore[assignment]
     for table in tables:
         for known, text in table.items():
             if type(known) is type(code) and known == code:

@@ -64,6 +64,19 @@ class Source(StrEnum):
     BOTH = "both"
 
 
+class Side(StrEnum):
+    """A part of a page, named as its reader sees it when the page is upright."""
+
+    TOP = "top"
+    RIGHT = "right"
+    BOTTOM = "bottom"
+    LEFT = "left"
+    TOP_LEFT = "top_left"
+    TOP_RIGHT = "top_right"
+    BOTTOM_RIGHT = "bottom_right"
+    BOTTOM_LEFT = "bottom_left"
+
+
 class Pair(StrEnum):
     """Two faces that are compared."""
 
@@ -205,6 +218,7 @@ class DocumentReading:
     portrait: Box | None = None
     problems: tuple[ReasonCode, ...] = ()
     hidden: dict[Field, ReasonCode] = field(default_factory=dict)  # fields whose print something covers, and what (glare ...)
+    missing: tuple[Side, ...] = ()  # parts of the page that are not on the photo
 
     def to_json(self) -> dict[str, Any]:
         """As printed by `python -m verification read`, without the seconds."""
@@ -216,6 +230,7 @@ class DocumentReading:
             "portrait": self.portrait and {"box": list(self.portrait)},
             "problems": [p.value for p in self.problems],
             "hidden": {name.value: reason.value for name, reason in self.hidden.items()},
+            "missing": [side.value for side in self.missing],
         }
 
 
@@ -325,6 +340,7 @@ class Measures:
     document: Quality = Quality()
     problems: tuple[ReasonCode, ...] = ()  # found by the engines themselves
     hidden: dict[Field, ReasonCode] = field(default_factory=dict)  # fields that glare or a finger covers on the document photo
+    missing: tuple[Side, ...] = ()  # parts of the page that are not on the document photo
     engines: tuple[str, ...] = ()  # "sface 2021dec", "tesseract 5.3.0" ...: old scores stay explainable
 
     def to_json(self) -> dict[str, Any]:
@@ -359,6 +375,7 @@ class Measures:
             document=Quality(**d["document"]),
             problems=tuple(ReasonCode(p) for p in d["problems"]),
             hidden={Field(k): ReasonCode(v) for k, v in d.get("hidden", {}).items()},  # runs before it was measured lack it
+            missing=tuple(Side(side) for side in d.get("missing", ())),
             engines=tuple(d["engines"]),
         )
 

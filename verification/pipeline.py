@@ -136,6 +136,7 @@ def assemble(
         document=document,
         problems=tuple(dict.fromkeys((*missing, *reading.problems))),
         hidden=reading.hidden,
+        missing=reading.missing,
         engines=engines,
     )
     return Evidence(reading=reading, faces=found, comparisons={f: pair for f, (pair, _) in compared.items()}, measures=measures)

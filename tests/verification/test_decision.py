@@ -158,6 +158,7 @@ def test_a_similarity_that_is_no_number_never_approves(bad):
             "change_letters",
             "reason",
             "hidden",
+            "missing",
         )
     ],
 )

@@ -20,7 +20,7 @@ from tests.specimens import people, portraits
 from tests.specimens.draw import FontMissing
 from verification import documents, models
 from verification.documents import decoding, lines, mrz, mrz_zone, page, viz
-from verification.evidence import DocumentType, Field
+from verification.evidence import DocumentType, Field, Side
 from verification.reasons import ReasonCode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,12 +117,14 @@ def test_pieces_of_one_row_are_joined_and_neighbours_are_not() -> None:
 )
 def test_rows_that_run_out_of_the_photo_are_cut(left: int, right: int, whole: bool) -> None:
     rows = [np.array([[left, y], [right, y], [right, y + 30], [left, y + 30]], np.float32) for y in (500, 550)]
-    assert page.cut(rows, 1000, 700) is not whole
+    gone = page.cut(rows, 1000, 700)
+    assert bool(gone) is not whole and set(gone) <= {Side.LEFT, Side.RIGHT}
+    assert (Side.RIGHT in gone) is (right > 990) and (Side.LEFT in gone) is (left < 10)
 
 
 def test_a_single_row_at_the_lower_edge_has_lost_its_neighbour() -> None:
     row = np.array([[40, 660], [960, 660], [960, 690], [40, 690]], np.float32)
-    assert page.cut([row], 1000, 700) and not page.cut([row], 1000, 900)
+    assert page.cut([row], 1000, 700) == (Side.BOTTOM,) and not page.cut([row], 1000, 900)
 
 
 def test_a_place_is_read_once_while_remembering(monkeypatch: pytest.MonkeyPatch) -> None:

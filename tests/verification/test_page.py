@@ -12,7 +12,7 @@ import pytest
 
 from verification.documents import page
 from verification.documents.lines import Line
-from verification.evidence import DocumentType
+from verification.evidence import DocumentType, Side
 from verification.reasons import ReasonCode
 
 TABLE, PAPER = np.array([104, 82, 66]), np.array([222, 216, 204])
@@ -245,14 +245,14 @@ def test_the_side_that_runs_out_is_named(moved: tuple[int, int], gone: tuple[str
 
 def test_sides_are_named_as_the_page_is_read_not_as_the_photo_is_held() -> None:
     upside_down = np.roll(WHOLE, 2, axis=0) + np.float32([0, 150])
-    assert page.missing(page.with_margin(upside_down), 800, 600) == (page.Side.TOP,)
+    assert page.missing(page.with_margin(upside_down), 800, 600) == (Side.TOP,)
     turned = np.roll(WHOLE, 1, axis=0) + np.float32([0, 150])  # its left side below
-    assert page.missing(page.with_margin(turned), 800, 600) == (page.Side.LEFT,)
+    assert page.missing(page.with_margin(turned), 800, 600) == (Side.LEFT,)
 
 
 def test_a_corner_alone_is_named() -> None:
     tilted = np.array([[100, 150], [650, 60], [760, 420], [180, 700]], np.float32)
-    assert page.missing(page.with_margin(tilted), 800, 600) == (page.Side.BOTTOM_LEFT,)
+    assert page.missing(page.with_margin(tilted), 800, 600) == (Side.BOTTOM_LEFT,)
 
 
 # ---------------------------------------------------------------- several, unknown, mirrored

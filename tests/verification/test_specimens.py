@@ -64,6 +64,7 @@ def wrong_digits(second: str, *, internal: bool) -> set[str]:
 
 # --- The zone
 
+
 def test_the_rules_examples_hold():
     for module in (draw, people):
         assert doctest.testmod(module).failed == 0
@@ -117,6 +118,7 @@ def test_numbers_that_check_themselves_agree_with_another_implementation():
 
 
 # --- The truth and the pixels
+
 
 def test_an_edit_of_the_print_leaves_the_zone_and_is_named():
     right, edited = paper("mexican"), paper("mexican", faults=draw.Faults(print_only={"document_number": "G48261938"}))
@@ -208,6 +210,7 @@ def test_one_letter_off_is_one_letter(name):
 
 # --- Photographs
 
+
 @pytest.mark.parametrize("hardness", ["flat", *GRADES])
 def test_the_same_seed_gives_the_same_photo_and_another_seed_another(hardness):
     page = paper("utopian").image
@@ -258,6 +261,7 @@ def test_defects_are_what_the_quality_check_calls_them():
 
 
 # --- Portraits
+
 
 @needs_portraits
 @pytest.mark.parametrize(("kind", "reasons"), [("clear", ()), ("blurred", ("selfie_blurred",)), ("dark", ("selfie_too_dark",))])
@@ -335,6 +339,7 @@ def test_fetching_again_downloads_nothing(tmp_path, monkeypatch):
 
 
 # --- Personas and the command
+
 
 @pytest.mark.parametrize("key", list(PERSONAS))
 def test_claims_and_profiles_are_what_the_engine_reads(key):

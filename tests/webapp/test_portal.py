@@ -18,7 +18,7 @@ from cases.models import Case, Customer, Event, Photo
 from tests.webapp.conftest import ANNA, Browser, Portal, picture
 from tests.webapp.pages import CONSENT, LETTER, decided, evidence, link, rejected, screens
 from verification.decision import Decision, Outcome
-from verification.evidence import ChangeReason, Field
+from verification.evidence import ChangeReason, Field, Side
 from verification.reasons import PhotoKind, ReasonCode
 
 NEW = {
@@ -179,7 +179,7 @@ def covered_by_light(portal: Portal, case: UUID, hidden: dict[Field, ReasonCode]
     with portal.db.transaction() as session:
         order = runs.begin(session, case, now=portal.clock())
     found = evidence()
-    found = replace(found, measures=replace(found.measures, hidden=hidden))
+    found = replace(found, measures=replace(found.measures, hidden=hidden, missing=(Side.BOTTOM,)))
     answer = Decision(outcome=Outcome.RETAKE, reasons=reasons, retake=frozenset({PhotoKind.DOCUMENT}), policy_version=1)
     with portal.db.transaction() as session:
         runs.finish(session, order, found, answer, seconds=1.0, now=portal.clock())
@@ -188,8 +188,8 @@ def covered_by_light(portal: Portal, case: UUID, hidden: dict[Field, ReasonCode]
 @pytest.mark.parametrize(
     ("language", "light", "edge"),
     [
-        ("en", "The light hides: Surname, Document number", "Not on the photo: Date of birth"),
-        ("ru", "Блик закрывает: Фамилия, Номер документа", "Не попало в кадр: Дата рождения"),
+        ("en", "The light hides: Surname, Document number", "Not on the photo: the lower edge of the page, Date of birth"),
+        ("ru", "Блик закрывает: Фамилия, Номер документа", "Не попало в кадр: нижний край страницы, Дата рождения"),
     ],
 )
 def test_a_customer_reads_which_details_the_light_hides(portal: Portal, language: str, light: str, edge: str) -> None:

@@ -155,21 +155,18 @@ def _with_zone(picture: Pixels, found: Sequence[Line], heard: _Heard, *, today: 
         if parsed.country == "RUS":
             fields |= russian.travel_names(picture, found, voices.confirmed, fields)
     height, width = picture.shape[:2]
+    problems = _problems(picture, zone, parsed, printed, fields, corners, disagree=disagree)
+    if _several(picture, found, quads, parsed, corners, papers):
+        problems.insert(0, ReasonCode.SEVERAL_DOCUMENTS)
     reading = DocumentReading(
         document_type=parsed.document_type,
         country=parsed.country,
         mrz=MrzReading(lines=parsed.lines, valid=parsed.valid, checks=dict(parsed.checks)),
         fields=fields,
         portrait=page.portrait_box(parsed.document_type, corners, width, height),
-        problems=tuple(
-            dict.fromkeys(
-                (
-                    *((ReasonCode.SEVERAL_DOCUMENTS,) if _several(picture, found, quads, parsed, corners, papers) else ()),
-                    *_problems(picture, zone, parsed, printed, fields, corners, disagree=disagree),
-                )
-            )
-        ),
+        problems=tuple(dict.fromkeys(problems)),
         hidden=_hidden(picture, zone, parsed, fields),
+        missing=page.missing(corners, width, height) if ReasonCode.DOCUMENT_CUT_OFF in problems else (),
     )
     return Found(reading=reading, quarter_turns=page.quarter_turns(first.direction), page=page.flatten(picture, corners))
 
@@ -211,7 +208,7 @@ def _is_no_reading(parsed: ParsedMrz, quads: Sequence[Quad], picture: Pixels) ->
         return False
     if parsed.document_type is DocumentType.TD2 and parsed.lines[0].startswith("P"):
         return True
-    return page.cut(quads, picture.shape[1], picture.shape[0]) or (
+    return bool(page.cut(quads, picture.shape[1], picture.shape[0])) or (
         parsed.country not in STATES and sum(parsed.checks.values()) < 2
     )
 
@@ -316,10 +313,11 @@ def _without_zone(image: Pixels, found: Sequence[Line], *, today: date, rows: Se
     `rows`: where rows of a zone were seen that say nothing that can be.
     """
     rows = rows or mrz_zone.unread_rows(image, found)
-    cut = (ReasonCode.DOCUMENT_CUT_OFF,) if rows and page.cut(rows, image.shape[1], image.shape[0]) else ()
+    missing = page.cut(rows, image.shape[1], image.shape[0])
+    cut = (ReasonCode.DOCUMENT_CUT_OFF,) if missing else ()
     spread = russian.read_spread(image, found, today=today)
     if spread is not None:
-        reading = replace(spread.reading, problems=tuple(dict.fromkeys((*spread.reading.problems, *cut))))
+        reading = replace(spread.reading, problems=tuple(dict.fromkeys((*spread.reading.problems, *cut))), missing=missing)
         return Found(reading=reading, quarter_turns=spread.quarter_turns, page=spread.page)
     height, width = image.shape[:2]
     if _mirrored(image, found, today=today):
@@ -328,7 +326,7 @@ def _without_zone(image: Pixels, found: Sequence[Line], *, today: date, rows: Se
         problems = tuple(dict.fromkeys((*cut, *legibility.why_hard(image, rows), ReasonCode.MRZ_NOT_READABLE)))
         hidden = legibility.hidden_fields(legibility.hidden_places(image, rows), _EVERY_ZONE if len(rows) == 2 else {})
         return Found(
-            reading=DocumentReading(problems=problems, hidden=hidden),
+            reading=DocumentReading(problems=problems, hidden=hidden, missing=missing),
             quarter_turns=page.quarter_turns(Line(quad=rows[0], score=1.0).direction),
         )
     reason = page.nothing_read(page.find(image), found, width=width, height=height)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, cast
 
 import cv2
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verification.documents.lines import Floats, Line, Pixels, Quad
-from verification.evidence import Box, DocumentType
+from verification.evidence import Box, DocumentType, Side
 from verification.reasons import ReasonCode
 
 PITCH: Final = 2.54  # mm between characters of a zone (Doc 9303-3 section 4.5)
@@ -136,19 +135,20 @@ def outside(corners: Quad, width: int, height: int) -> float:
     return beyond / longest
 
 
-def cut(rows: Sequence[Quad], width: int, height: int) -> bool:
-    """Return whether a zone's rows run out of the photo, or one row alone lies at its edge with no room for the next.
+def cut(rows: Sequence[Quad], width: int, height: int) -> tuple[Side, ...]:
+    """Return the sides on which a zone's rows run out of the photo, or one row alone has no room for the next below it.
 
-    Corners as the detector gives them: it marks some 0.3 of a row's height around the letters.
+    Corners as the detector gives them, in reading direction: it marks some 0.3 of a row's height around the letters.
     """
+    gone = []
     for row in rows:
         tall = float(np.linalg.norm(row[3] - row[0]) + np.linalg.norm(row[2] - row[1])) / 2
-        for end in ((row[0] + row[3]) / 2, (row[1] + row[2]) / 2):
+        for side, end in ((Side.LEFT, (row[0] + row[3]) / 2), (Side.RIGHT, (row[1] + row[2]) / 2)):
             if _beyond(end, width, height) > -0.2 * tall:
-                return True
+                gone.append(side)
         if len(rows) == 1 and _beyond((row[2] + row[3]) / 2, width, height) > -0.8 * tall:
-            return True
-    return False
+            gone.append(Side.BOTTOM)
+    return tuple(dict.fromkeys(gone))
 
 
 def _beyond(point: NDArray[np.float32], width: int, height: int) -> float:
@@ -609,19 +609,6 @@ def by_portrait(portrait: Box, *, quarter_turns: int = 0) -> Quad:
     for _ in range(quarter_turns % 4):  # rot90 turned the photo counter-clockwise; turn the page clockwise to lie on it
         corners = np.stack([-corners[:, 1], corners[:, 0]], axis=1)
     return np.asarray(corners + middle, np.float32)
-
-
-class Side(StrEnum):
-    """A part of a page, named as its reader sees it when the page is upright."""
-
-    TOP = "top"
-    RIGHT = "right"
-    BOTTOM = "bottom"
-    LEFT = "left"
-    TOP_LEFT = "top_left"
-    TOP_RIGHT = "top_right"
-    BOTTOM_RIGHT = "bottom_right"
-    BOTTOM_LEFT = "bottom_left"
 
 
 _SIDES: Final = (Side.TOP, Side.RIGHT, Side.BOTTOM, Side.LEFT)

@@ -22,7 +22,7 @@ from cases import audit, customers, intake, photo_store, queries, throttles
 from cases.lifecycle import CLOSED, IllegalTransition, State
 from cases.models import Case, Customer, Photo
 from verification import images, quality
-from verification.evidence import ChangeReason, Claim, Field, Measures, Profile, Quality, Values
+from verification.evidence import ChangeReason, Claim, Field, Measures, Profile, Quality, Side, Values
 from verification.reasons import RETAKE, PhotoKind, ReasonCode
 from webapp.context import database, now, settings
 from webapp.http import UPLOAD_BYTES, drain, takes_photos
@@ -520,13 +520,20 @@ def told(case: Case, kind: PhotoKind | None = None) -> list[ReasonCode]:
     return list(shown.values())
 
 
-def covered(measures: Measures | None, reasons: list[ReasonCode]) -> dict[ReasonCode, list[Field]]:
-    """Which details something hides on the document photo, under the reason told for it: names of fields, no values."""
-    hidden = measures.hidden if measures is not None else {}
-    return {reason: fields for reason in reasons if (fields := [f for f in Field if hidden.get(f) is reason])}
+def covered(measures: Measures | None, reasons: list[ReasonCode]) -> dict[ReasonCode, list[Side | Field]]:
+    """Which parts and details of the page something hides, under the reason told for it: names of sides and fields, no values."""
+    if measures is None:
+        return {}
+    found: dict[ReasonCode, list[Side | Field]] = {}
+    for reason in reasons:
+        fields = [f for f in Field if measures.hidden.get(f) is reason]
+        sides = measures.missing if reason is ReasonCode.DOCUMENT_CUT_OFF else ()
+        if sides or fields:
+            found[reason] = [*sides, *fields]
+    return found
 
 
-def _hidden(case_id: UUID, reasons: list[ReasonCode]) -> dict[ReasonCode, list[Field]]:
+def _hidden(case_id: UUID, reasons: list[ReasonCode]) -> dict[ReasonCode, list[Side | Field]]:
     if not reasons:
         return {}
     with database().reading() as db:
