@@ -13,9 +13,7 @@ from typing import Final
 
 import cv2
 import numpy as np
-from rapidfuzz.distance import Levenshtein
 
-from verification import ocr
 from verification.documents import certainty, contradiction, glyphs, legibility, lines, mrz, mrz_zone, page, repair, russian, viz
 from verification.documents.certainty import Voices
 from verification.documents.lines import Line, Pixels, Quad
@@ -28,7 +26,6 @@ from verification.reasons import ReasonCode
 FIRST_SIDE: Final = 736  # pixels: the detector's own training size finds nearly every zone
 SECOND_SIDE: Final = 1280  # for small documents on large photos
 _POOR: Final = -0.07  # mean log odds of PP-OCRv6 below which a second look at the rows pays
-_HESITANT: Final = 0.45  # least odds of our network on a character of a clear zone; O or 0 among letters has 0.5
 _GUESSING: Final = -0.9  # mean log odds per character below which rows are noise (measured: right zones above -0.5)
 
 
@@ -96,9 +93,8 @@ def _hear(picture: Pixels, zone: Zone | None, *, today: date) -> _Heard | None:
     """Have a found zone read by as many voices as it needs: a clear and valid one by our own network alone."""
     if zone is None:
         return None
-    own = mrz_zone.looked_at_again(picture, zone) if zone.score < mrz_zone.CLEAR or not zone.forced else zone
-    sure = min(min(row.chances) for row in own.rows) >= _HESITANT
-    if own.score > mrz_zone.CLEAR and own.forced and sure and mrz.parse(own.texts, today=today).valid:
+    own = zone if zone.clear else mrz_zone.looked_at_again(picture, zone)
+    if own.clear and mrz.parse(own.texts, today=today).valid:
         return _Heard(zone=own, own=own)
     other = mrz_zone.second_opinion(picture, own)
     if other is not None and other.score < _POOR:
@@ -139,9 +135,6 @@ def _with_zone(picture: Pixels, found: Sequence[Line], heard: _Heard, *, today: 
     printed = _page(picture, found, zone, parsed, corners, today=today)
     voices = replace(voices, confirmed=viz.confirm(parsed.values, printed, zone_names=_zone_names(parsed)))
     fields = certainty.zone_fields(parsed, zone, voices)
-    if parsed.valid and zone.forced and any(not fields[name].certain for name in _WORTH_HEARING if name in fields):
-        voices = replace(voices, verdicts=_with_tesseract(picture, zone, verdicts))
-        fields = certainty.zone_fields(parsed, zone, voices)
     disagree = False
     if parsed.document_type is DocumentType.RU_INTERNAL:
         fields, disagree = russian.with_page(picture, corners, fields, found, direction=first.direction, today=today)
@@ -225,34 +218,10 @@ _BESIDE: Final = 1.0  # rows of a zone that a printed line may lie beyond the pa
 _CONFIRMABLE: Final = (
     Field.SURNAME, Field.GIVEN_NAMES, Field.DOCUMENT_NUMBER, Field.DATE_OF_BIRTH, Field.EXPIRES_ON
 )  # fmt: skip
-_WORTH_HEARING: Final = (*certainty.NAMES, Field.DOCUMENT_NUMBER, Field.SEX, Field.NATIONALITY)  # for these Tesseract is started
 _EVERY_ZONE: Final = {  # what stands at the same place in every zone of two rows, for one that nobody could read
     Field.SURNAME: [(0, 5, 44)], Field.GIVEN_NAMES: [(0, 5, 44)], Field.DOCUMENT_NUMBER: [(1, 0, 9)],
     Field.NATIONALITY: [(1, 10, 13)], Field.DATE_OF_BIRTH: [(1, 13, 19)], Field.SEX: [(1, 20, 21)],
 }  # fmt: skip
-_CONTRADICTS: Final = -0.12  # lead of a glyph that fits another character plainly better (wrong letters: -0.16 and less)
-_SEEN: Final = 0.01  # lead given to a character that Tesseract reads as the network does
-
-
-def _with_tesseract(picture: Pixels, zone: Zone, verdicts: Sequence[glyphs.Verdict]) -> tuple[glyphs.Verdict, ...]:
-    """Let Tesseract speak where the glyph voice does not agree (other fonts, faint print): letters and digits only.
-
-    Fillers are not asked: Tesseract reads them as K, C or E (107 times on the development zones).
-    """
-    crops = [cv2.cvtColor(lines.crop(picture, row.quad, height=round(ocr.LETTER * 1.6)), cv2.COLOR_RGB2GRAY) for row in zone.rows]
-    heard = ocr.read_lines([np.asarray(crop, np.uint8) for crop in crops], language="eng", allowed=mrz.ALPHABET)
-    together = []
-    for row, verdict, line in zip(zone.rows, verdicts, heard, strict=True):
-        leads, fits = list(verdict.leads), list(verdict.fits)
-        ocr_b = float(np.median(fits)) > 0.8  # then a glyph that contradicts plainly is not overruled
-        for step in Levenshtein.opcodes(row.text, line.text.replace(" ", "")):
-            if step.tag != "equal" or step.src_end - step.src_start < 3:
-                continue  # a letter alone may fall in place by chance
-            for at in range(step.src_start, step.src_end):
-                if row.text[at] != "<" and not (ocr_b and leads[at] < _CONTRADICTS):
-                    leads[at], fits[at] = max(leads[at], _SEEN), max(fits[at], 0.51)
-        together.append(glyphs.Verdict(fits=tuple(fits), leads=tuple(leads), rivals=verdict.rivals))
-    return tuple(together)
 
 
 def _page_only(parsed: ParsedMrz, printed: Sequence[viz.Printed], *, today: date) -> dict[Field, FieldReading]:

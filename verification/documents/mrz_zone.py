@@ -36,7 +36,8 @@ _OTHER: Final = text_lines.ROW_OTHER
 _STRANGE: Final = 0.5  # share of other print from which a line is no row: labels have 0.9, blurred rows 0.2 to 0.3
 _MAX_READ: Final = 20  # rows read while searching; each costs 3 ms
 _PROBE: Final = 2  # of them read first, to learn which way up the document lies
-CLEAR: Final = -0.15  # mean log odds a character from which our network reads rightly (39 of 39 zones above, down to -0.135)
+_HESITANT: Final = 0.45  # least odds of a character in a clear zone; O or 0 among letters has 0.5
+_CLEAR: Final = -0.15  # mean log odds a character from which our network reads rightly (39 of 39 zones above, down to -0.135)
 _PLAIN_WEIGHT: Final = 20.0  # weight (see there) of a row that shows which way is up
 _PLAIN: Final = 25.0  # likeness of a row that is surely one
 _MIN_ASPECT: Final = 7.0  # of a line that may be (part of) a row; full rows have 17 to 37
@@ -77,6 +78,11 @@ class Zone:
         """The lines as text."""
         return tuple(row.text for row in self.rows)
 
+    @property
+    def clear(self) -> bool:
+        """Whether our network read it without trouble: sure on the whole, of each character, and within the layout."""
+        return self.forced and self.score > _CLEAR and min(min(row.chances) for row in self.rows) >= _HESITANT
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Candidate:
@@ -100,7 +106,7 @@ def recognise(picture: Pixels, found: Sequence[Line]) -> Zone | None:
         zone = _read_group(picture, group)
         if zone is not None and (best is None or _rank(zone) > _rank(best)):
             best = zone
-        if best is not None and best.score > CLEAR and best.forced:
+        if best is not None and best.clear:
             break
     return best
 
@@ -322,7 +328,7 @@ def _read_group(picture: Pixels, group: list[_Candidate]) -> Zone | None:
             zone = _decode(picture, rows[at : at + count], length)
             if zone is not None and (best is None or _rank(zone) > _rank(best)):
                 best = zone
-        if best is not None and best.score > CLEAR and best.forced:
+        if best is not None and best.clear:
             break
     return best
 
@@ -356,7 +362,7 @@ def _decode(picture: Pixels, rows: Sequence[_Candidate], length: int) -> Zone | 
     """Decode rows as a zone of `length` characters a row; also with their ends brought to one width."""
     quads = [row.line.quad for row in rows]
     zone = _decode_odds([_round_letters(row.odds) for row in rows], quads, length)
-    if zone is not None and zone.score > CLEAR and zone.forced:
+    if zone is not None and zone.clear:
         return zone
     common = _common_ends(rows)
     if common is None:
@@ -497,16 +503,25 @@ def _better(*zones: Zone | None) -> Zone | None:
 
 
 def looked_at_again(picture: Pixels, zone: Zone) -> Zone:
-    """Read a poor zone's rows once more: light evened out, and cut tighter and wider. The likeliest reading wins."""
+    """Read a poor zone's rows once more: light evened out, cut lower, higher and longer. The likeliest reading wins."""
     length = len(zone.rows[0].text)
     quads = [row.quad for row in zone.rows]
     best = _better(zone, _decode_quads(picture, quads, length, flat=True)) or zone
     for grow in (-0.14, 0.14):
-        if best.score > CLEAR and best.forced:
+        if best.clear:
             break
         sized = [_taller(quad, grow) for quad in quads]
         best = _better(best, _decode_quads(picture, sized, length)) or best
+    if not best.clear:
+        best = _better(best, _decode_quads(picture, [_longer(quad) for quad in quads], length)) or best
     return best
+
+
+def _longer(quad: Quad) -> Quad:
+    """Return the row's quad half a letter longer at both ends: the detector may have cut the last one through."""
+    long = float(np.linalg.norm(quad[1] + quad[2] - quad[0] - quad[3])) / 2
+    more = 0.35 * float(np.linalg.norm(quad[3] + quad[2] - quad[0] - quad[1])) / 2
+    return stretched(quad, -more, long + more)
 
 
 def _taller(quad: Quad, grow: float) -> Quad:
