@@ -147,7 +147,7 @@ def _reduced(text: str, keep: Callable[[str], bool]) -> tuple[str, list[int]]:
     places: list[int] = []
     for place, character in enumerate(unicodedata.normalize("NFC", text)):
         if keep(character):
-            for upper in character.upper():
+            for upper in names.capital(character):
                 letters.append(upper)
                 places.append(place)
     return "".join(letters), places

@@ -550,6 +550,16 @@ class _Cell(NamedTuple):
     swapped: bool = False  # a look-alike of the other script stands there
 
 
+def capital(letter: str) -> str:
+    """The capital of a letter, where that is another way to write the same one; else the letter itself.
+
+    Unicode makes S of the long s, FI of a ligature and В of an old Cyrillic form: letters that no document prints, and
+    that must not pass for the ones it does.
+    """
+    upper = letter.upper()
+    return upper if upper == letter or upper.lower() == letter or letter in "ßı" else letter
+
+
 def _cells(text: str) -> list[_Cell]:
     """The letters of `text` in capitals, composed, with single spaces."""
     cells: list[_Cell] = []
@@ -558,7 +568,7 @@ def _cells(text: str) -> list[_Cell]:
             if cells and cells[-1].letter != " ":
                 cells.append(_Cell(" ", at, at + 1))
             continue
-        for letter in "ẞ" if c == "ß" else unicodedata.normalize("NFC", c.upper()):
+        for letter in "ẞ" if c == "ß" else unicodedata.normalize("NFC", capital(c)):
             whole = unicodedata.normalize("NFC", cells[-1].letter + letter) if cells and unicodedata.combining(letter) else ""
             if len(whole) == 1:
                 cells[-1] = _Cell(whole, cells[-1].start, at + 1)

@@ -1,10 +1,11 @@
 """Say which values of a zone are certain, how likely each is right, and where each of its letters stands.
 
-The rule, for every character of a certain value: two of three independent voices agree on it, and none of the three
+The rule, for every character of a certain name or number: two of three independent voices agree on it, and none of the three
 plainly says otherwise. The voices are our own network, PP-OCRv6's recogniser (other data, other people, other alphabet)
 and the correlation with OCR-B's drawn glyphs (no training at all). The printed page, in other print and another place,
 may stand for a second voice. Every check digit that covers the value must hold; a zone whose digits do not all hold
-makes nothing certain.
+makes nothing certain. A day under two check digits needs one voice and no denial, since no swap of digits escapes both; a
+state must be the only one that any voice could have meant. A letter lower than its neighbours is cut, and certain to nobody.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from verification.evidence import DATES, Box, Field, FieldReading, Source
 
 SURE: Final = 0.6  # least odds of a network on each character of a certain value
 _SAYS: Final = 0.5  # odds from which a network is counted as saying a character
-_DENIES: Final = 0.8  # odds on another character from which it says otherwise
+_DENIES: Final = 0.5  # odds on another character from which it says otherwise
+_CUT_CONFIDENCE: Final = 0.5  # of a value with a letter that is not whole; own choice: no policy should take it for read
 _CONTRADICTS: Final = -0.12  # lead of a glyph that fits another character plainly better (wrong letters: -0.16 and less)
 _CLOSE: Final = 4  # characters between two parts of a row below which reading them as one is cheaper
 _EVEN: Final = 0.9  # pitches a character may stand off its even place; a lost or invented one shifts the rest by 1
@@ -40,6 +42,7 @@ class Voices:
     heard: tuple[Echo, ...]  # by our network, and by PP-OCRv6 in as much of the zone as it was asked about
     confirmed: dict[Field, viz.Printed] = field(default_factory=dict)
     mended: bool = False
+    cut: tuple[tuple[bool, ...], ...] = ()  # per row and place: the letter is lower than the others; () = not measured
 
 
 def zone_fields(parsed: ParsedMrz, zone: Zone, voices: Voices) -> dict[Field, FieldReading]:
@@ -51,13 +54,14 @@ def zone_fields(parsed: ParsedMrz, zone: Zone, voices: Voices) -> dict[Field, Fi
         certain = parsed.valid and zone.forced and _certain(name, parsed, spot, both=both, mended=voices.mended)
         number, start, end = places[0]
         count = len(parsed.lines[number])
+        likely = confidence.likely(
+            spot.chance,
+            voices="page" if both else "agreed" if spot.agreed else "denied" if spot.denied else "single",
+            holds=parsed.holds(name) if name in parsed.covered else parsed.valid,
+        )
         fields[name] = FieldReading(
             value=parsed.values[name],
-            confidence=confidence.likely(
-                spot.chance,
-                voices="page" if both else "agreed" if spot.agreed else "denied" if spot.denied else "single",
-                holds=parsed.holds(name) if name in parsed.covered else parsed.valid,
-            ),
+            confidence=min(likely, _CUT_CONFIDENCE) if spot.cut and not both else likely,
             certain=certain,
             source=Source.BOTH if both else Source.MRZ,
             box=box(zone.rows[number].quad, start / count, end / count),
@@ -73,12 +77,13 @@ class _Spot:
     chance: float  # least odds of the networks on any of them
     agreed: bool  # two voices on each, none against any
     denied: bool  # a voice plainly says otherwise somewhere
+    cut: bool  # a letter is not whole: all voices may read another one from what is left of it
     even: bool  # the row's characters stand evenly: none was lost or invented
     instead: tuple[str, ...]  # the text with each character the glyph voice disputes put as that voice sees it
 
     @classmethod
     def of(cls, zone: Zone, voices: Voices, places: Sequence[Place]) -> _Spot:
-        agreed, denied, even = True, False, True
+        agreed, denied, even, cut = True, False, True, False
         chance, instead = 1.0, []
         for number, start, end in places:
             verdict, row = voices.verdicts[number], zone.rows[number]
@@ -90,6 +95,7 @@ class _Spot:
                 count = sum(character == row.text[at] and odds >= _SAYS for character, odds in said)
                 denied = denied or any(character != row.text[at] and odds >= _DENIES for character, odds in said)
                 chance = min(chance, row.chances[at])
+                cut = cut or (bool(voices.cut) and voices.cut[number][at])
                 if _glyph_agrees(row, verdict, at):
                     count += 1
                 elif ocr_b and verdict.leads[at] < _CONTRADICTS and count < 2:
@@ -97,7 +103,7 @@ class _Spot:
                 if verdict.leads[at] <= 0:
                     instead.append((row.text[start:at] + verdict.rivals[at] + row.text[at + 1 : end]).rstrip("<"))
                 agreed = agreed and count >= 2
-        return cls(chance=chance, agreed=agreed and not denied, denied=denied, even=even, instead=tuple(instead))
+        return cls(chance=chance, agreed=agreed and not denied, denied=denied, cut=cut, even=even, instead=tuple(instead))
 
 
 def _glyph_agrees(row: mrz_zone.Row, verdict: glyphs.Verdict, at: int) -> bool:
@@ -115,7 +121,9 @@ def _glyph_agrees(row: mrz_zone.Row, verdict: glyphs.Verdict, at: int) -> bool:
 
 def _certain(name: Field, parsed: ParsedMrz, spot: _Spot, *, both: bool, mended: bool) -> bool:
     """Whether a value of a valid zone stands on independent readings. See the module's rule."""
-    if (not spot.even or name in parsed.doubtful) and not (both and name in NAMES):
+    if parsed.truncated and name in NAMES:
+        return False  # the page's line may be cut where the zone is: a name may go on below it
+    if (not spot.even or spot.cut or name in parsed.doubtful) and not (both and name in NAMES):
         return False
     heard = spot.agreed and spot.chance >= SURE
     if name in NAMES:
@@ -126,7 +134,7 @@ def _certain(name: Field, parsed: ParsedMrz, spot: _Spot, *, both: bool, mended:
         return heard
     covered = parsed.holds(name)
     if name in DATES and covered and "composite" in parsed.covered[name] and not mended:
-        return spot.chance >= SURE or both or spot.agreed  # digits alone have no swap that both check digits miss
+        return (spot.chance >= SURE and not spot.denied) or both or spot.agreed  # no swap of digits escapes both
     return covered and (both or (heard and not mended))
 
 

@@ -8,7 +8,9 @@ each position may hold. What the text means is `mrz.py`'s business.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -109,6 +111,19 @@ def recognise(picture: Pixels, found: Sequence[Line]) -> Zone | None:
         if best is not None and best.clear:
             break
     return best
+
+
+_left: ContextVar[list[int] | None] = ContextVar("groups of rows that may still be decoded", default=None)
+
+
+@contextmanager
+def at_most(count: int) -> Iterator[None]:
+    """Within this block only `count` groups of rows are decoded; then nothing more is found. Bounds the time of one photo."""
+    token = _left.set([count])
+    try:
+        yield
+    finally:
+        _left.reset(token)
 
 
 def _rank(zone: Zone) -> float:
@@ -552,8 +567,11 @@ def _common_ends(rows: Sequence[_Candidate]) -> list[Quad] | None:
 
 def _decode_odds(odds: Sequence[Floats], quads: Sequence[Quad], length: int, *, settle: bool = True) -> Zone | None:
     """Decode rows; `settle` where O and 0 have been given the same odds."""
-    if any(o.shape[0] < length for o in odds):
+    left = _left.get()
+    if any(o.shape[0] < length for o in odds) or left == [0]:
         return None
+    if left is not None:
+        left[0] -= 1
     kind, masks = layout(odds, length)
     rows, forced = [], True
     total = 0.0
