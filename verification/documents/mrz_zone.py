@@ -1,7 +1,7 @@
 """Find the machine-readable zone on a picture and recognise it: pixels in, lines of text with confidence out.
 
 Works at any of four orientations, tilted, in perspective, mid-page or on one of two cards. Rows are found and read by our
-own network (2.5 ms a row); PP-OCRv6's recogniser, trained on other data by other people, is the second voice: `echo` has
+own network (1.5 ms a row); PP-OCRv6's recogniser, trained on other data by other people, is the second voice: `echo` has
 it read the same places. Odds are decoded with exactly the layout's number of characters and with the characters
 each position may hold. What the text means is `mrz.py`'s business.
 """
