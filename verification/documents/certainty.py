@@ -140,15 +140,19 @@ def _certain(name: Field, parsed: ParsedMrz, spot: _Spot, *, both: bool, mended:
 
 def _letters(name: Field, parsed: ParsedMrz, zone: Zone) -> tuple[Box | None, ...]:
     """Return the box of each character of the value; None for what is not printed."""
+    places = parsed.letters(name)
+    even = {
+        number: np.polyfit(np.arange(len(zone.rows[number].text)), np.array(zone.rows[number].centres), 1).tolist()
+        for number in {place[0] for place in places if place is not None}
+    }
     boxes: list[Box | None] = []
-    for place in parsed.letters(name):
+    for place in places:
         if place is None:
             boxes.append(None)
             continue
-        row = zone.rows[place[0]]
-        slope, first = np.polyfit(np.arange(len(row.text)), np.array(row.centres), 1)
-        middle = float(first + slope * place[1])
-        boxes.append(box(row.quad, middle - float(slope) / 2, middle + float(slope) / 2))
+        slope, first = even[place[0]]
+        middle = first + slope * place[1]
+        boxes.append(box(zone.rows[place[0]].quad, middle - slope / 2, middle + slope / 2))
     return tuple(boxes)
 
 
