@@ -292,6 +292,7 @@ class FaceReading:
     pairs: dict[Pair, PairMeasures] = field(default_factory=dict)
     problems: tuple[ReasonCode, ...] = ()
     boxes: dict[str, Box] = field(default_factory=dict)  # PhotoKind value -> main face
+    document_turns: int = 0  # quarter turns counter-clockwise that bring the printed face upright (0-3)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

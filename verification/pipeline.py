@@ -6,10 +6,11 @@ be found are evidence too; only engine trouble (a model file missing, a child th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from verification import comparison, continuity, documents, faces, images, quality
+from verification.documents import page
 from verification.evidence import Claim, DocumentReading, Evidence, FaceReading, Field, Measures, Profile, Quality
 from verification.expiry import expiry, zone_expected
 from verification.faces import compare as face_comparison
@@ -59,10 +60,10 @@ def gather_evidence(
     held = _photo(on_file, PhotoKind.ON_FILE, thresholds, isolate) if on_file is not None else None
 
     reading, found = DocumentReading(), FaceReading()
-    quarter_turns = 0
+    quarter_turns, printed = 0, 0
     if paper.pixels is not None:
         detailed = documents.read_detailed(paper.pixels, today=on)
-        reading, quarter_turns = detailed.reading, detailed.quarter_turns
+        reading, quarter_turns, printed = detailed.reading, detailed.quarter_turns, detailed.printed
     found = face_comparison.read_faces(
         own.pixels,
         paper.pixels,
@@ -70,6 +71,8 @@ def gather_evidence(
         portrait=reading.portrait,
         quarter_turns=quarter_turns,
     )
+    if paper.pixels is not None and printed >= _PRINTED:
+        reading = _cut_by_face(reading, found, paper.pixels)
     return assemble(
         reading=reading,
         found=found,
@@ -83,6 +86,22 @@ def gather_evidence(
         has_face_on_file=held is not None and held.pixels is not None,
         engines=engines(),
     )
+
+
+_PRINTED = 4  # lines beside a face that make it a paper's: a selfie with less is no document that is cut off
+
+
+def _cut_by_face(reading: DocumentReading, found: FaceReading, picture: images.Pixels) -> DocumentReading:
+    """Where nothing could be read but a printed face lies so near an edge that the page cannot be whole, say that instead."""
+    face = found.boxes.get(PhotoKind.DOCUMENT.value)
+    untold = {ReasonCode.NO_DOCUMENT_FOUND, ReasonCode.DOCUMENT_NOT_KNOWN, ReasonCode.MRZ_NOT_READABLE}
+    if reading.document_type is not None or face is None or not untold & set(reading.problems):
+        return reading
+    sides = page.cut_by_face(face, picture.shape[1], picture.shape[0], quarter_turns=found.document_turns)
+    if not sides:
+        return reading
+    problems = (ReasonCode.DOCUMENT_CUT_OFF, *(problem for problem in reading.problems if problem not in untold))
+    return replace(reading, problems=problems, missing=sides)
 
 
 def assemble(

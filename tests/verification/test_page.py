@@ -202,23 +202,29 @@ def test_a_margin_is_kept_on_every_way_to_a_page() -> None:
 
 
 @pytest.mark.parametrize("turns", range(4))
-def test_a_portrait_alone_places_the_page_roughly(turns: int) -> None:
+def test_a_face_alone_places_the_page_roughly(turns: int) -> None:
     """A page of 500 x 352, turned clockwise so that `turns` turns of rot90 bring it upright again."""
     plain = np.zeros((500, 640), np.uint8)
-    x, y, w, h = 60 + 4 * 5, 70 + 21 * 4, 35 * 4, 45 * 4  # page at (60, 70), 4 pixels a mm
+    x, y, w, h = 60 + 4 * 13, 70 + 25 * 4, 18 * 4, 25 * 4  # page at (60, 70), 4 pixels a mm
     plain[y : y + h, x : x + w] = 1
     outline = np.zeros_like(plain)
     outline[70 : 70 + 352, 60 : 60 + 500] = 1
     turned, whole = np.rot90(plain, -turns), np.rot90(outline, -turns)
     ys, xs = np.nonzero(turned)
     box = (int(xs.min()), int(ys.min()), int(np.ptp(xs)) + 1, int(np.ptp(ys)) + 1)
-    corners = page.by_portrait(box, quarter_turns=turns)
+    corners = page.by_face(box, quarter_turns=turns)
     ys, xs = np.nonzero(whole)
     for px, py in ((xs.min(), ys.min()), (xs.max(), ys.min()), (xs.max(), ys.max()), (xs.min(), ys.max())):
         assert cv2.pointPolygonTest(corners, (float(px), float(py)), False) > 0
     along = corners[1] - corners[0]
     assert page.quarter_turns(along / np.linalg.norm(along)) == turns
-    assert cv2.contourArea(corners) < 1.6 * 500 * 352
+    assert cv2.contourArea(corners) < 1.3 * 500 * 352
+    assert page.cut_by_face(box, turned.shape[1], turned.shape[0], quarter_turns=turns) == ()
+
+
+def test_a_face_too_near_the_edge_says_which_side_is_gone() -> None:
+    assert page.cut_by_face((110, 170, 72, 100), 640, 330) == (Side.BOTTOM,)
+    assert page.cut_by_face((110, 170, 72, 100), 330, 500) == (Side.RIGHT,)
 
 
 # ---------------------------------------------------------------- what is missing

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
 import pytest
 
-from verification import pipeline
+from tests.specimens import people
+from verification import documents, images, pipeline
 from verification.evidence import (
     ChangeReason,
     Claim,
@@ -17,6 +19,7 @@ from verification.evidence import (
     FieldReading,
     Profile,
     Quality,
+    Side,
     Source,
 )
 from verification.reasons import ReasonCode
@@ -42,3 +45,30 @@ def test_a_russian_passport_of_our_days_without_its_zone_is_not_taken_for_an_old
     assert (ReasonCode.MRZ_NOT_READABLE in evidence.measures.problems) is missed
     # The account's surname must stay and was not read: no agreement.
     assert evidence.measures.unread == (Field.SURNAME,)
+
+
+@pytest.mark.engines
+def test_a_page_whose_lower_part_is_not_on_the_photo_is_told_by_its_face() -> None:
+    """Without its zone nothing of the page is read; "no document found" would not help her to photograph it better."""
+    on = date(2026, 11, 22)
+    who = people.personas(on)["approve_marriage"]
+    photo = who.document_photo()
+    corners = documents.read_detailed(photo, today=on).corners
+    assert corners is not None
+    low, high = float(corners[2:, 1].min()), float(corners[:2, 1].max())
+
+    def looked_at(rows: int, turns: int = 0) -> DocumentReading:
+        return pipeline.gather_evidence(
+            selfie=images.encode_jpeg(who.selfie_photo()),
+            document=images.encode_jpeg(np.ascontiguousarray(np.rot90(photo[:rows], turns))),
+            on_file=None,
+            claim=Claim.from_json(who.claim),
+            profile=None,
+            on=on,
+            isolate=False,
+        ).reading
+
+    for turns in (0, 3):
+        cut = looked_at(int(low - 0.3 * (low - high)), turns)
+        assert cut.problems == (ReasonCode.DOCUMENT_CUT_OFF,) and cut.missing == (Side.BOTTOM,) and not cut.fields
+    assert ReasonCode.DOCUMENT_CUT_OFF not in looked_at(photo.shape[0]).problems

@@ -12,7 +12,7 @@ from datetime import date
 from verification import models, ocr
 from verification.documents import lines
 from verification.documents.assemble import document
-from verification.documents.lines import Pixels
+from verification.documents.lines import Pixels, Quad
 from verification.evidence import DocumentReading
 
 __all__ = ["DetailedReading", "engines", "load", "read", "read_detailed"]
@@ -23,12 +23,14 @@ class DetailedReading:
     """A reading with what other engines need to look at the same page.
 
     `quarter_turns`: how many counter-clockwise quarter turns (as `numpy.rot90`) bring the document upright.
-    `page`: the document's page alone, upright and flattened, RGB; None where it could not be placed.
+    `corners`: of the document's page on the photo with its margin, from the page's own top left, clockwise; None where it
+    could not be placed. `printed`: how many printed lines were seen on the photo, readable or not.
     """
 
     reading: DocumentReading
     quarter_turns: int
-    page: Pixels | None
+    corners: Quad | None
+    printed: int
 
 
 def load() -> None:
@@ -53,4 +55,4 @@ def read(image: Pixels, *, today: date) -> DocumentReading:
 def read_detailed(image: Pixels, *, today: date) -> DetailedReading:
     """Read a document and say how it lies on the photo. See `read`."""
     found = document(image, today=today)
-    return DetailedReading(reading=found.reading, quarter_turns=found.quarter_turns, page=found.page)
+    return DetailedReading(reading=found.reading, quarter_turns=found.quarter_turns, corners=found.corners, printed=found.printed)

@@ -6,6 +6,7 @@ zones that the cheap ones read badly. What is certain is decided in `certainty.p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -27,16 +28,18 @@ FIRST_SIDE: Final = 736  # pixels: the detector's own training size finds nearly
 SECOND_SIDE: Final = 1280  # for small documents on large photos
 _DECODED: Final = 40  # groups of rows decoded on one photo, each some 25 ms; a zone needs 2 to 15
 _POOR: Final = -0.07  # mean log odds of PP-OCRv6 below which a second look at the rows pays
+_COPIED: Final = 8_000_000  # pixels of a picture that is turned over or inverted: 24 MB more, and letters are large enough
 _GUESSING: Final = -0.9  # mean log odds per character below which rows are noise (measured: right zones above -0.5)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Found:
-    """A reading, how the document lies, and its flattened page."""
+    """A reading, how the document lies, its page's corners, and how many printed lines were seen on the photo."""
 
     reading: DocumentReading
     quarter_turns: int = 0
-    page: Pixels | None = None
+    corners: Quad | None = None
+    printed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -81,13 +84,32 @@ def _zone_on(image: Pixels, *, today: date) -> tuple[Pixels, list[Line], _Heard 
     second = _hear(image, mrz_zone.recognise(image, closer), today=today)
     best = max((h for h in (first, second) if h is not None), key=lambda h: h.zone.score, default=None)
     if best is None or best.zone.score < _GUESSING:
-        negative = np.asarray(cv2.bitwise_not(image), np.uint8)
-        marked = lines.find(negative, longest=FIRST_SIDE)
-        third = _hear(negative, mrz_zone.recognise(negative, marked), today=today)
-        if _good(third):
-            return negative, marked, third
-        return image, found, None
+        return _negative(image, today=today) or (image, found, None)
     return image, closer if best is second else found, best
+
+
+def _negative(image: Pixels, *, today: date) -> tuple[Pixels, list[Line], _Heard] | None:
+    """Look for a zone printed white on dark; None where there is none. First on a small copy, since few pictures have one."""
+    small, scale = _smaller(image)
+    negative = np.asarray(cv2.bitwise_not(small), np.uint8)
+    marked = lines.find(negative, longest=FIRST_SIDE)
+    heard = _hear(negative, mrz_zone.recognise(negative, marked), today=today)
+    if heard is None or not _good(heard):
+        return None
+    if scale != 1:
+        negative = np.asarray(cv2.bitwise_not(image), np.uint8)
+        marked = [Line(quad=np.asarray(line.quad / scale, np.float32), score=line.score) for line in marked]
+        heard = _hear(negative, mrz_zone.recognise(negative, marked), today=today)
+    return None if heard is None or not _good(heard) else (negative, marked, heard)
+
+
+def _smaller(image: Pixels) -> tuple[Pixels, float]:
+    """Return the picture at a size that may be copied, and its scale (1.0: the picture itself)."""
+    scale = min(1.0, math.sqrt(_COPIED / (image.shape[0] * image.shape[1])))
+    if scale == 1.0:
+        return image, scale
+    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8), scale
 
 
 def _hear(picture: Pixels, zone: Zone | None, *, today: date) -> _Heard | None:
@@ -166,7 +188,7 @@ def _with_zone(picture: Pixels, found: Sequence[Line], heard: _Heard, *, today: 
         hidden=_hidden(picture, zone, parsed, fields),
         missing=page.missing(corners, width, height) if ReasonCode.DOCUMENT_CUT_OFF in problems else (),
     )
-    return Found(reading=reading, quarter_turns=page.quarter_turns(first.direction), page=page.flatten(picture, corners))
+    return Found(reading=reading, quarter_turns=page.quarter_turns(first.direction), corners=corners, printed=len(found))
 
 
 def _page(
@@ -294,7 +316,7 @@ def _without_zone(image: Pixels, found: Sequence[Line], *, today: date, rows: Se
     spread = russian.read_spread(image, found, today=today)
     if spread is not None:
         reading = replace(spread.reading, problems=tuple(dict.fromkeys((*spread.reading.problems, *cut))), missing=missing)
-        return Found(reading=reading, quarter_turns=spread.quarter_turns, page=spread.page)
+        return Found(reading=reading, quarter_turns=spread.quarter_turns, corners=spread.corners, printed=len(found))
     height, width = image.shape[:2]
     if _mirrored(image, found, today=today):
         return Found(reading=DocumentReading(problems=(ReasonCode.DOCUMENT_MIRRORED,)))
@@ -304,15 +326,19 @@ def _without_zone(image: Pixels, found: Sequence[Line], *, today: date, rows: Se
         return Found(
             reading=DocumentReading(problems=problems, hidden=hidden, missing=missing),
             quarter_turns=page.quarter_turns(Line(quad=rows[0], score=1.0).direction),
+            printed=len(found),
         )
     reason = page.nothing_read(page.find(image), found, width=width, height=height)
-    return Found(reading=DocumentReading(problems=(reason,)))
+    return Found(reading=DocumentReading(problems=(reason,)), printed=len(found))
 
 
 def _mirrored(image: Pixels, found: Sequence[Line], *, today: date) -> bool:
     """Whether the picture seen from its back shows a zone that holds. The lines are where they were, seen in the mirror."""
-    back = np.ascontiguousarray(image[:, ::-1])
-    seen = page.flipped(found, image.shape[1])
+    small, scale = _smaller(image)
+    back = np.ascontiguousarray(small[:, ::-1])
+    seen = [
+        Line(quad=np.asarray(line.quad * scale, np.float32), score=line.score) for line in page.flipped(found, image.shape[1])
+    ]
     zone = mrz_zone.recognise(back, seen)
     if zone is None:
         return False

@@ -24,7 +24,7 @@ from verification.documents.lines import Floats, Pixels, Quad
 _WIDTH, _HEIGHT = 20, 28  # pixels of a cell; see models/draw_glyphs.py
 _TALL: Final = 52  # pixels of the window a cell is searched in
 _STRETCH: Final = (0.78, 0.85, 0.92, 1.0, 1.08, 1.17, 1.27)  # of the letters' height: perspective and odd fonts
-_SHIFTS: Final = range(-3, 4)  # pixels sideways around the expected place
+_ASIDE: Final = 3  # pixels to each side of the expected place that a glyph is looked for
 _PROBES: Final = 14  # characters by which the letters' height and line are found
 
 
@@ -82,12 +82,11 @@ def judge(picture: Pixels, quad: Quad, text: str, centres: Sequence[float], mask
         sized = np.asarray(
             cv2.resize(row, (across, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.float32
         )
-        windows = _windows(sized, [middles[k] for k in probes])
-        for down in range(0, _TALL - _HEIGHT + 1, 2):
-            middle = windows[:, down : down + _HEIGHT, 3 : 3 + _WIDTH].reshape(len(probes), -1)
-            score = float(np.median((_normal(middle) * bank[-1][claimed[probes]]).sum(axis=1)))
-            if best is None or score > best[0]:
-                best = (score, sized, down)
+        windows = _windows(sized, [middles[k] for k in probes])[:, :, _ASIDE : _ASIDE + _WIDTH]
+        scores = np.median(_correlated(windows, bank[-1][claimed[probes]], step=2), axis=0)
+        at = int(scores.argmax())
+        if best is None or scores[at] > best[0]:
+            best = (float(scores[at]), sized, 2 * at)
     if best is None:
         return Verdict(fits=(0.0,) * count, leads=(-1.0,) * count, rivals="?" * count)
     _, sized, down = best
@@ -95,14 +94,34 @@ def judge(picture: Pixels, quad: Quad, text: str, centres: Sequence[float], mask
     return _verdict(_windows(sized, middles)[:, top : down + _HEIGHT + 2], claimed, bank, tuple(masks))
 
 
+def _correlated(windows: Floats, glyphs: Floats, *, step: int) -> Floats:
+    """Correlate each window (n, 52, 20) with its own glyph (n, 560) at every `step`-th height: shape (n, heights).
+
+    A glyph has mean 0 and length 1, so the window's mean falls out of the product and only its length is divided by.
+    """
+    count = len(windows)
+    rows = np.einsum("nyx,nkx->nyk", windows, glyphs.reshape(count, _HEIGHT, _WIDTH), optimize=True)  # window row by glyph row
+    downs = np.arange(0, windows.shape[1] - _HEIGHT + 1, step)
+    steps = np.arange(_HEIGHT)
+    products = rows[:, downs[:, None] + steps[None, :], steps[None, :]].sum(axis=2)
+    return np.asarray(products / _lengths(windows, downs), np.float32)
+
+
+def _lengths(windows: Floats, downs: NDArray[np.intp]) -> Floats:
+    """Length of each patch (28 high, the windows' width) about its own mean: shape (n, heights)."""
+    flat = windows.astype(np.float64)
+    sums = np.concatenate([np.zeros((len(flat), 1)), np.cumsum(flat.sum(axis=2), axis=1)], axis=1)
+    squares = np.concatenate([np.zeros((len(flat), 1)), np.cumsum((flat * flat).sum(axis=2), axis=1)], axis=1)
+    total = sums[:, downs + _HEIGHT] - sums[:, downs]
+    square = squares[:, downs + _HEIGHT] - squares[:, downs]
+    return np.asarray(np.maximum(np.sqrt(np.maximum(square - total**2 / (_HEIGHT * windows.shape[2]), 0)), 1e-3), np.float32)
+
+
 def _verdict(windows: Floats, claimed: NDArray[np.intp], bank: Floats, masks: tuple[str, ...]) -> Verdict:
     count = len(claimed)
-    scores = np.full((count, len(mrz.ALPHABET)), -1.0, np.float32)
-    for down in range(windows.shape[1] - _HEIGHT + 1):
-        for shift in _SHIFTS:
-            patch = _normal(windows[:, down : down + _HEIGHT, 3 + shift : 3 + shift + _WIDTH].reshape(count, -1))
-            for glyphs in bank:
-                scores = np.maximum(scores, patch @ glyphs.T)
+    pixels = _HEIGHT * _WIDTH
+    patches = np.lib.stride_tricks.sliding_window_view(windows, (_HEIGHT, _WIDTH), axis=(1, 2)).reshape(-1, pixels)
+    scores = (_normal(patches) @ bank.reshape(-1, pixels).T).reshape(count, -1, len(bank), len(mrz.ALPHABET)).max(axis=(1, 2))
     mine = scores[np.arange(count), claimed].copy()
     scores += _barred(masks)
     scores[np.arange(count), claimed] = -2
@@ -129,9 +148,9 @@ def _windows(row: Floats, middles: list[float]) -> Floats:
     top = pad_y + row.shape[0] // 2 - _TALL // 2
     windows = []
     for middle in middles:
-        left = round(middle) + pad_x - _WIDTH // 2 - 3
-        left = min(max(left, 0), framed.shape[1] - _WIDTH - 6)
-        windows.append(framed[top : top + _TALL, left : left + _WIDTH + 6])
+        left = round(middle) + pad_x - _WIDTH // 2 - _ASIDE
+        left = min(max(left, 0), framed.shape[1] - _WIDTH - 2 * _ASIDE)
+        windows.append(framed[top : top + _TALL, left : left + _WIDTH + 2 * _ASIDE])
     return np.stack(windows)
 
 

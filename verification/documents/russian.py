@@ -46,7 +46,7 @@ class Spread:
 
     reading: DocumentReading
     quarter_turns: int
-    page: Pixels | None
+    corners: Quad
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -91,7 +91,7 @@ def read_spread(image: Pixels, found: Sequence[Line], *, today: date) -> Spread 
         portrait=page.portrait_box(DocumentType.RU_INTERNAL, corners, width, height),
         problems=tuple(_problems(fields, corners, width, height)),
     )
-    return Spread(reading=reading, quarter_turns=page.quarter_turns(marks.direction), page=page.flatten(image, corners))
+    return Spread(reading=reading, quarter_turns=page.quarter_turns(marks.direction), corners=corners)
 
 
 def _is_passport(fields: dict[Field, FieldReading], *, alone: bool) -> bool:

@@ -102,6 +102,7 @@ def read_faces(
     problems: list[ReasonCode] = []
     boxes: dict[str, Box] = {}
     codes: dict[PhotoKind, Encodings] = {}
+    document_turns = 0
     if selfie is not None:
         main = detect.main_face(selfie, kind=PhotoKind.SELFIE)
         problems.extend(main.problems)
@@ -113,7 +114,7 @@ def read_faces(
         if printed is None:
             problems.append(ReasonCode.PORTRAIT_NOT_FOUND)
         else:
-            boxes[PhotoKind.DOCUMENT.value] = printed.box
+            boxes[PhotoKind.DOCUMENT.value], document_turns = printed.box, printed.quarter_turns
             codes[PhotoKind.DOCUMENT] = encode(printed)
     if on_file is not None:
         kept = detect.main_face(on_file, kind=PhotoKind.ON_FILE)
@@ -124,7 +125,7 @@ def read_faces(
     own, printed_face = codes.get(PhotoKind.SELFIE), codes.get(PhotoKind.DOCUMENT)
     if own is not None and printed_face is not None and correlation(own, printed_face) >= calibration().same_picture:
         problems.append(ReasonCode.SELFIE_IS_THE_DOCUMENT)
-    return FaceReading(pairs=pairs, problems=tuple(problems), boxes=boxes)
+    return FaceReading(pairs=pairs, problems=tuple(problems), boxes=boxes, document_turns=document_turns)
 
 
 _PHOTOS = {

@@ -58,6 +58,12 @@ class Found:
     size: float  # height of the face in pixels of the picture searched; a profile has its eyes close together
     row: Points  # shape (15,), YuNet's own answer in the crop, as SFace's alignment wants it
     middle: Points  # shape (2,), of the landmarks, in pixels of the picture that was cut from
+    tilt: float  # degrees counter-clockwise that bring the face upright
+
+    @property
+    def quarter_turns(self) -> int:
+        """The nearest number of quarter turns counter-clockwise, as `numpy.rot90` takes it (0-3)."""
+        return round(self.tilt / 90) % 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -273,11 +279,12 @@ def _in_crop(image: Pixels, centre: Points, eyes: float, tilt: float) -> Found |
         size=h / zoom,
         row=row,
         middle=np.asarray(middle_there, np.float32),
+        tilt=tilt,
     )
 
 
 def _turned_back(face: Found, turn: int, shape: tuple[int, int]) -> Found:
-    """Give the box in pixels of the picture before it was turned by `turn` quarters (counter-clockwise)."""
+    """Give box and tilt in the picture before it was turned by `turn` quarters (counter-clockwise)."""
     height, width = shape
     x, y, w, h = face.box
     if turn == 1:
@@ -286,7 +293,7 @@ def _turned_back(face: Found, turn: int, shape: tuple[int, int]) -> Found:
         x, y = width - x - w, height - y - h
     elif turn == 3:
         x, y, w, h = y, height - x - w, h, w
-    return replace(face, box=(x, y, w, h))
+    return replace(face, box=(x, y, w, h), tilt=face.tilt + 90.0 * turn)
 
 
 def _distinct(faces: Iterable[Found]) -> list[Found]:
