@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from verification import documents
-from verification.documents import russian
-from verification.documents.lines import Line
+from verification.documents import russian, spread
+from verification.documents.lines import Letter, Line
+from verification.documents.spread import Mark, Marks
 from verification.evidence import DocumentType, Field, FieldReading, Source
 from verification.reasons import ReasonCode
 
@@ -29,28 +30,29 @@ def line_at(x: float, y: float, width: float, height: float, *, upright: bool = 
     return Line(quad=quad if upright else np.ascontiguousarray(np.roll(quad, -1, axis=0)), score=0.9)
 
 
-def marks(scale: float = 8.0) -> russian._Landmarks:
+def marks(scale: float = 8.0) -> Marks:
     """Landmarks of a spread lying straight at `scale` pixels per mm."""
 
-    def value(text: str, x: float, y: float, width: float, height: float, *, upright: bool = True) -> russian._Value:
-        return russian._Value(
+    def value(text: str, x: float, y: float, width: float, height: float, *, upright: bool = True) -> Mark:
+        return Mark(
             text=text, chance=0.99, line=line_at(x * 125 * scale, y * 176 * scale, width * scale, height * scale, upright=upright)
         )
 
-    return russian._Landmarks(
+    return Marks(
         direction=RIGHT,
         numbers=(
             value("4511123456", 0.945, 0.24, 40, 5, upright=False),
             value("4511123456", 0.945, 0.737, 39, 5, upright=False),
         ),
-        dates=(value("14.09.2011", 0.27, 0.213, 25, 4), value("07.03.1985", 0.71, 0.729, 25, 4)),
-        codes=(value("770-045", 0.67, 0.209, 17, 4),),
+        dates=(value("14092011", 0.27, 0.213, 25, 4), value("07031985", 0.71, 0.729, 25, 4)),
+        codes=(value("770045", 0.67, 0.209, 17, 4),),
     )
 
 
 def test_the_spread_is_placed_by_its_landmarks() -> None:
-    placed = russian._place(marks(), None)
-    assert placed is not None
+    pages = spread.place(marks(), None, [])
+    assert pages is not None
+    placed = pages.whole
     assert np.linalg.norm(placed.photo(0.5, 0.5) - np.array([500, 704])) < 15
     x, y = placed.spread(np.array([500, 704], np.float32))
     assert abs(x - 0.5) < 0.02 and abs(y - 0.5) < 0.02
@@ -58,8 +60,8 @@ def test_the_spread_is_placed_by_its_landmarks() -> None:
 
 def test_dates_are_told_apart_by_the_codes_row() -> None:
     found = marks()
-    names = {name: value.text for value, name in russian._named_dates(found, None)}
-    assert names == {"issuer_code": "770-045", "date_of_issue": "14.09.2011", "date_of_birth": "07.03.1985"}
+    names = {name: value.text for value, name in spread.named_dates(found, None)}
+    assert names == {"issuer_code": "770045", "date_of_issue": "14092011", "date_of_birth": "07031985"}
 
 
 @pytest.mark.parametrize(
@@ -75,9 +77,13 @@ def test_a_number_on_both_pages_is_certain_only_if_they_agree() -> None:
     numbers = marks().numbers
     russian._put_number(fields, numbers)
     assert fields[Field.DOCUMENT_NUMBER].certain
-    other = russian._Value(text="4511123458", chance=0.99, line=numbers[1].line)
+    other = Mark(text="4511123458", chance=0.99, line=numbers[1].line)
     russian._put_number(fields, (numbers[0], other))
     assert not fields[Field.DOCUMENT_NUMBER].certain
+    russian._put_number(fields, numbers[:1])
+    assert not fields[Field.DOCUMENT_NUMBER].certain  # one print, one network
+    russian._put_number(fields, (replace(numbers[0], agreed=True),))
+    assert fields[Field.DOCUMENT_NUMBER].certain
 
 
 @pytest.mark.engines
@@ -93,7 +99,8 @@ def test_the_specimen_spread_is_read(turns: int) -> None:
         fields[Field.DOCUMENT_NUMBER].value == item["fields"]["number"].replace(" ", "") and fields[Field.DOCUMENT_NUMBER].certain
     )
     for name in (Field.SURNAME, Field.GIVEN_NAMES, Field.PATRONYMIC):
-        assert fields[name].value == item["fields"][name.value] and not fields[name].certain
+        assert fields[name].value == item["fields"][name.value]
+        assert len(fields[name].letters) == len(fields[name].value) and all(fields[name].letters)
     assert ReasonCode.DOCUMENT_IS_SPECIMEN in found.reading.problems
 
 
@@ -128,11 +135,11 @@ def test_what_makes_a_picture_an_internal_passport(values: dict[str, str], alone
 def test_page_three_is_placed_by_its_date_of_birth_alone() -> None:
     whole = marks()
     lone = replace(whole, numbers=(), codes=(), dates=(whole.dates[1],))
-    placed = russian._place(lone, None)
-    assert placed is not None
-    x, y = placed.spread(np.array([0.71 * 1000, 0.729 * 1408], np.float32))
+    pages = spread.place(lone, None, [])
+    assert pages is not None
+    x, y = pages.lower.spread(np.array([0.71 * 1000, 0.729 * 1408], np.float32))
     assert abs(x - 0.71) < 0.01 and abs(y - 0.729) < 0.01
-    assert russian._place(replace(lone, dates=()), None) is None
+    assert spread.place(replace(lone, dates=()), None, []) is None
 
 
 def test_yo_and_ye_are_one_letter_between_zone_and_page_and_others_are_not() -> None:
@@ -153,3 +160,106 @@ def test_yo_and_ye_are_one_letter_between_zone_and_page_and_others_are_not() -> 
 def test_a_wholly_other_name_on_the_page_speaks_against_the_zone(printed: str, confidence: float, other: bool) -> None:
     seen = replace(field_of(printed), confidence=confidence)
     assert russian._another_name(Field.SURNAME, seen, page_of(**NAMED)) is other
+
+
+# ---------------------------------------------------------------- rows
+
+
+def rows_on(squeeze: float, shift: float, scale: float = 8.0) -> tuple[list[Line], Marks, dict[str, int]]:
+    """The printed lines of a lower page whose rows stand nearer to each other and lower than planned; a label beside them."""
+    birth = 0.729
+    offsets = {"surname": -0.150, "given_names": -0.077, "patronymic": -0.040, "place": 0.037, "place 2": 0.073}
+    printed, numbers = [], {}
+    for at, (name, offset) in enumerate(offsets.items()):
+        printed.append(line_at(0.65 * 125 * scale, (birth + shift + squeeze * offset) * 176 * scale, 30 * scale, 4 * scale))
+        numbers[name] = at
+    printed.append(line_at(0.40 * 125 * scale, (birth + 0.03) * 176 * scale, 9 * scale, 2 * scale))  # "Место"
+    return printed, marks(scale), numbers
+
+
+@pytest.mark.parametrize(("squeeze", "shift"), [(1.0, 0.0), (0.84, 0.0), (1.12, 0.0), (1.0, 0.008), (0.88, -0.006)])
+def test_rows_are_found_where_the_page_is_foreshortened_or_the_printer_strayed(squeeze: float, shift: float) -> None:
+    printed, found, at = rows_on(squeeze, shift)
+    pages = spread.place(found, None, printed)
+    assert pages is not None
+    rows = spread.rows(printed, found, pages)
+    centres = {name: [tuple(row.line.centre.round().tolist()) for row in read] for name, read in rows.items()}
+    for name, keys in (
+        ("surname", ["surname"]), ("given_names", ["given_names"]), ("patronymic", ["patronymic"]),
+        ("place_of_birth", ["place", "place 2"]),
+    ):  # fmt: skip
+        assert centres[name] == [tuple(printed[at[key]].centre.round().tolist()) for key in keys]
+    assert [row.at for row in rows["place_of_birth"]] == [0, 1]
+
+
+def test_the_title_is_no_row_of_the_issuer() -> None:
+    title, first = (line_at(500, (0.213 + offset) * 1408, 400, 32) for offset in (-0.156, -0.117))
+    pages = spread.place(marks(), None, [])
+    assert pages is not None
+    rows = spread.rows([title, first], marks(), pages)
+    assert [row.line.centre.tolist() for row in rows["issuer"]] == [first.centre.tolist()]
+
+
+def told(text: str, *, pitch: float = 0.03, chance: float = 0.95) -> list[Letter]:
+    """Letters one pitch apart."""
+    return [Letter(character=c, chance=chance, at=0.1 + pitch * at) for at, c in enumerate(text)]
+
+
+def said(letters: list[Letter]) -> str:
+    return "".join(letter.character for letter in letters)
+
+
+def test_a_letter_told_twice_at_one_place_is_one_and_two_apart_are_two() -> None:
+    twice = told("ВАЛОВ")
+    twice.insert(3, replace(twice[2], at=twice[2].at + 0.01, chance=0.6))
+    assert said(russian._once(twice)) == "ВАЛОВ"
+    assert said(russian._once(told("АННА"))) == "АННА"
+
+
+def test_words_part_at_spaces_and_where_a_letter_has_no_neighbour() -> None:
+    assert [said(word) for word in russian._words(told("ПОС. ЮГ"))] == ["ПОС.", "ЮГ"]
+    apart = [*told("ПОС."), *(replace(letter, at=letter.at + 0.15) for letter in told("ЮГ"))]
+    assert [said(word) for word in russian._words(apart)] == ["ПОС.", "ЮГ"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "meant"), [("0СТР0В", "ОСТРОВ"), ("3ЕЯ", "ЗЕЯ"), ("77О0З", "77003"), ("0", "0"), ("МВД", "МВД")]
+)
+def test_letters_and_figures_of_one_shape_are_told_by_their_neighbours(seen: str, meant: str) -> None:
+    assert said(russian._by_neighbours(told(seen))) == meant
+
+
+@pytest.mark.parametrize(
+    ("second", "agreed"),
+    [("ПОС. ЮГ", True), ("пос. юг", True), ("ПОС ЮГ", False), ("ПОС. ЮР", False), ("", False), ("ПОС.ЮГ", False)],
+)
+def test_a_second_reader_agrees_only_on_the_very_same_text(second: str, agreed: bool) -> None:
+    heard = russian._Heard(letters=tuple(told("ПОС. ЮГ")), line=line_at(500, 100, 300, 30), at=0, second=second)
+    assert heard.agreed is agreed
+
+
+def test_a_lost_letter_leaves_a_gap_that_speaks_against_both_readers() -> None:
+    letters = [letter for at, letter in enumerate(told("СТАРОЮРЬЕВ")) if at != 1]
+    heard = russian._Heard(letters=tuple(letters), line=line_at(500, 100, 300, 30), at=0, second="САРОЮРЬЕВ")
+    assert not heard.agreed
+
+
+def test_a_field_whose_first_row_was_not_found_is_not_certain() -> None:
+    row = russian._Heard(letters=tuple(told("ЮЖНЫЙ")), line=line_at(500, 100, 300, 30), at=0, second="ЮЖНЫЙ")
+    fields: dict[Field, FieldReading] = {}
+    russian._put_rows(fields, Field.PLACE_OF_BIRTH, [row])
+    assert fields[Field.PLACE_OF_BIRTH].certain and fields[Field.PLACE_OF_BIRTH].value == "ЮЖНЫЙ"
+    russian._put_rows(fields, Field.PLACE_OF_BIRTH, [replace(row, at=1)])
+    assert not fields[Field.PLACE_OF_BIRTH].certain
+
+
+@pytest.mark.parametrize(
+    ("patronymic", "sex"), [("ЮРЬЕВНА", "F"), ("ИЛЬИЧ", "M"), ("АЛИ ОГЛЫ", "M"), ("АЛИ КЫЗЫ", "F"), ("ЯН", None), ("", None)]
+)
+def test_a_patronymics_ending_tells_the_sex(patronymic: str, sex: str | None) -> None:
+    assert russian._sex_of(patronymic) == sex
+
+
+def test_the_page_gives_the_hyphen_that_the_zone_cannot() -> None:
+    assert russian._hyphened("АННА МАРИЯ", "АННА-МАРИЯ") == "АННА-МАРИЯ"
+    assert russian._hyphened("СЕМЁНОВ", "СЕМЕНОВ") == "СЕМЁНОВ" and russian._hyphened("АННА МАРИЯ", "АННАМАРИЯ") == "АННА МАРИЯ"

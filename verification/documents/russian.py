@@ -1,43 +1,51 @@
-"""Read the Russian pages: the internal passport's spread, and the Cyrillic names of the passport for travel.
+"""Read the Russian internal passport, by its printed pages alone or beside its zone; and the travel passport's Cyrillic names.
 
-The Latin network knows no Cyrillic, so Cyrillic lines go to Tesseract, all crops of a page in one start. The red
-vertical number, dates and unit code are read by the network with digits only. The number stands on both pages: two
-prints that agree make it certain. One reading of Cyrillic print is never certain; a zone is the second.
+Our own network reads every row, masked by what a field may hold. It alone makes nothing certain: the number needs both red
+prints or both networks, a date or the code both networks, a row of Cyrillic Tesseract or the zone beside it.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cache
-from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
 from verification import ocr
+from verification.documents import certainty, mrz_zone, page, spread
 from verification.documents import lines as text_lines
-from verification.documents import mrz_zone, page
-from verification.documents.lines import Line, Pixels, Quad
+from verification.documents.lines import Letter, Line, Pixels, Quad
+from verification.documents.spread import CYRILLIC, SIGNS, Mark, Marks, Pages, Row, day, landmarks
 from verification.documents.viz import Printed
 from verification.evidence import Box, DocumentReading, DocumentType, Field, FieldReading, Source
 from verification.names import compare
 from verification.reasons import ReasonCode
 
-_CYRILLIC: Final = "АБВГДЕЁЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ"
+__all__ = ["Spread", "landmarks", "read_spread", "travel_names", "with_page"]
+
 _FROM_LATIN: Final = str.maketrans("ABEKMHOPCTYX", "АВЕКМНОРСТУХ")
 _NAMES: Final = (Field.SURNAME, Field.GIVEN_NAMES, Field.PATRONYMIC)
-_DATE: Final = re.compile(r"^(\d{2})[.,]\s?(\d{2})[.,]\s?(\d{4})$")
-_CODE: Final = re.compile(r"^(\d{3})\s?[-–—.]?\s?(\d{3})$")
-_CLEAR: Final = 0.8  # Tesseract's confidence in a word that it reads without a wrong letter, mostly
-_MOST_READ: Final = 24  # short lines read while looking for dates and the code
-
-Point = NDArray[np.float64]
+_NAME: Final = CYRILLIC + " -"  # what a name may hold, and what any other row may
+_TEXT: Final = CYRILLIC + text_lines.DIGITS + SIGNS
+_ROWS: Final = {
+    Field.SURNAME: _NAME, Field.GIVEN_NAMES: _NAME, Field.PATRONYMIC: _NAME, Field.PLACE_OF_BIRTH: _TEXT, Field.ISSUER: _TEXT,
+}  # fmt: skip
+_FURTHER: Final = 2.6  # heights of a row that are looked at beyond both its ends: short words stand apart ("ТП", "Г.")
+_A_WORD: Final = 0.6  # least odds of each letter of a word that stands beyond what was marked as the row
+_NOTHING: Final = 0.45  # a word at a row's end whose letters all stay below is a label's rest or the paper's pattern
+_TITLE: Final = "РОССИЙСКАЯФЕДЕРАЦИЯ"  # printed above the issuer
+_ALIKE: Final = 60.0  # per cent of letters in common from which a row is the title
+_LETTER_OR_FIGURE: Final = "0О3З"
+_TWICE: Final = 0.5  # of the usual distance of letters: nearer than this two of a kind are one
+_GAP: Final = 1.75  # times the usual distance of letters: in print of one width a space makes it 2
+_SURE: Final = 0.6  # least odds of each letter of a certain value, beside a second reader that agrees
+_CLEAR: Final = 0.8  # of each letter of a name by which the zone may be contradicted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -50,22 +58,29 @@ class Spread:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Value:
-    """A value read by the network: its text, least odds, and line."""
+class _Heard:
+    """One row as our network read it (its characters with their places along `line`), and as Tesseract did."""
 
-    text: str
-    chance: float
+    letters: tuple[Letter, ...]
     line: Line
+    at: int  # which of the field's rows
+    second: str = ""
 
+    @property
+    def text(self) -> str:
+        return "".join(letter.character for letter in self.letters)
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Landmarks:
-    """What places the spread: the reading direction, the vertical numbers, the dates and the code."""
+    @property
+    def chance(self) -> float:
+        return min((letter.chance for letter in self.letters if letter.character != " "), default=0.0)
 
-    direction: NDArray[np.float32]
-    numbers: tuple[_Value, ...]  # from top to bottom of the spread
-    dates: tuple[_Value, ...]
-    codes: tuple[_Value, ...]
+    @property
+    def agreed(self) -> bool:
+        """Whether the second reader has the very same text, and no gap between letters is as wide as a space."""
+        gaps = np.diff([letter.at for letter in self.letters if letter.character != " "])
+        spaced = self.text.count(" ") + 1
+        wide = int((gaps > _GAP * float(np.median(gaps))).sum()) + 1 if len(gaps) else 1
+        return bool(self.letters) and _plain(self.text) == _plain(self.second) and wide <= spaced
 
 
 # ---------------------------------------------------------------- the spread without a zone
@@ -73,16 +88,14 @@ class _Landmarks:
 
 def read_spread(image: Pixels, found: Sequence[Line], *, today: date) -> Spread | None:
     """Read an internal passport that has no (readable) zone; None where nothing shows that it is one."""
-    marks = _landmarks(image, found)
-    if marks is None:
+    marks = spread.marks_on(image, found)
+    pages = spread.place(marks, None, found) if marks is not None else None
+    if marks is None or pages is None:
         return None
-    placed = _place(marks, None)
-    if placed is None:
-        return None
-    fields = _page_fields(image, found, marks, placed, today=today)
+    fields = _page_fields(image, found, marks, pages, today=today)
     if not _is_passport(fields, alone=len(marks.dates) + len(marks.codes) + len(marks.numbers) == 1):
         return None
-    corners = _corners(placed)
+    corners = spread.corners_of(pages.whole)
     height, width = image.shape[:2]
     reading = DocumentReading(
         document_type=DocumentType.RU_INTERNAL,
@@ -142,13 +155,11 @@ def with_page(
     A value that both say becomes "both"; what only the page says is added. The zone's letters win where they differ,
     but then nothing about that field is certain.
     """
-    marks = _landmarks(picture, found, direction=direction)
-    if marks is None:
+    marks = spread.marks_on(picture, found, direction=direction)
+    pages = spread.place(marks, corners, found) if marks is not None else None
+    if marks is None or pages is None:
         return fields, False
-    placed = _place(marks, corners)
-    if placed is None:
-        return fields, False
-    printed = _page_fields(picture, found, marks, placed, today=today)
+    printed = _page_fields(picture, found, marks, pages, today=today)
     together, contradiction = dict(fields), False
     for name, seen in printed.items():
         own = fields.get(name)
@@ -156,6 +167,7 @@ def with_page(
             together[name] = seen
         elif _same(name, own.value, seen.value):
             sure = own.certain or (seen.certain and own.value == seen.value)
+            own = replace(own, value=_hyphened(own.value, seen.value)) if name in _NAMES else own
             together[name] = replace(own, source=Source.BOTH, confidence=max(own.confidence, 0.98), certain=sure, box=seen.box)
         elif seen.certain or _another_name(name, seen, fields):  # two readers of the page, or a wholly other name
             contradiction = True
@@ -165,6 +177,13 @@ def with_page(
 
 def _same(name: Field, a: str, b: str) -> bool:
     return a == b or (name in _NAMES and a.replace("Ё", "Е").replace("-", " ") == b.replace("Ё", "Е").replace("-", " "))
+
+
+def _hyphened(zone: str, printed: str) -> str:
+    """The zone's letters (it tells Ё from Е) with the print's hyphens (it has none): АННА МАРИЯ on the page АННА-МАРИЯ."""
+    if len(zone) != len(printed):
+        return zone
+    return "".join("-" if own == " " and seen == "-" else own for own, seen in zip(zone, printed, strict=True))
 
 
 def _another_name(name: Field, seen: FieldReading, fields: dict[Field, FieldReading]) -> bool:
@@ -182,345 +201,198 @@ def _another_name(name: Field, seen: FieldReading, fields: dict[Field, FieldRead
     )
 
 
-# ---------------------------------------------------------------- finding
-
-
-def landmarks(picture: Pixels, found: Sequence[Line]) -> _Landmarks | None:
-    """Return what places a spread, if anything on the picture says that it is one: its number, or dates and a code."""
-    marks = _landmarks(picture, found)
-    if marks is None or not (marks.numbers or len(marks.dates) + len(marks.codes) >= 2):
-        return None
-    return marks
-
-
-def _landmarks(picture: Pixels, found: Sequence[Line], *, direction: NDArray[np.float32] | None = None) -> _Landmarks | None:
-    """Find the vertical numbers, the dates and the unit code; either way up where the direction is not known."""
-    if direction is not None:
-        return _marks_along(picture, found, direction)
-    axis = _main_axis(found)
-    if axis is None:
-        return None
-    both = [_marks_along(picture, found, sign * axis) for sign in (1, -1)]
-    best = max(both, key=lambda m: (sum(n.chance for n in m.numbers), sum(v.chance for v in (*m.dates, *m.codes))))
-    return best if best.numbers or len(best.dates) + len(best.codes) >= 1 else None
-
-
-def _main_axis(found: Sequence[Line]) -> NDArray[np.float32] | None:
-    """Return the direction in which most print runs (either sign), weighted by length."""
-    long = [line for line in found if line.width > 3.5 * line.height]
-    if len(long) < 3:
-        return None
-    angles = np.array([np.arctan2(line.direction[1], line.direction[0]) for line in long])
-    weights = np.array([line.width for line in long])
-    votes = [float((weights * (np.abs(np.sin(angles - a)) < 0.1)).sum()) for a in angles]
-    main = float(angles[int(np.argmax(votes))])
-    near = np.abs(np.sin(angles - main)) < 0.1
-    turn = main + float(np.average(np.arctan(np.tan(angles[near] - main)), weights=weights[near]))
-    return np.array([np.cos(turn), np.sin(turn)], np.float32)
-
-
-def _marks_along(picture: Pixels, found: Sequence[Line], direction: NDArray[np.float32]) -> _Landmarks:
-    down = np.array([-direction[1], direction[0]], np.float32)
-    columns = _columns([line for line in found if line.height > 5 and abs(float(line.direction @ direction)) < 0.25], down)
-    numbers = [value for line in columns if (value := _number(picture, line)) is not None]
-    numbers.sort(key=lambda v: float(v.line.centre @ down))
-    dates, codes = [], []
-    short = [line for line in found if 3.0 < line.width / line.height < 13 and abs(float(line.direction @ direction)) > 0.96]
-    short.sort(key=lambda line: -line.score)
-    long = [line for line in found if 5.6 < line.width / line.height < 28 and abs(float(line.direction @ direction)) > 0.96]
-    inside = [part for line in long[:_MOST_READ] for part in _digit_parts(picture, _turned(line, direction))]
-    for line in [*short[:_MOST_READ], *inside]:
-        value = _read(picture, _turned(line, direction), text_lines.DIGITS + ".-, ")
-        text = value.text.strip(" -.,")
-        if _DATE.match(text.replace(" ", "")):
-            dates.append(replace(value, text=text.replace(" ", "").replace(",", ".")))
-        elif _CODE.match(text.replace(" ", "")) and value.chance > 0.5:
-            codes.append(replace(value, text=text.replace(" ", "")))
-    return _Landmarks(direction=direction, numbers=tuple(numbers), dates=tuple(dates), codes=tuple(codes))
-
-
-def _digit_parts(picture: Pixels, line: Line) -> list[Line]:
-    """Cut dates and codes out of a line that the detector joined with a label or a dotted rule."""
-    reading = text_lines.read_at(picture, line.quad)
-    parts = []
-    for start, end in reading.spans(text_lines.DIGITS + ".,-", 6):
-        left, right = start * line.width - 0.8 * line.height, end * line.width + 0.4 * line.height
-        if right - left < 0.85 * line.width:
-            parts.append(Line(quad=mrz_zone.stretched(line.quad, max(0.0, left), min(line.width, right)), score=line.score))
-    return parts
-
-
-def _turned(line: Line, direction: NDArray[np.float32]) -> Line:
-    return line if float(line.direction @ direction) > 0 else Line(quad=text_lines.reversed_quad(line.quad), score=line.score)
-
-
-def _read(picture: Pixels, line: Line, alphabet: str) -> _Value:
-    text, chance = text_lines.read_at(picture, line.quad).text(alphabet)
-    return _Value(text=text, chance=chance, line=line)
-
-
-def _columns(lines: Sequence[Line], down: NDArray[np.float32]) -> list[Line]:
-    """Join the pieces of vertical numbers (series, series, number stand far apart), each read downwards."""
-    pieces = sorted(
-        (_turned(line, down) for line in lines if line.width > 1.2 * line.height), key=lambda line: float(line.centre @ down)
-    )
-    joined: list[Line] = []
-    for piece in pieces:
-        across = np.array([-down[1], down[0]], np.float32)
-        for at, line in enumerate(joined):
-            gap = float(piece.quad[[0, 3]].mean(axis=0) @ down - line.quad[[1, 2]].mean(axis=0) @ down)
-            aside = abs(float((piece.centre - line.quad[[1, 2]].mean(axis=0)) @ across))
-            alike = max(piece.height, line.height) < 1.8 * min(piece.height, line.height)
-            if alike and gap < 2.6 * line.height and aside < 0.8 * line.height:
-                longer = line if line.width >= piece.width else piece
-                joined[at] = Line(quad=_hull(longer, (line, piece)), score=min(line.score, piece.score))
-                break
-        else:
-            joined.append(piece)
-    return [line for line in joined if 5.0 < line.width / line.height < 22]
-
-
-def _hull(longer: Line, pieces: Sequence[Line]) -> Quad:
-    start = longer.quad[[0, 3]].mean(axis=0)
-    places = np.concatenate([(piece.quad - start) @ longer.direction for piece in pieces])
-    return mrz_zone.stretched(longer.quad, float(places.min()), float(places.max()))
-
-
-def _number(picture: Pixels, line: Line) -> _Value | None:
-    """Read a vertical number: ten digits or nothing."""
-    value = _read(picture, line, text_lines.DIGITS + " ")
-    digits = value.text.replace(" ", "")
-    return replace(value, text=digits) if len(digits) == 10 and value.chance > 0.3 else None
-
-
-# ---------------------------------------------------------------- placing
-
-
-@cache
-def _layout() -> dict[str, Any]:
-    file = Path(__file__).parent / "layouts" / "ru_internal.json"
-    return cast(dict[str, Any], json.loads(file.read_text(encoding="utf-8")))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Placed:
-    """Where the spread lies: photo = matrix @ (mm right, mm down) + origin. A similarity; small perspective remains."""
-
-    matrix: Point  # (2, 2), photo pixels per mm
-    origin: Point  # (2,)
-
-    def photo(self, x: float, y: float) -> Point:
-        """Fractions of the spread to photo pixels."""
-        plan = _layout()
-        return cast(Point, self.matrix @ np.array([x * plan["width"], y * plan["height"]]) + self.origin)
-
-    def spread(self, point: NDArray[np.float32]) -> tuple[float, float]:
-        """Photo pixels to fractions of the spread."""
-        plan = _layout()
-        mm = np.linalg.solve(self.matrix, np.asarray(point, np.float64) - self.origin)
-        return float(mm[0] / plan["width"]), float(mm[1] / plan["height"])
-
-
-def _place(marks: _Landmarks, corners: Quad | None) -> _Placed | None:
-    """Fit the spread to its landmarks (weighted by how far offices stray), or to the zone's guess of its corners."""
-    plan = _layout()
-    where = plan["landmarks"]
-    pairs: list[tuple[float, float, NDArray[np.float32], float, float]] = []  # x, y (fractions), photo point, spreads
-    guess = _from_corners(corners) if corners is not None else None
-    for value, name in _named_numbers(marks.numbers, marks, guess):
-        mark = where[name]
-        for y, end in ((mark["top"], [0, 3]), (mark["bottom"], [1, 2])):
-            pairs.append((mark["x"], y, value.line.quad[end].mean(axis=0), mark["spread_x"], mark["spread_y"]))
-    for value, name in _named_dates(marks, guess):
-        mark = where[name]
-        pairs.append((mark["x"], mark["y"], value.line.centre, mark["spread_x"], mark["spread_y"]))
-    if guess is not None:
-        for x, y in ((0.05, 0.93), (0.94, 0.93)):
-            pairs.append((x, y, guess.photo(x, y).astype(np.float32), 0.01, 0.006))
-    if len(pairs) < 2:
-        return guess if guess is not None or not pairs else _from_birth(marks)
-    return _fit(pairs, marks.direction)
-
-
-def _from_birth(marks: _Landmarks) -> _Placed | None:
-    """Place the spread by the date of birth alone, its ten characters taken for the scale: page 3 cropped to its text."""
-    if len(marks.dates) != 1 or marks.codes or marks.numbers:
-        return None
-    plan, birth = _layout(), marks.dates[0].line
-    scale = birth.width / plan["date_width"]
-    d = np.asarray(marks.direction, np.float64)
-    matrix = np.stack([d * scale, np.array([-d[1], d[0]]) * scale], axis=1)
-    mark = plan["landmarks"]["date_of_birth"]
-    origin = np.asarray(birth.centre, np.float64) - matrix @ np.array([mark["x"] * plan["width"], mark["y"] * plan["height"]])
-    return _Placed(matrix=matrix, origin=origin)
-
-
-def _named_numbers(numbers: Sequence[_Value], marks: _Landmarks, guess: _Placed | None) -> list[tuple[_Value, str]]:
-    if len(numbers) >= 2:
-        return [(numbers[0], "number_upper"), (numbers[-1], "number_lower")]
-    if len(numbers) == 1:
-        if guess is not None:
-            upper = guess.spread(numbers[0].line.centre)[1] < 0.5
-        else:  # the code and the date of issue stand beside the upper number, the date of birth beside the lower
-            down = np.array([-marks.direction[1], marks.direction[0]], np.float32)
-            upper = (
-                bool(marks.codes)
-                and abs(float((marks.codes[0].line.centre - numbers[0].line.centre) @ down)) < numbers[0].line.width
-            )
-        return [(numbers[0], "number_upper" if upper else "number_lower")]
-    return []
-
-
-def _named_dates(marks: _Landmarks, guess: _Placed | None) -> list[tuple[_Value, str]]:
-    """Tell issue from birth: the code stands in the row of the issue; without a code the upper of two is the issue."""
-    down = np.array([-marks.direction[1], marks.direction[0]], np.float32)
-    named: list[tuple[_Value, str]] = []
-    dates = sorted(marks.dates, key=lambda v: float(v.line.centre @ down))
-    code = marks.codes[0] if marks.codes else None
-    issue = None
-    if code is not None:
-        named.append((code, "issuer_code"))
-        issue = next((d for d in dates if abs(float((d.line.centre - code.line.centre) @ down)) < 2.0 * d.line.height), None)
-    elif len(dates) >= 2 or (dates and guess is not None and guess.spread(dates[0].line.centre)[1] < 0.45):
-        issue = dates[0]
-    if issue is not None:
-        named.append((issue, "date_of_issue"))
-    rest = [d for d in dates if d is not issue]
-    if rest:
-        named.append((rest[-1], "date_of_birth"))
-    return named
-
-
-def _fit(
-    pairs: Sequence[tuple[float, float, NDArray[np.float32], float, float]], direction: NDArray[np.float32]
-) -> _Placed | None:
-    """Least squares for a similarity whose rotation is the print's own direction; weights from each mark's spread."""
-    plan = _layout()
-    d = np.asarray(direction, np.float64)
-    n = np.array([-d[1], d[0]])
-    rows, wanted = [], []
-    for x, y, point, sx, sy in pairs:
-        mm = np.array([x * plan["width"], y * plan["height"]])
-        # photo = scale * (d * mm_x + n * mm_y) + origin; along d and along n separately
-        rows.append(np.array([mm[0], 1.0, 0.0]) / (sx * plan["width"]))
-        wanted.append(float(d @ point) / (sx * plan["width"]))
-        rows.append(np.array([mm[1], 0.0, 1.0]) / (sy * plan["height"]))
-        wanted.append(float(n @ point) / (sy * plan["height"]))
-    (scale, along, across), *_ = np.linalg.lstsq(np.array(rows), np.array(wanted), rcond=None)
-    if not np.isfinite(scale) or scale <= 0.3:
-        return None
-    return _Placed(matrix=np.stack([d * scale, n * scale], axis=1), origin=d * along + n * across)
-
-
-def _from_corners(corners: Quad) -> _Placed:
-    """The zone's guess of the page (with its margin) as a placement."""
-    plan, m = _layout(), page.MARGIN
-    right = (corners[1] - corners[0]).astype(np.float64) / (plan["width"] * (1 + 2 * m))
-    below = (corners[3] - corners[0]).astype(np.float64) / (plan["height"] * (1 + 2 * m))
-    origin = corners[0] + right * plan["width"] * m + below * plan["height"] * m
-    return _Placed(matrix=np.stack([right, below], axis=1), origin=np.asarray(origin, np.float64))
-
-
-def _corners(placed: _Placed) -> Quad:
-    m = page.MARGIN
-    return np.array([placed.photo(x, y) for x, y in ((-m, -m), (1 + m, -m), (1 + m, 1 + m), (-m, 1 + m))], np.float32)
-
-
 # ---------------------------------------------------------------- reading the fields
 
 
-def _page_fields(
-    picture: Pixels, found: Sequence[Line], marks: _Landmarks, placed: _Placed, *, today: date
-) -> dict[Field, FieldReading]:
+def _page_fields(picture: Pixels, found: Sequence[Line], marks: Marks, pages: Pages, *, today: date) -> dict[Field, FieldReading]:
     fields: dict[Field, FieldReading] = {}
-    named = {name: value for value, name in _named_dates(marks, placed)}
-    rows = _rows(found, marks, placed, named)
-    crops: list[tuple[str, Line]] = [(name, line) for name, lines in rows.items() for line in lines]
-    crops += [(name, value.line) for name, value in named.items()]
-    texts = ocr.read_lines([_strip(picture, line) for _, line in crops], language="rus")
-    heard: dict[str, list[tuple[ocr.OcrLine, Line]]] = {}
-    for (name, line), text in zip(crops, texts, strict=True):
-        heard.setdefault(name, []).append((text, line))
     _put_number(fields, marks.numbers)
-    _put_dates(fields, named, heard, today=today)
-    for name in _NAMES:
-        _put_name(fields, name, heard.get(name.value, []))
-    _put_lines(fields, Field.PLACE_OF_BIRTH, heard.get("place_of_birth", []))
-    _put_lines(fields, Field.ISSUER, heard.get("issuer", []))
-    for text, line in heard.get("sex", []):
-        letters = _cyrillic(text.text)
-        sex = "M" if re.search("МУ|УЖ", letters) else "F" if re.search("ЖЕ|ЕН", letters) else ""
-        if sex and Field.SEX not in fields:
-            fields[Field.SEX] = FieldReading(
-                value=sex, confidence=round(min(0.9, text.confidence), 4), certain=False, source=Source.VIZ, box=_box(line.quad)
-            )
+    _put_dates(fields, {name: mark for mark, name in spread.named_dates(marks, pages.whole)}, today=today)
+    rows = spread.rows(found, marks, pages)
+    heard = {name: [_read_row(picture, row, alphabet) for row in rows.get(name.value, [])] for name, alphabet in _ROWS.items()}
+    heard = _with_second(picture, {name: [row for row in read if row.letters] for name, read in heard.items()})
+    for name, read in heard.items():
+        _put_rows(fields, name, read)
+    _put_sex(fields, picture, spread.sex_place(marks, pages))
     return fields
 
 
-def _rows(found: Sequence[Line], marks: _Landmarks, placed: _Placed, named: dict[str, _Value]) -> dict[str, list[Line]]:
-    """Sort the spread's lines into its rows: each line to the nearest expected row, labels (small print) left out."""
-    plan = _layout()
-    issue = next(
-        (placed.spread(named[n].line.centre)[1] for n in ("date_of_issue", "issuer_code") if n in named),
-        plan["landmarks"]["date_of_issue"]["y"],
-    )
-    birth = (
-        placed.spread(named["date_of_birth"].line.centre)[1]
-        if "date_of_birth" in named
-        else plan["landmarks"]["date_of_birth"]["y"]
-    )
-    expected = [(name, at, issue + y) for name, ys in plan["below_issue"].items() for at, (y, _) in enumerate(ys)]
-    expected += [(name, at, birth + y) for name, ys in plan["below_birth"].items() for at, (y, _) in enumerate(ys)]
-    tall = (
-        float(np.median([v.line.height for v in named.values()]))
-        if named
-        else 0.02 * plan["height"] * float(np.linalg.norm(placed.matrix[:, 1]))
-    )
-    taken: dict[tuple[str, int], tuple[float, Line]] = {}
-    for line in mrz_zone.merged([_turned(line, marks.direction) for line in found]):
-        if abs(float(line.direction @ marks.direction)) < 0.96 and line.width > 2.5 * line.height:
-            continue
-        if not 0.62 * tall < line.height < 1.7 * tall:
-            continue
-        _x, y = placed.spread(line.centre)
-        left, right = placed.spread(line.quad[0])[0], placed.spread(line.quad[1])[0]
-        for name, at, row in expected:
-            low, high = (0.34, 0.53) if name == "sex" else (0.06, 0.99) if name == "issuer" else (0.34, 0.99)
-            if abs(y - row) > plan["row_tolerance"] or left < low - 0.03 or right > high:
-                continue
-            if (name == "issuer" and right < 0.3) or (name not in ("sex", "issuer") and right < 0.475):
-                continue  # a label at the left margin
-            key, off = (name, at), abs(y - row) - 0.01 * min((right - left) / 0.3, 1.0)
-            if key not in taken or off < taken[key][0]:
-                taken[key] = (off, line)
-    rows: dict[str, list[Line]] = {}
-    if "date_of_birth" in named:  # the short word is often marked together with its label: look at its place as well
-        half = tall / (2 * plan["height"] * float(np.linalg.norm(placed.matrix[:, 1])))
-        left = placed.spread(named["date_of_birth"].line.quad[0])[0]
-        corners = ((0.33, -half), (min(0.56, left - 0.09), -half), (min(0.56, left - 0.09), half), (0.33, half))
-        place = np.array([placed.photo(x, birth + y) for x, y in corners], np.float32)
-        rows["sex"] = [Line(quad=place, score=0.0)]
-    used: set[int] = set()
-    for (name, _), (_, line) in sorted(taken.items(), key=lambda item: (item[0][0], item[0][1])):
-        if id(line) not in used:
-            used.add(id(line))
-            rows.setdefault(name, []).append(line)
-    return rows
+def _read_row(picture: Pixels, row: Row, alphabet: str) -> _Heard:
+    """Read one row, a little further than it is marked: a short word apart from the rest is not marked at all."""
+    reach = _FURTHER * row.line.height
+    before, behind = min(row.before, reach), min(row.behind, reach)
+    width = row.line.width
+    line = Line(quad=mrz_zone.stretched(row.line.quad, -before, width + behind), score=row.line.score)
+    whole = before + width + behind
+    start, end = before / whole, (before + width) / whole
+    kept = []
+    seen = text_lines.read_print(picture, line.quad, widths=text_lines.PRINT_WIDTHS).letters(alphabet)
+    for word in _words(_once(seen)):
+        inside = [letter for letter in word if start <= letter.at <= end]
+        if len(inside) in (0, len(word)) or min(letter.chance for letter in word if letter not in inside) >= _CLEAR:
+            inside = word if inside or _is_word(word) else []
+        if inside:
+            kept.append(_by_neighbours(inside) if alphabet is _TEXT else inside)
+    while len(kept) > 1 and max(letter.chance for letter in kept[0]) < _NOTHING:
+        kept = kept[1:]
+    while len(kept) > 1 and max(letter.chance for letter in kept[-1]) < _NOTHING:
+        kept = kept[:-1]
+    if row.at == 0 and len(kept) > 1 and len(kept[0]) == 1:  # a hologram's letter; no field begins with a letter alone
+        kept = kept[1:]
+    letters: list[Letter] = []
+    for word in kept:
+        if letters:
+            letters.append(Letter(character=" ", chance=1.0, at=(letters[-1].at + word[0].at) / 2))
+        letters += word
+    return _Heard(letters=tuple(letters), line=line, at=row.at)
+
+
+def _once(letters: Sequence[Letter]) -> list[Letter]:
+    """Of a letter that was told twice at one place, the clearer telling: two of a kind stand as far apart as any others."""
+    gaps = np.diff([letter.at for letter in letters])
+    near = _TWICE * float(np.median(gaps)) if len(gaps) else 0.0
+    kept: list[Letter] = []
+    for letter in letters:
+        if kept and letter.character == kept[-1].character != " " and letter.at - kept[-1].at < near:
+            kept[-1] = max(kept[-1], letter, key=lambda one: one.chance)
+        else:
+            kept.append(letter)
+    return kept
+
+
+def _words(letters: Sequence[Letter]) -> list[list[Letter]]:
+    """Split at spaces, and at gaps as wide as a space in print of one width."""
+    gaps = np.diff([letter.at for letter in letters])
+    wide = _GAP * float(np.median(gaps)) if len(gaps) else 0.0
+    words: list[list[Letter]] = [[]]
+    for at, letter in enumerate(letters):
+        if letter.character == " " or (at and gaps[at - 1] > wide):
+            words.append([])
+        if letter.character != " ":
+            words[-1].append(letter)
+    return [word for word in words if word]
+
+
+def _by_neighbours(word: Sequence[Letter]) -> list[Letter]:
+    """Tell О from 0 and З from 3 by the rest of the word: no font, or not every font, prints them unlike."""
+    others = [letter.character for letter in word if letter.character not in _LETTER_OR_FIGURE]
+    letters, figures = sum(c in CYRILLIC for c in others), sum(c in text_lines.DIGITS for c in others)
+    if letters == figures:
+        return list(word)
+    twins = {a if letters > figures else b: b if letters > figures else a for a, b in ("0О", "3З")}
+    return [replace(letter, character=twins.get(letter.character, letter.character)) for letter in word]
+
+
+def _is_word(word: Sequence[Letter]) -> bool:
+    """Whether letters that stand alone are print: "ТП" or "Г." are, one letter is a hologram's or the paper's."""
+    if min(letter.chance for letter in word) < _A_WORD or not any(letter.character in CYRILLIC for letter in word):
+        return False
+    return len(word) >= 2
+
+
+def _with_second(picture: Pixels, heard: dict[Field, list[_Heard]]) -> dict[Field, list[_Heard]]:
+    """Have Tesseract read all rows, in one start."""
+    rows = [(name, at) for name, read in heard.items() for at in range(len(read))]
+    texts = ocr.read_lines([_strip(picture, _tight(heard[name][at])) for name, at in rows], language="rus")
+    result = {name: list(read) for name, read in heard.items()}
+    for (name, at), text in zip(rows, texts, strict=True):
+        result[name][at] = replace(result[name][at], second=text.text)
+    return result
+
+
+def _tight(heard: _Heard) -> Line:
+    """The part of the line that its letters cover."""
+    width, height = heard.line.width, heard.line.height
+    left, right = heard.letters[0].at * width - 0.6 * height, heard.letters[-1].at * width + 0.6 * height
+    return Line(quad=mrz_zone.stretched(heard.line.quad, left, right), score=heard.line.score)
 
 
 def _strip(picture: Pixels, line: Line) -> ocr.Grey:
     """Crop for Tesseract: letters about 32 high, the brightest colour channel (black print stays, coloured lines fade)."""
-    quad = mrz_zone.stretched(line.quad, -0.15 * line.height, line.width + 0.15 * line.height)
-    strip = text_lines.crop(picture, quad, height=round(ocr.LETTER * 1.6))
+    strip = text_lines.crop(picture, line.quad, height=round(ocr.LETTER * 1.6))
     return np.asarray(strip.max(axis=2), np.uint8)
 
 
-def _put_number(fields: dict[Field, FieldReading], numbers: Sequence[_Value]) -> None:
+def _plain(text: str) -> str:
+    """Capitals, Tesseract's Latin look-alikes as Cyrillic, one kind of hyphen and quote, no space around a hyphen."""
+    upper = text.upper().translate(_FROM_LATIN)
+    for signs, one in (("—–", "-"), ("«»„“”", '"')):
+        upper = "".join(one if c in signs else c for c in upper)
+    return re.sub(r" ?- ?", "-", " ".join(upper.split()))
+
+
+def _put_rows(fields: dict[Field, FieldReading], name: Field, rows: Sequence[_Heard]) -> None:
+    """Join the rows of a field by spaces. Certain where a second reader agrees on every row."""
+    rows = [row for row in rows if any(_is_word(word) or len(word) > 2 for word in _words(row.letters))]
+    rows = [row for row in rows if fuzz.ratio(row.text.replace(" ", ""), _TITLE) < _ALIKE]
+    if not rows:
+        return
+    chance = min(row.chance for row in rows)
+    agreed = all(row.agreed and row.at == at for at, row in enumerate(rows)) or (
+        name is Field.SURNAME and all(r.agreed for r in rows)
+    )
+    letters: list[Box | None] = []
+    for row in rows:
+        letters += [*([None] if letters else []), *letter_boxes(row.letters, row.line)]
+    fields[name] = FieldReading(
+        value=" ".join(row.text for row in rows),
+        confidence=round(0.98 if agreed and chance > _SURE else min(0.9, chance), 4),
+        certain=agreed and chance > _SURE,
+        source=Source.VIZ,
+        box=_box(_tight(rows[0]).quad),
+        letters=tuple(letters),
+    )
+
+
+def letter_boxes(letters: Sequence[Letter], line: Line) -> list[Box | None]:
+    """The upright box around each letter on the photo, as wide as letters stand apart; None for a space."""
+    gaps = np.diff([letter.at for letter in letters]) if len(letters) > 1 else np.array([0.7 * line.height / line.width])
+    half = float(np.median(gaps)) / 2
+    return [
+        None if letter.character == " " else certainty.box(line.quad, max(0.0, letter.at - half), min(1.0, letter.at + half))
+        for letter in letters
+    ]
+
+
+def _put_sex(fields: dict[Field, FieldReading], picture: Pixels, place: Line | None) -> None:
+    """МУЖ. or ЖЕН.: certain where the patronymic's ending, another print, says the same."""
+    if place is None:
+        return
+    letters = text_lines.read_print(picture, place.quad, widths=text_lines.PRINT_WIDTHS).letters(_NAME + ".")
+    text = "".join(letter.character for letter in letters)
+    match = re.search("МУЖ|ЖЕН", text) or re.search("МУ|УЖ", text) or re.search("ЖЕ|ЕН", text)
+    if match is None:
+        return
+    sex = "F" if match[0] in ("ЖЕН", "ЖЕ", "ЕН") else "M"
+    chance = min(letter.chance for letter in letters[match.start() : match.end()])
+    patronymic = fields.get(Field.PATRONYMIC)
+    told = _sex_of(patronymic.value) if patronymic is not None else None
+    certain = told == sex and len(match[0]) == 3 and chance > _SURE
+    fields[Field.SEX] = FieldReading(
+        value=sex,
+        confidence=round(0.98 if certain else min(0.9, chance) * (0.6 if told not in (None, sex) else 1.0), 4),
+        certain=certain,
+        source=Source.VIZ,
+        box=certainty.box(place.quad, letters[match.start()].at, letters[match.end() - 1].at),
+    )
+
+
+def _sex_of(patronymic: str) -> str | None:
+    """What a patronymic's ending says; None where it says nothing."""
+    last = patronymic.split()[-1] if patronymic.split() else ""
+    if last.endswith(("ИЧ", "ОГЛЫ", "УЛЫ", "УГЛИ")):
+        return "M"
+    return "F" if last.endswith(("НА", "КЫЗЫ", "КИЗИ")) else None
+
+
+def _put_number(fields: dict[Field, FieldReading], numbers: Sequence[Mark]) -> None:
+    """The red number: certain where both prints agree, or both networks on the only one that was seen."""
     if not numbers:
         return
     texts = {value.text for value in numbers}
-    best = max(numbers, key=lambda value: value.chance)
-    agreed = len(numbers) >= 2 and len(texts) == 1 and min(value.chance for value in numbers) > 0.5
+    best = max(numbers, key=lambda value: (value.agreed, value.chance))
+    both = len(numbers) >= 2 and min(value.chance for value in numbers) > 0.5
+    agreed = len(texts) == 1 and (both or all(value.agreed and value.chance > _SURE for value in numbers))
     fields[Field.DOCUMENT_NUMBER] = FieldReading(
         value=best.text,
         confidence=0.99 if agreed else round(min(0.9, best.chance) * (1.0 if len(texts) == 1 else 0.6), 4),
@@ -530,10 +402,8 @@ def _put_number(fields: dict[Field, FieldReading], numbers: Sequence[_Value]) ->
     )
 
 
-def _put_dates(
-    fields: dict[Field, FieldReading], named: dict[str, _Value], heard: dict[str, list[tuple[ocr.OcrLine, Line]]], *, today: date
-) -> None:
-    """Dates and the code: certain where Tesseract, the second reader, read the very same digits."""
+def _put_dates(fields: dict[Field, FieldReading], named: dict[str, Mark], *, today: date) -> None:
+    """Dates and the code: certain where both networks read the very same figures."""
     for name, field in (
         ("date_of_birth", Field.DATE_OF_BIRTH),
         ("date_of_issue", Field.ISSUED_ON),
@@ -542,76 +412,29 @@ def _put_dates(
         value = named.get(name)
         if value is None:
             continue
-        digits = re.sub(r"\D", "", value.text)
         if field is Field.ISSUER_CODE:
-            text = f"{digits[:3]}-{digits[3:]}"
+            text = f"{value.text[:3]}-{value.text[3:]}"
         else:
-            day = _day(digits)
-            if day is None or day > today:
+            on = day(value.text)
+            if on is None or on > today:
                 continue
-            text = day.isoformat()
-        second = [re.sub(r"\D", "", line.text) for line, _ in heard.get(name, [])]
-        agreed = second == [digits] and value.chance > 0.5
+            text = on.isoformat()
+        certain = value.agreed and value.chance > 0.5
         fields[field] = FieldReading(
             value=text,
-            confidence=0.98 if agreed else round(min(0.9, value.chance), 4),
-            certain=agreed,
+            confidence=0.98 if certain else round(min(0.9, value.chance), 4),
+            certain=certain,
             source=Source.VIZ,
             box=_box(value.line.quad),
         )
 
 
-def _day(ddmmyyyy: str) -> date | None:
-    try:
-        return date(int(ddmmyyyy[4:]), int(ddmmyyyy[2:4]), int(ddmmyyyy[:2]))
-    except ValueError:
-        return None
-
-
-def _put_name(fields: dict[Field, FieldReading], name: Field, heard: Sequence[tuple[ocr.OcrLine, Line]]) -> None:
-    parts = [(_cyrillic(text.text), text.confidence, line) for text, line in heard]
-    parts = [part for part in parts if len(part[0]) >= 2]
-    if not parts:
-        return
-    fields[name] = FieldReading(
-        value=" ".join(part[0] for part in parts),
-        confidence=round(min(0.9, *(part[1] for part in parts)), 4),
-        certain=False,
-        source=Source.VIZ,
-        box=_box(parts[0][2].quad),
-    )
-
-
-def _put_lines(fields: dict[Field, FieldReading], name: Field, heard: Sequence[tuple[ocr.OcrLine, Line]]) -> None:
-    """Issuer and place: several lines joined by spaces, capitals, Latin look-alikes of Tesseract's folded back."""
-    parts = [(_printed_capitals(text.text), text.confidence, line) for text, line in heard if text.text]
-    parts = [part for part in parts if sum(c in _CYRILLIC for c in part[0]) >= 2]
-    if not parts:
-        return
-    first = parts[0][0].split()
-    while len(first) > 1 and len(first[0]) <= 2 and "." not in first[0]:
-        first = first[1:]  # the end of the label beside the line
-    fields[name] = FieldReading(
-        value=" ".join([*first, *(part[0] for part in parts[1:])]),
-        confidence=round(min(0.85, *(part[1] for part in parts)), 4),
-        certain=False,
-        source=Source.VIZ,
-        box=_box(parts[0][2].quad),
-    )
-
-
 def _cyrillic(text: str) -> str:
     """Letters, hyphens and single spaces of a name, Latin look-alikes as Cyrillic."""
     upper = text.upper().translate(_FROM_LATIN).replace("—", "-").replace("–", "-")
-    kept = "".join(c if c in _CYRILLIC or c in "- " else " " if c in ".,_" else "" for c in upper)
+    kept = "".join(c if c in CYRILLIC or c in "- " else " " if c in ".,_" else "" for c in upper)
     words = [word.strip("-") for word in kept.split()]
     return " ".join(word for word in words if len(word) > 1 or len(words) == 1)
-
-
-def _printed_capitals(text: str) -> str:
-    upper = text.upper().translate(_FROM_LATIN).replace("—", "-").replace("–", "-")
-    kept = "".join(c for c in upper if c in _CYRILLIC or c.isdigit() or c in ' .-,"№()/')
-    return " ".join(kept.split()).strip(" -,_")
 
 
 # ---------------------------------------------------------------- passport for travel
@@ -627,7 +450,7 @@ def travel_names(
     """
     places = {name: confirmed[name].line for name in (Field.SURNAME, Field.GIVEN_NAMES) if name in confirmed}
     above = {name: line for name, latin in places.items() if (line := _just_above(latin, found)) is not None}
-    texts = ocr.read_lines([_strip(picture, line) for line in above.values()], language="rus")
+    texts = ocr.read_lines([_strip(picture, _wider(line)) for line in above.values()], language="rus")
     native: dict[Field, FieldReading] = {}
     for (name, line), heard in zip(above.items(), texts, strict=True):
         words = _cyrillic(heard.text).split()
@@ -655,12 +478,16 @@ def _just_above(latin: Line, found: Sequence[Line]) -> Line | None:
     """Return the line whose bottom touches the top of `latin` and whose left end is near its left end."""
     down = np.array([-latin.direction[1], latin.direction[0]], np.float32)
     best: tuple[float, Line] | None = None
-    for other in mrz_zone.merged([_turned(line, latin.direction) for line in found]):
+    for other in mrz_zone.merged([spread.turned(line, latin.direction) for line in found]):
         offset = other.quad[0] - latin.quad[0]
         up, aside = -float(offset @ down), abs(float(offset @ latin.direction))
         if 0.4 * latin.height < up < 2.2 * latin.height and aside < 2.0 * latin.height and (best is None or up < best[0]):
             best = (up, other)
     return best[1] if best else None
+
+
+def _wider(line: Line) -> Line:
+    return Line(quad=mrz_zone.stretched(line.quad, -0.15 * line.height, line.width + 0.15 * line.height), score=line.score)
 
 
 def _box(quad: Quad) -> Box:

@@ -7,24 +7,22 @@ out as `verification.documents.lines` cuts it. Used by `train_ocrb_lines.py` onl
 
 from __future__ import annotations
 
-import io
 import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-Floats = NDArray[Any]  # float32; OpenCV does not say so to the type checker
+from verification.models.drawing import HEIGHT, Floats, bent, cut, paper, spoiled
 
 ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789<"
 OTHER: Final = "?"  # any printed character that no zone holds: tells ordinary print from a zone's row
 CLASSES: Final = ALPHABET + OTHER
-HEIGHT: Final = 32  # pixels of a crop
 SQUEEZE: Final = 0.75  # a crop's width over its natural width: a pitch is about 15 pixels
 _ORDINARY: Final = "abcdefghijklmnopqrstuvwxyzабвгдежзийклмнопрстуфхцчшщъыьэюяÁÉÍÑÖÜБГДЖЗИЙЛПФЦЧШЩЪЫЬЭЮЯ.,:;/()-№"
 _CELL: Final = 64  # pixels of a pitch while drawing
@@ -50,7 +48,8 @@ def faces() -> tuple[tuple[_Face, ...], tuple[_Face, ...], tuple[_Face, ...]]:
         f for f in listed(":family=OCR B") if f.endswith(("OCRB.otf", "OCRBS.otf"))
     ]  # the others are outlined, slanted, white
     odd = ("ocr-b", "ExtraLight", "UltraLight", "Fantasque", "Condensed", "Extended", "Narrow", "Wide", "Minus")
-    fixed = [f for f in listed(":spacing=100") if not any(k in f for k in odd)]
+    later = ("3270", "cmun", "Cousine", "Glass", "Go-Mono", "Monoid", "SignWriting", "Terminus")  # for cyrillic_lines only
+    fixed = [f for f in listed(":spacing=100") if not any(k in f for k in (*odd, *later))]
     free = [
         f
         for f in listed(":lang=ru")
@@ -215,14 +214,14 @@ def _photographed(rng: np.random.Generator, ink: Floats, row: str) -> NDArray[np
         ink = half
     mark = cv2.warpPerspective(ink, cv2.getPerspectiveTransform(corners, placed), size, flags=cv2.INTER_LINEAR)
     if rng.random() < 0.25:
-        mark = _bent(rng, mark, letter)
-    photo = _paper(rng, size, letter)
+        mark = bent(rng, mark, letter)
+    photo = paper(rng, size, letter)
     strength = float(rng.uniform(0.25, 1.0)) if rng.random() < 0.4 else float(rng.uniform(0.7, 1.0))
     if rng.random() < 0.3:  # ink that is worn or unevenly pressed
         mark = mark * cv2.resize(rng.uniform(0.35, 1, (3, 14)).astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
     black = float(rng.uniform(0.0, 0.35))
     photo = photo * (1 - mark * strength) + black * mark * strength * photo
-    photo = _spoiled(rng, photo, letter)
+    photo = spoiled(rng, photo, letter)
     # cut as `lines.crop` does: 1.6 letters high, give or take, from the left margin to the right one
     high = letter / 0.94 * float(np.clip(rng.normal(1.62, 0.22), 1.15, 2.4))
     middle = size[1] / 2 + float(rng.normal(0, 0.07)) * letter
@@ -230,116 +229,7 @@ def _photographed(rng: np.random.Generator, ink: Floats, row: str) -> NDArray[np
     left = pitch_margin - float(rng.uniform(0.0, 1.3)) * letter * (0.35 if rng.random() < 0.5 else 1.0) - 0.06 * letter
     right = size[0] - pitch_margin + float(rng.uniform(0.0, 1.3)) * letter * (0.35 if rng.random() < 0.5 else 1.0) + 0.06 * letter
     across = max(24, round((right - left) / high * HEIGHT * SQUEEZE * float(np.clip(rng.normal(1, 0.07), 0.8, 1.25))))
-    source = np.array(
-        [[left, middle - high / 2], [right, middle - high / 2], [right, middle + high / 2], [left, middle + high / 2]], np.float32
-    )
-    shrink = HEIGHT / high
-    if shrink < 0.7:
-        target = np.array([[0, 0], [round(right - left), 0], [round(right - left), round(high)], [0, round(high)]], np.float32)
-        cut = cv2.warpPerspective(
-            photo,
-            cv2.getPerspectiveTransform(source, target),
-            (round(right - left), round(high)),
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        cut = cv2.resize(cut, (across, HEIGHT), interpolation=cv2.INTER_AREA)
-    else:
-        target = np.array([[0, 0], [across, 0], [across, HEIGHT], [0, HEIGHT]], np.float32)
-        cut = cv2.warpPerspective(
-            photo,
-            cv2.getPerspectiveTransform(source, target),
-            (across, HEIGHT),
-            flags=cv2.INTER_CUBIC,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-    return np.clip(cut * 255, 0, 255).astype(np.uint8)
-
-
-def _bent(rng: np.random.Generator, mark: Floats, letter: float) -> Floats:
-    """Paper is not flat: the row swings up and down by up to a fifth of a letter."""
-    height, width = mark.shape
-    x = np.arange(width, dtype=np.float32)
-    swing = letter * float(rng.uniform(0.03, 0.2)) * np.sin(x / width * float(rng.uniform(1.5, 7)) + float(rng.uniform(0, 6.3)))
-    map_x = np.repeat(x[None], height, 0)
-    map_y = np.arange(height, dtype=np.float32)[:, None] + swing[None].astype(np.float32)
-    return np.asarray(cv2.remap(mark, map_x, map_y, cv2.INTER_LINEAR), np.float32)
-
-
-def _paper(rng: np.random.Generator, size: tuple[int, int], letter: float) -> Floats:
-    """Ground: an even tone, guilloche waves, small background print, shadows."""
-    width, height = size
-    yy, xx = np.mgrid[0:height, 0:width].astype(np.float32)
-    ground = np.full((height, width), float(rng.uniform(0.55, 0.98)), np.float32)
-    for _ in range(int(rng.integers(0, 4))):
-        angle, wave = float(rng.uniform(0, 3.15)), float(rng.uniform(0.12, 1.6)) * letter
-        swing = float(rng.uniform(0, 0.8)) * letter * np.sin(xx / (letter * float(rng.uniform(1, 6))) + float(rng.uniform(0, 6)))
-        lines = np.sin((xx * np.cos(angle) + (yy + swing) * np.sin(angle)) * 6.283 / wave)
-        lines = np.sign(lines) if rng.random() < 0.3 else np.clip(lines * float(rng.uniform(1, 6)), -1, 1)
-        ground += (0.01 + 0.09 * float(rng.random()) ** 2) * lines
-    if rng.random() < 0.15:
-        for _ in range(int(rng.integers(1, 5))):
-            a = (int(rng.integers(0, width)), int(rng.integers(0, height)))
-            b = (int(rng.integers(0, width)), int(rng.integers(0, height)))
-            cv2.line(ground, a, b, float(rng.uniform(0.3, 0.9)), max(1, round(letter * float(rng.uniform(0.03, 0.15)))))
-    if rng.random() < 0.5:
-        ground += float(rng.uniform(-0.2, 0.2)) * (xx / width - 0.5) + float(rng.uniform(-0.15, 0.15)) * (yy / height - 0.5)
-    if rng.random() < 0.15:  # a fold or the edge of a shadow
-        edge = (xx - float(rng.uniform(0, width))) * float(rng.choice([-1, 1])) + yy * float(rng.normal(0, 1))
-        ground *= 1 - float(rng.uniform(0.1, 0.5)) / (1 + np.exp(-np.clip(edge / (letter * float(rng.uniform(0.1, 2))), -30, 30)))
-    if rng.random() < 0.2:  # film: cloudy patches
-        ground += cv2.resize(rng.normal(0, 0.09, (3, 12)).astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
-    return np.clip(ground, 0.08, 1.05)
-
-
-def _spoiled(rng: np.random.Generator, photo: Floats, letter: float) -> Floats:
-    """Light, lens, sensor and compression."""
-    height, width = photo.shape
-    if rng.random() < 0.22:  # a lamp's reflection, up to burnt out
-        yy, xx = np.mgrid[0:height, 0:width].astype(np.float32)
-        cx, cy = float(rng.uniform(0, width)), float(rng.uniform(0, height))
-        rx, ry = letter * float(rng.uniform(1, 9)), letter * float(rng.uniform(0.6, 5))
-        photo = photo + float(rng.uniform(0.15, 0.75)) * np.exp(-(((xx - cx) / rx) ** 2 + ((yy - cy) / ry) ** 2))
-        photo = np.minimum(photo, 1.0)
-    if rng.random() < 0.25:
-        photo = photo * float(rng.uniform(0.2, 0.8))
-    kind = rng.random()
-    if kind < 0.45:
-        photo = cv2.GaussianBlur(photo, (0, 0), 0.3 + 0.12 * letter * float(rng.random()) ** 1.5)
-    elif kind < 0.6:  # motion
-        reach = max(3, round(float(rng.uniform(0.08, 0.32)) * letter))
-        kernel = np.zeros((reach, reach), np.float32)
-        angle = float(rng.uniform(0, 3.15))
-        middle = (reach - 1) / 2
-        tip = (middle * np.cos(angle), middle * np.sin(angle))
-        cv2.line(kernel, (round(middle - tip[0]), round(middle - tip[1])), (round(middle + tip[0]), round(middle + tip[1])), 1.0)
-        photo = cv2.filter2D(photo, -1, kernel / max(float(kernel.sum()), 1.0))
-    elif kind < 0.7:  # out of focus
-        reach = max(1, round(float(rng.uniform(0.05, 0.13)) * letter))
-        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2).astype(np.float32)
-        photo = cv2.filter2D(photo, -1, disc / disc.sum())
-    if rng.random() < 0.2:  # phones sharpen
-        photo = photo + float(rng.uniform(0.4, 2.0)) * (photo - cv2.GaussianBlur(photo, (0, 0), float(rng.uniform(0.7, 2.0))))
-    if rng.random() < 0.06:  # a screen's pixels
-        yy, xx = np.mgrid[0:height, 0:width].astype(np.float32)
-        photo = photo * (
-            1
-            - float(rng.uniform(0.02, 0.12))
-            * (1 + np.sin(xx * float(rng.uniform(1.5, 3.1))) * np.sin(yy * float(rng.uniform(1.5, 3.1))))
-        )
-    photo = photo + rng.normal(0, float(rng.uniform(0, 0.045)), photo.shape)
-    if rng.random() < 0.12:  # resized by a chat application
-        small = float(rng.uniform(0.55, 0.9))
-        if height * small > 8:
-            photo = cv2.resize(photo, (max(8, round(width * small)), max(8, round(height * small))), interpolation=cv2.INTER_AREA)
-            photo = cv2.resize(photo, (width, height), interpolation=cv2.INTER_LINEAR)
-    grey = np.clip(photo * 255, 0, 255).astype(np.uint8)
-    if rng.random() < 0.04:
-        grey = 255 - grey
-    if rng.random() < 0.75:
-        stream = io.BytesIO()
-        Image.fromarray(grey).save(stream, "JPEG", quality=int(rng.integers(22, 95)))
-        grey = np.asarray(Image.open(stream))
-    return np.asarray(grey, np.float32) / 255
+    return cut(photo, (left, middle - high / 2, right, middle + high / 2), across)
 
 
 def main(folder: str, count: int = 96) -> None:
