@@ -19,6 +19,7 @@ from babel.messages.pofile import read_po
 
 from cases.lifecycle import State
 from verification.evidence import ChangeReason, Field, Side
+from verification.hints import Hint
 from verification.reasons import PhotoKind, ReasonCode
 
 TRANSLATIONS = Path(__file__).with_name("translations")
@@ -36,6 +37,14 @@ class Words:
     customer: str
     advice: str
     agent: str
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """A soft hint in words for staff: what was seen, and why it may matter. Customers are never told of hints."""
+
+    seen: str
+    why: str
 
 
 _LOOKS = N_("A person needs to look at your request.")
@@ -174,6 +183,9 @@ REASONS: dict[ReasonCode, Words] = {
         N_("The date of expiry was not read with enough confidence."),
     ),
     ReasonCode.DOCUMENT_IS_SPECIMEN: Words(_LOOKS, _NOTHING_TO_DO, N_("The document is a specimen, not a real passport.")),
+    ReasonCode.DOCUMENT_DOUBTED: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("The document shows a hint that the policy sends to a person; see the hints.")
+    ),
     ReasonCode.SURNAME_DIFFERS: Words(
         N_("The surname you typed is not the one on your document."),
         N_("Compare it letter by letter with the page and correct it."),
@@ -387,9 +399,66 @@ SIDES: dict[Side, str] = {
     Side.BOTTOM_LEFT: N_("the lower left corner"),
 }
 
+HINTS: dict[Hint, Meaning] = {
+    Hint.ISSUE_DATE_IMPOSSIBLE: Meaning(
+        N_("The date of issue cannot be"),
+        N_("It lies before the age at which the paper is given, in the future, or not before the date of expiry."),
+    ),
+    Hint.SERIES_NOT_THE_YEARS: Meaning(
+        N_("Series and year of issue do not go together"),
+        N_("The third and fourth digit of the series are the year of the blank: usually within three years of the issue."),
+    ),
+    Hint.SERIES_NOT_THE_REGIONS: Meaning(
+        N_("Series and issuing office are of different regions"),
+        N_("The first two digits of the series stand for a region, the unit code for that of the office. Offices have erred."),
+    ),
+    Hint.SERIES_UNKNOWN: Meaning(N_("The series is of no region we know"), N_("Our table of regions may lack old or new ones.")),
+    Hint.OFFICE_CODE_IMPOSSIBLE: Meaning(
+        N_("The unit code has an impossible form"),
+        N_("Three digits, a hyphen, three digits; the first two stand for a region, the third runs from 0 to 3."),
+    ),
+    Hint.NUMBER_OUT_OF_RANGE: Meaning(
+        N_("The passport number is below those in use"), N_("Numbers of Russian internal passports begin with 000101.")
+    ),
+    Hint.SEX_NOT_THE_PATRONYMICS: Meaning(
+        N_("Sex and patronymic do not go together"),
+        N_("The patronymic ends as those of the other sex do."),
+    ),
+    Hint.PERSONAL_NUMBER_WRONG: Meaning(N_("The personal number cannot be"), N_("Its own check digit or letter does not hold.")),
+    Hint.PERSONAL_NUMBER_NOT_THE_BIRTH_DATES: Meaning(
+        N_("The personal number says another date of birth"),
+        N_("The number is built from a date of birth, and it is not the printed one."),
+    ),
+    Hint.PERSONAL_NUMBER_NOT_THE_SEXES: Meaning(
+        N_("The personal number says another sex"), N_("The number states the sex, and it is not the printed one.")
+    ),
+    Hint.PERSONAL_NUMBER_NOT_THE_NAMES: Meaning(
+        N_("The personal number is built from other names"),
+        N_("Its letters are initials of names, and not of the printed ones. Names may have changed since it was given."),
+    ),
+    Hint.ZONE_TYPEFACE_ODD: Meaning(
+        N_("The machine-readable zone is not printed in OCR-B"),
+        N_("Passports print it in this typeface; drawing programs do not have it. A strong slant or blur can look alike."),
+    ),
+    Hint.ZONE_SPACING_ODD: Meaning(
+        N_("Letters of the machine-readable zone stand unevenly"),
+        N_("The zone has one step from letter to letter; a text that was set or edited has not."),
+    ),
+    Hint.SEEN_ON_SCREEN: Meaning(
+        N_("The picture looks like the photo of a screen"),
+        N_("One fine pattern runs over the whole page, as a screen's grid does. So does the raster of a printed picture."),
+    ),
+    Hint.WITHOUT_COLOUR: Meaning(
+        N_("The document has no colour"),
+        N_("It looks like a photocopy, or a photo taken in grey. Passports are printed in colour."),
+    ),
+}
+
 REASON_LABELS: dict[ReasonCode, str] = {code: words.agent for code, words in REASONS.items()}
 
-Code = ReasonCode | State | Field | ChangeReason | PhotoKind | Side
+HINT_LABELS: dict[Hint, str] = {hint: meaning.seen for hint, meaning in HINTS.items()}
+
+Code = ReasonCode | State | Field | ChangeReason | PhotoKind | Side | Hint
 
 
 def customer_sentence(code: ReasonCode | State, locale: str) -> str:
@@ -407,9 +476,16 @@ def agent_sentence(code: ReasonCode | State, locale: str) -> str:
     return gettext(locale)(_words(code).agent)
 
 
+def hint_sentence(hint: Hint, locale: str) -> str:
+    """Why a hint may matter, for staff."""
+    return gettext(locale)(HINTS[hint].why)
+
+
 def label(code: Code, locale: str) -> str:
-    """The short name of a field, state, reason for a change, photo kind, side of a page or reason code. Raises KeyError."""
-    tables: tuple[dict[object, str], ...] = (FIELDS, STATE_LABELS, CHANGE_REASONS, KINDS, SIDES, REASON_LABELS)  # type: ignore[assignment]
+    """The short name of a field, state, reason for a change, photo kind, side of a page, hint or reason code. Raises KeyError."""
+    tables: tuple[dict[object, str], ...] = (  # type: ignore[assignment]
+        FIELDS, STATE_LABELS, CHANGE_REASONS, KINDS, SIDES, HINT_LABELS, REASON_LABELS,
+    )  # fmt: skip
     for table in tables:
         for known, text in table.items():
             if type(known) is type(code) and known == code:

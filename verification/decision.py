@@ -151,6 +151,8 @@ def _document(m: Measures, policy: Policy) -> Iterator[ReasonCode]:
             yield ReasonCode.MRZ_CHECK_DIGIT_WRONG
         elif m.document_type in HAS_ZONE:
             yield ReasonCode.MRZ_NOT_READABLE
+    if any(hint.value in policy.refer_on_hints for hint in m.hints):
+        yield ReasonCode.DOCUMENT_DOUBTED
     if m.days_to_expiry is not None and m.days_to_expiry < policy.min_days_to_expiry:
         yield ReasonCode.DOCUMENT_EXPIRED
     elif m.days_to_expiry is None and not m.never_expires:

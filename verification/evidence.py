@@ -11,6 +11,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Self
 
+from verification.hints import Hint
 from verification.reasons import PhotoKind, ReasonCode
 
 
@@ -219,6 +220,7 @@ class DocumentReading:
     problems: tuple[ReasonCode, ...] = ()
     hidden: dict[Field, ReasonCode] = field(default_factory=dict)  # fields whose print something covers, and what (glare ...)
     missing: tuple[Side, ...] = ()  # parts of the page that are not on the photo
+    hints: tuple[Hint, ...] = ()  # soft, never proof
 
     def to_json(self) -> dict[str, Any]:
         """As printed by `python -m verification read`, without the seconds."""
@@ -231,6 +233,7 @@ class DocumentReading:
             "problems": [p.value for p in self.problems],
             "hidden": {name.value: reason.value for name, reason in self.hidden.items()},
             "missing": [side.value for side in self.missing],
+            "hints": [hint.value for hint in self.hints],
         }
 
 
@@ -342,6 +345,7 @@ class Measures:
     problems: tuple[ReasonCode, ...] = ()  # found by the engines themselves
     hidden: dict[Field, ReasonCode] = field(default_factory=dict)  # fields that glare or a finger covers on the document photo
     missing: tuple[Side, ...] = ()  # parts of the page that are not on the document photo
+    hints: tuple[Hint, ...] = ()  # that the paper is not what it seems; soft, never proof
     engines: tuple[str, ...] = ()  # "sface 2021dec", "tesseract 5.3.0" ...: old scores stay explainable
 
     def to_json(self) -> dict[str, Any]:
@@ -377,6 +381,7 @@ class Measures:
             problems=tuple(ReasonCode(p) for p in d["problems"]),
             hidden={Field(k): ReasonCode(v) for k, v in d.get("hidden", {}).items()},  # runs before it was measured lack it
             missing=tuple(Side(side) for side in d.get("missing", ())),
+            hints=tuple(Hint(hint) for hint in d.get("hints", ()) if hint in set(Hint)),  # a hint no longer given is left out
             engines=tuple(d["engines"]),
         )
 

@@ -156,6 +156,7 @@ def assemble(
         problems=tuple(dict.fromkeys((*missing, *reading.problems))),
         hidden=reading.hidden,
         missing=reading.missing,
+        hints=reading.hints,
         engines=engines,
     )
     return Evidence(reading=reading, faces=found, comparisons={f: pair for f, (pair, _) in compared.items()}, measures=measures)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from verification.evidence import ChangeReason, DocumentType, Pair
+from verification.hints import SHIPPED_TO_PEOPLE, Hint
 
 
 class Looser(StrEnum):
@@ -21,6 +22,7 @@ class Looser(StrEnum):
     ON = "on"
     OFF = "off"
     MORE = "more"  # a list: more entries
+    FEWER = "fewer"  # a list: fewer entries
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +54,7 @@ class Policy:
     accepted_types: tuple[str, ...] = (DocumentType.TD3.value, DocumentType.TD1.value, DocumentType.RU_INTERNAL.value)
     require_valid_mrz: bool = True
     min_days_to_expiry: int = 0
+    refer_on_hints: tuple[str, ...] = tuple(hint.value for hint in SHIPPED_TO_PEOPLE)
     # The claim against the document.
     min_agreement: float = 1.0
     min_confidence: float = 0.8
@@ -78,7 +81,10 @@ class Policy:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """Read `{name: value, ...}`; what is left out keeps its shipped default. Raises ValueError naming the key."""
+        """Read `{name: value, ...}`; what is left out keeps its shipped default. Raises ValueError naming the key.
+
+        So a version stored before a setting existed holds with that setting's default.
+        """
         if not isinstance(data, dict):
             raise ValueError("policy: a JSON object is expected")
         known = {f.name for f in fields(cls)}
@@ -140,6 +146,10 @@ THRESHOLDS: dict[str, Threshold] = {
     "min_days_to_expiry": Threshold(
         label="Days the document must still be valid", unit="days", looser=Looser.LOWER, low=0, high=3650,
         help="Zero: valid on the day of the request.",
+    ),
+    "refer_on_hints": Threshold(
+        label="Hints that send a case to a person", unit="", looser=Looser.FEWER, choices=tuple(hint.value for hint in Hint),
+        help="A hint is no proof and refuses nobody. The agent sees all of them; those ticked stop an automatic approval.",
     ),
     "min_agreement": Threshold(
         label="Agreement of each typed field with the document", unit="share of letters", looser=Looser.LOWER, low=0.9, high=1.0,
@@ -214,6 +224,8 @@ def _is_looser(way: Looser, was: Any, now: Any) -> bool:
         return bool(now and not was)
     if way is Looser.OFF:
         return bool(was and not now)
+    if way is Looser.FEWER:
+        return not set(now) >= set(was)
     return not set(now) <= set(was)
 
 

@@ -59,6 +59,7 @@ class ReasonCode(StrEnum):
     DOCUMENT_EXPIRED = "document_expired"
     EXPIRY_UNKNOWN = "expiry_unknown"
     DOCUMENT_IS_SPECIMEN = "document_is_specimen"
+    DOCUMENT_DOUBTED = "document_doubted"  # a hint that the policy lists; which one stands among the measures
 
     # The claim against the document.
     SURNAME_DIFFERS = "surname_differs"

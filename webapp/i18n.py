@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response
 from cases import wording
 from cases.settings import Settings
 from verification.evidence import DATES, Field
+from verification.hints import Hint
 
 LANGUAGES = {"ru": "Русский", "en": "English"}
 """Languages by their own names, in the order of the switch."""
@@ -84,7 +85,7 @@ def locale() -> str:
 
 
 def label(code: object) -> str:
-    """Name a field, state, reason for a change or photo kind."""
+    """Name a field, state, reason for a change, photo kind or hint."""
     return wording.label(code, locale())  # type: ignore[arg-type]
 
 
@@ -101,6 +102,11 @@ def advice(code: object) -> str:
 def agent_sentence(code: object) -> str:
     """What a reason means, for staff."""
     return wording.agent_sentence(code, locale())  # type: ignore[arg-type]
+
+
+def hint_sentence(hint: Hint) -> str:
+    """Why a hint may matter, for staff."""
+    return wording.hint_sentence(hint, locale())
 
 
 def local_date(value: date | str) -> str:

@@ -35,6 +35,7 @@ SECRET = [
         ReasonCode.EVERYTHING_TO_PEOPLE,
         ReasonCode.ACCOUNT_UNDER_WATCH,
         ReasonCode.DOCUMENT_IS_SPECIMEN,
+        ReasonCode.DOCUMENT_DOUBTED,
         ReasonCode.ZONES_DISAGREE,
         ReasonCode.MRZ_CHECK_DIGIT_WRONG,
     )

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TODAY = datetime.now(UTC).date()
 PEOPLE = people.personas(TODAY)
 
-READ_KEYS = {"document_type", "country", "mrz", "fields", "portrait", "problems", "hidden", "missing", "seconds"}
+READ_KEYS = {"document_type", "country", "mrz", "fields", "portrait", "problems", "hidden", "missing", "hints", "seconds"}
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

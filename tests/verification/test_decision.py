@@ -159,6 +159,7 @@ def test_a_similarity_that_is_no_number_never_approves(bad):
             "reason",
             "hidden",
             "missing",
+            "hints",
         )
     ],
 )

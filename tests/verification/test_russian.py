@@ -253,13 +253,6 @@ def test_a_field_whose_first_row_was_not_found_is_not_certain() -> None:
     assert not fields[Field.PLACE_OF_BIRTH].certain
 
 
-@pytest.mark.parametrize(
-    ("patronymic", "sex"), [("ЮРЬЕВНА", "F"), ("ИЛЬИЧ", "M"), ("АЛИ ОГЛЫ", "M"), ("АЛИ КЫЗЫ", "F"), ("ЯН", None), ("", None)]
-)
-def test_a_patronymics_ending_tells_the_sex(patronymic: str, sex: str | None) -> None:
-    assert russian._sex_of(patronymic) == sex
-
-
 def test_the_page_gives_the_hyphen_that_the_zone_cannot() -> None:
     assert russian._hyphened("АННА МАРИЯ", "АННА-МАРИЯ") == "АННА-МАРИЯ"
     assert russian._hyphened("СЕМЁНОВ", "СЕМЕНОВ") == "СЕМЁНОВ" and russian._hyphened("АННА МАРИЯ", "АННАМАРИЯ") == "АННА МАРИЯ"

@@ -20,6 +20,7 @@ from cases.queries import case_events
 from tests import factories
 from tests.webapp.staff_fixtures import Browser, Office, a_case, found, make_office
 from verification.evidence import Box, Evidence, Field, Pair, PairMeasures
+from verification.hints import RATES, Hint
 from verification.reasons import PhotoKind, ReasonCode
 
 
@@ -127,6 +128,22 @@ def test_the_page_says_why_in_words_marks_the_letter_and_puts_scores_on_the_line
     assert "The document shows the account's date of birth, sex, given names, patronymic." in plain
     assert "The two face networks contradict each other." in plain
     assert "surname_differs" not in re.sub(r'value="[^"]*"', "", shown.split('class="history"')[0])
+
+
+def test_hints_stand_on_the_page_with_what_they_are_worth(office, agent):
+    hinted = found(hints=(Hint.SEX_NOT_THE_PATRONYMICS, Hint.WITHOUT_COLOUR))
+    shown = text(agent.get(f"/desk/cases/{taken(office, agent, evidence=hinted)}"))
+    assert "Hints, not proof" in shown
+    assert shown.index("The document has no colour.") < shown.index(
+        "Sex and patronymic do not go together."
+    )  # the policy lists it
+    assert shown.count("The policy sends it to a person.") == 1
+    rate = RATES[Hint.WITHOUT_COLOUR]
+    assert f"{rate.false_alarms} false alarms on {rate.genuine} faultless papers; {rate.found} of {rate.attacked} faults" in shown
+
+
+def test_a_case_without_hints_has_no_word_of_them(office, agent):
+    assert "Hints" not in text(agent.get(f"/desk/cases/{taken(office, agent)}"))
 
 
 def test_the_page_obeys_its_content_policy(office, agent):

@@ -15,7 +15,21 @@ from typing import Final
 import cv2
 import numpy as np
 
-from verification.documents import certainty, contradiction, glyphs, legibility, lines, mrz, mrz_zone, page, repair, russian, viz
+from verification.documents import (
+    authenticity,
+    certainty,
+    contradiction,
+    glyphs,
+    legibility,
+    lines,
+    mrz,
+    mrz_zone,
+    page,
+    plausibility,
+    repair,
+    russian,
+    viz,
+)
 from verification.documents.certainty import Voices
 from verification.documents.lines import Line, Pixels, Quad
 from verification.documents.mrz import ParsedMrz
@@ -178,6 +192,10 @@ def _with_zone(picture: Pixels, found: Sequence[Line], heard: _Heard, *, today: 
     problems = _problems(picture, zone, parsed, printed, fields, corners, disagree=disagree)
     if _several(picture, found, quads, parsed, corners, papers):
         problems.insert(0, ReasonCode.SEVERAL_DOCUMENTS)
+    hinted = (
+        *plausibility.hints(fields, parsed.document_type, parsed.country, today),
+        *authenticity.hints(picture, rows=zone.rows, corners=corners),
+    )
     reading = DocumentReading(
         document_type=parsed.document_type,
         country=parsed.country,
@@ -187,6 +205,7 @@ def _with_zone(picture: Pixels, found: Sequence[Line], heard: _Heard, *, today: 
         problems=tuple(dict.fromkeys(problems)),
         hidden=_hidden(picture, zone, parsed, fields),
         missing=page.missing(corners, width, height) if ReasonCode.DOCUMENT_CUT_OFF in problems else (),
+        hints=hinted,
     )
     return Found(reading=reading, quarter_turns=page.quarter_turns(first.direction), corners=corners, printed=len(found))
 
@@ -315,7 +334,12 @@ def _without_zone(image: Pixels, found: Sequence[Line], *, today: date, rows: Se
     cut = (ReasonCode.DOCUMENT_CUT_OFF,) if missing else ()
     spread = russian.read_spread(image, found, today=today)
     if spread is not None:
-        reading = replace(spread.reading, problems=tuple(dict.fromkeys((*spread.reading.problems, *cut))), missing=missing)
+        hinted = (
+            *plausibility.hints(spread.reading.fields, DocumentType.RU_INTERNAL, "RUS", today),
+            *authenticity.hints(image, rows=(), corners=spread.corners),
+        )
+        problems = tuple(dict.fromkeys((*spread.reading.problems, *cut)))
+        reading = replace(spread.reading, problems=problems, missing=missing, hints=hinted)
         return Found(reading=reading, quarter_turns=spread.quarter_turns, corners=spread.corners, printed=len(found))
     height, width = image.shape[:2]
     if _mirrored(image, found, today=today):

@@ -21,6 +21,7 @@ from verification import ocr
 from verification.documents import certainty, mrz_zone, page, spread
 from verification.documents import lines as text_lines
 from verification.documents.lines import Letter, Line, Pixels, Quad
+from verification.documents.plausibility import sex_of_patronymic
 from verification.documents.spread import CYRILLIC, SIGNS, Mark, Marks, Pages, Row, day, landmarks
 from verification.documents.viz import Printed
 from verification.evidence import Box, DocumentReading, DocumentType, Field, FieldReading, Source
@@ -366,7 +367,7 @@ def _put_sex(fields: dict[Field, FieldReading], picture: Pixels, place: Line | N
     sex = "F" if match[0] in ("ЖЕН", "ЖЕ", "ЕН") else "M"
     chance = min(letter.chance for letter in letters[match.start() : match.end()])
     patronymic = fields.get(Field.PATRONYMIC)
-    told = _sex_of(patronymic.value) if patronymic is not None else None
+    told = sex_of_patronymic(patronymic.value) if patronymic is not None else None
     certain = told == sex and len(match[0]) == 3 and chance > _SURE
     fields[Field.SEX] = FieldReading(
         value=sex,
@@ -375,14 +376,6 @@ def _put_sex(fields: dict[Field, FieldReading], picture: Pixels, place: Line | N
         source=Source.VIZ,
         box=certainty.box(place.quad, letters[match.start()].at, letters[match.end() - 1].at),
     )
-
-
-def _sex_of(patronymic: str) -> str | None:
-    """What a patronymic's ending says; None where it says nothing."""
-    last = patronymic.split()[-1] if patronymic.split() else ""
-    if last.endswith(("ИЧ", "ОГЛЫ", "УЛЫ", "УГЛИ")):
-        return "M"
-    return "F" if last.endswith(("НА", "КЫЗЫ", "КИЗИ")) else None
 
 
 def _put_number(fields: dict[Field, FieldReading], numbers: Sequence[Mark]) -> None:

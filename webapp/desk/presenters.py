@@ -21,9 +21,10 @@ from cases.queries import CasePage, FieldRow
 from cases.review import WEIGHTY
 from verification.continuity import MAY_CHANGE
 from verification.evidence import DATES, Box, Difference, Field, Measures, Pair
+from verification.hints import RATES, Hint, Rate
 from verification.policy import Policy
 from verification.reasons import PhotoKind, ReasonCode
-from webapp.i18n import label
+from webapp.i18n import hint_sentence, label
 
 SIMILARITY = (-3.0, 13.0)
 """Ends of the line on which face scores are drawn, always the same so that the eye learns it; beyond them: at the end."""
@@ -516,6 +517,48 @@ def _changed(name: Field, measures: Measures) -> str:
     if not letters or name in DATES:
         return label(name).lower()
     return f"{label(name).lower()} ({ngettext('%(num)s letter', '%(num)s letters', letters)})"
+
+
+# Hints
+
+
+@dataclass(frozen=True, kw_only=True)
+class HintLine:
+    """A soft hint, ready to print: what was seen, why it may matter, how often it is wrong; `weighs`: the policy lists it."""
+
+    seen: str
+    why: str
+    rate: str
+    weighs: bool
+
+
+def hints(page: CasePage) -> list[HintLine]:
+    """What hints at a paper that is not what it seems; those that the policy sends to a person first."""
+    measures, policy = page.measures, page.policy
+    if measures is None:
+        return []
+    lines = [
+        HintLine(
+            seen=label(hint),
+            why=hint_sentence(hint),
+            rate=rate_words(RATES[hint]),
+            weighs=policy is not None and hint.value in policy.refer_on_hints,
+        )
+        for hint in Hint
+        if hint in measures.hints
+    ]
+    return sorted(lines, key=lambda line: not line.weighs)
+
+
+def rate_words(rate: Rate) -> str:
+    """A hint's measured rate as two counts, which say more of small sets than a percentage does."""
+    return _(
+        "Development pictures: %(false)s false alarms on %(genuine)s faultless papers; %(found)s of %(attacked)s faults seen.",
+        false=rate.false_alarms,
+        genuine=rate.genuine,
+        found=rate.found,
+        attacked=rate.attacked,
+    )
 
 
 # Times

@@ -110,6 +110,7 @@ def _case_page(case_id: UUID, moment: datetime, *, answer: forms.Answer | None =
             scores=presenters.scores(page),
             checks=presenters.checks(page),
             continuity=presenters.continuity(page),
+            hints=presenters.hints(page),
             portrait=presenters.portrait_frame(page),
             reasons=presenters.heavy_first(page.reasons),
             weighty=at_desk and review.weighs_against(db, found),

@@ -27,7 +27,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "require_face_on_file",
         ),
     ),
-    ("The document", ("accepted_types", "require_valid_mrz", "min_days_to_expiry")),
+    ("The document", ("accepted_types", "require_valid_mrz", "min_days_to_expiry", "refer_on_hints")),
     ("What was typed, against the document", ("min_agreement", "min_confidence", "require_certain")),
     ("The account", ("require_profile", "require_earlier_number", "automatic_reasons", "max_mistake_letters")),
     ("Patience", ("max_attempts",)),

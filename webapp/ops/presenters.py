@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 
 from cases.policies import ActivationRow, VersionRow
 from verification.evidence import ChangeReason
+from verification.hints import Hint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ def choice_name(setting: str, entry: str) -> str:
         }.get(entry, entry)
     from webapp.i18n import label
 
-    return label(ChangeReason(entry))
+    return label(Hint(entry)) if setting == "refer_on_hints" else label(ChangeReason(entry))
 
 
 def periods(versions: list[VersionRow]) -> dict[int, list[Period]]:
