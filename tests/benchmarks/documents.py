@@ -1,18 +1,24 @@
 """Measure the document engine: exact zones, exact fields, wrongly certain values, reasons given, seconds, memory.
 
     python tests/benchmarks/documents.py [--data DIR] [--variant NAME|all] [--limit N] [--only I ...] [--json FILE]
-    python tests/benchmarks/documents.py --blanks N [--hardness easy|medium|hard] --drawn N [--data DIR] ...
+    python tests/benchmarks/documents.py --blanks N [--hardness easy|medium|hard] [--data DIR] ...
+    python tests/benchmarks/documents.py --drawn N [--hardness flat|easy|...] [--paper KEY ...] [--side front|back|both ...]
 
 Three sources, side by side in one run. `--data`: a folder in the format of shared/data/documents (labels.json beside the
 pictures); it is read unless only the others are asked for. `--blanks N`: N invented people printed onto photographed blanks
-(tests/specimens/blanks.py). `--drawn N`: drawn specimens, N for each paper and hardness. Variants apply one deterministic
-degradation to the clean pictures, one per document; `all` runs each of them and prints a row each. `--json` writes one raw result
-a picture: what was read, what was wanted, what was certain. One thread, one process; drawing is not counted.
+(tests/specimens/blanks.py). `--drawn N`: drawn specimens, N for each paper and hardness: passports, and of cards each side
+and both on one photo. Variants apply one deterministic degradation to the clean pictures, one per document; `all` runs each of
+them and prints a row each. `--json` writes one raw result a picture: what was read, what was wanted, what was certain.
+
+Last comes what is printed, from every source: per kind and per field, equal to the print letter for letter (upper-cased, spaces
+collapsed), the mean share of wrong letters, what was certain, and what was certain and wrong. One thread, one process;
+drawing is not counted.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -32,8 +38,8 @@ from PIL import Image, ImageOps
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.specimens import blanks, people, portraits  # noqa: E402
-from tests.specimens.draw import Person, Specimen, draw_ru_internal, draw_td3  # noqa: E402
+from tests.specimens import blanks, cards, people, portraits  # noqa: E402
+from tests.specimens.draw import Person, Specimen, draw_ru_internal, draw_td3, guilloche  # noqa: E402
 from tests.specimens.photograph import GRADES, photograph  # noqa: E402
 from verification import documents  # noqa: E402
 from verification.documents import mrz  # noqa: E402
@@ -190,6 +196,7 @@ def score(item: Item, reading: DocumentReading) -> Row:
     return {
         "tags": item["tags"],
         "paper": item.get("paper") or item["doc_type"],
+        "invented": "printed" in item,
         "format": "RU_INTERNAL" if item["mrz_format"] == "RU" else item["mrz_format"],
         "conforming": item["mrz_conforming"],
         "exact": exact,
@@ -202,6 +209,10 @@ def score(item: Item, reading: DocumentReading) -> Row:
             for field, value in got.items()
             if value is not None and value.certain and not _as_printed(item, field, value.value, wanted)
         ],
+        "as_printed": {
+            field.value: got[field] is not None and _is(got[field].value, (value,)) for field, value in printed.items()
+        },
+        "printed_cer": {field.value: _cer(got[field].value if got[field] else "", value) for field, value in printed.items()},
         "cer": {
             field.value: min(_cer(got[field].value if got[field] else "", value) for value in wanted[field])
             for field in LETTERS
@@ -225,6 +236,8 @@ def _is(value: str, accepted: Iterable[str]) -> bool:
 def _as_printed(item: Item, field: Field, value: str, wanted: Wanted) -> bool:
     if field in wanted:
         return _is(value, wanted[field])
+    if item.get("complete"):
+        return False
     return not item["mrz"] or field in DATES  # not in the label: nothing to compare with
 
 
@@ -277,11 +290,20 @@ def printed_people(count: int, *, seed: int, hardness: str | None) -> Source:
         yield f"blank {kind}" + (f" {hardness}" if hardness else ""), hardness, made.label, picture
 
 
-def drawn_specimens(count: int, *, seed: int) -> Source:
-    """Yield drawn papers: each of `people.PAPERS` in each hardness, `count` of them, of another person each."""
+HARDNESSES = ("flat", *GRADES)
+
+
+def drawn_specimens(count: int, *, seed: int, hardness: str | None, papers: Sequence[str]) -> Source:
+    """Yield drawn papers: each of `people.PAPERS` in each hardness, `count` of them, of another person each.
+
+    `hardness`: only this one; `papers`: only these.
+    """
     face = portraits.for_print("a", 1)
+    only = hardness
     for number, (key, (kind, country, paper)) in enumerate(people.PAPERS.items()):
-        for grade, hardness in enumerate(("flat", *GRADES)):
+        for grade, hardness in enumerate(HARDNESSES):
+            if (papers and key not in papers) or only not in (None, hardness):
+                continue
             for at in range(count):
                 rng = np.random.default_rng([seed, number, grade, at])
                 zone = key != "russian_before_2011"
@@ -297,7 +319,24 @@ def drawn_specimens(count: int, *, seed: int) -> Source:
                     except ValueError:  # a name too long for its zone
                         continue
                 picture = photograph(specimen.image, seed=seed + at, hardness=hardness)
+                guilloche.cache_clear()  # drawing is not to be seen in the memory of a reading
                 yield f"drawn {hardness}", hardness, _drawn_label(specimen, key, hardness, at), picture
+
+
+def drawn_cards(count: int, *, seed: int, hardness: str | None, papers: Sequence[str], sides: Sequence[str]) -> Source:
+    """Yield drawn identity cards, each side by itself and both on one photo, `count` holders of each kind."""
+    face = portraits.for_print("a", 1)
+    for kind in cards.KINDS:
+        for at in range(count if not papers or kind in papers else 0):
+            card = cards.draw_card(cards.holder(kind, seed=1000 * seed + at, today=TODAY), face)
+            for side in sides or cards.SIDES:
+                specimen = card.side(side, seed=seed + at)
+                for grade in HARDNESSES:
+                    if hardness in (None, grade):
+                        picture = photograph(specimen.image, seed=seed + at, hardness=grade)
+                        guilloche.cache_clear()
+                        file = f"{kind}_{side}_{grade}_{at}"
+                        yield f"drawn {grade}", grade, cards.label(specimen, kind, side, file=file, hardness=grade), picture
 
 
 _SYLLABLES = "BA CHE DRI ÉL FU GÓ HUE I JO KA LLA MÍ NÚ ÑO PE QUI RRA SÁ TZU U VE WI XO YA ZI"
@@ -331,7 +370,8 @@ def another(person: Person, country: str, rng: np.random.Generator, *, kind: str
     if country == "ESP":
         other = replace(other, personal_number=people.spanish_dni(int(rng.integers(100_000_000))))
     if country == "MEX":
-        other = replace(other, personal_number=people.mexican_curp(f"TABU{born:%y%m%d}{'M' if woman else 'H'}PLLRL0"))
+        number = cards.curp_of(first, second, given, born, sex, "PL", int(rng.integers(10)))
+        other = replace(other, personal_number=number)
     return other
 
 
@@ -350,13 +390,14 @@ def _drawn_label(specimen: Specimen, paper: str, hardness: str, number: int) -> 
     return {
         "file": f"{paper}_{hardness}_{number}",
         "doc_type": "internal_passport" if internal else "passport",
-        "paper": f"drawn {paper}",
+        "paper": paper,
         "country": told["country"],
         "mrz_format": None if lines is None else "RU" if internal else "TD3",
         "mrz": lines,
         "mrz_conforming": lines is not None,
         "fields": {},
         "printed": {field: value["value"] for field, value in told["fields"].items() if value["source"] != "mrz"},
+        "complete": True,
         "tags": ["drawn", f"drawn_{told['country'].lower()}{'_internal' if internal else ''}", hardness],
     }
 
@@ -382,11 +423,7 @@ def table(rows: list[Row], *, by: str = "group") -> str:
             *(f"{value:.2f}" for s in (seconds, cpu) for value in (np.median(s), np.percentile(s, 95))),
             f"{max(r['peak_mib'] for r in mine):.0f}",
         ])  # fmt: skip
-    wide = [max(len(line[at]) for line in lines) for at in range(len(head))]
-    return "\n".join(
-        "  ".join(text.ljust(w) if at == 0 else text.rjust(w) for at, (text, w) in enumerate(zip(line, wide, strict=True)))
-        for line in lines
-    )
+    return _aligned(lines)
 
 
 def report(rows: list[Row]) -> str:
@@ -436,6 +473,64 @@ def report(rows: list[Row]) -> str:
     return "\n".join(out)
 
 
+def printed_report(rows: list[Row]) -> str:
+    """Return what there is to say of printed values: a line a kind of picture, the same by field, what was certain and wrong.
+
+    Values are shown of invented people only.
+    """
+    rows = [row for row in rows if row["as_printed"]]
+    if not rows:
+        return ""
+    groups = {what: [row for row in rows if _what(row) == what] for what in dict.fromkeys(map(_what, rows))}
+    if len(groups) > 1:
+        groups["all"] = rows
+    head = ["printed", "n", "fields", "exact", "or as coded", "CER", "certain", "WRONG", "CPU s", "CPU p95", "MiB"]
+    lines = [head]
+    for what, mine in groups.items():
+        exact = [ok for row in mine for ok in row["as_printed"].values()]
+        right = [row["right"][name] for row in mine for name in row["as_printed"]]
+        sure = [row["certain"].get(name, False) for row in mine for name in row["as_printed"] if row["right"][name]]
+        cpu = np.array([row["cpu_seconds"] for row in mine])
+        lines.append([
+            what, str(len(mine)), str(len(exact)), _number(exact), _number(right),
+            f"{np.mean([share for row in mine for share in row['printed_cer'].values()]):.4f}", _number(sure),
+            str(sum(len(row["wrong_certain"]) for row in mine)), f"{np.median(cpu):.2f}", f"{np.percentile(cpu, 95):.2f}",
+            f"{max(row['peak_mib'] for row in mine):.0f}",
+        ])  # fmt: skip
+    seen = [field for field in SHOWN if any(field.value in row["as_printed"] for row in rows)]
+    by_field = [["exact by field", *(field.value.replace("document_", "").replace("_of", "")[:12] for field in seen)]]
+    for what, mine in groups.items():
+        by_field.append([what, *(_number(r["as_printed"][f.value] for r in mine if f.value in r["as_printed"]) for f in seen)])
+    for title, key in (("CER, all", "printed_cer"), ("certain, of right", "certain")):
+        by_field.append([title, *(_of_field(rows, f.value, key) for f in seen)])
+    wrong = [(row, name) for row in rows for name in row["wrong_certain"]]
+    told = [f"certain and wrong: {len(wrong)}"]
+    for row, name in wrong:
+        value = f": {row['read']['fields'][name]['value']} for {' or '.join(row['want'].get(name, ['nothing printed']))}"
+        told.append(f"  {_what(row)}: {row['file']} {name}" + (value if row["invented"] else ""))
+    return "\n\n".join((_aligned(lines), _aligned(by_field), "\n".join(told)))
+
+
+def _what(row: Row) -> str:
+    """The kind of a picture: for drawn ones paper, side and hardness."""
+    return f"{row['paper']} {row['variant']}" if "drawn" in row["tags"] else f"{row['paper']}, {row['group']}"
+
+
+def _of_field(rows: list[Row], name: str, key: str) -> str:
+    mine = [row for row in rows if name in row["as_printed"]]
+    if key == "certain":
+        return _number(row["certain"].get(name, False) for row in mine if row["right"][name])
+    return f"{np.mean([row[key][name] for row in mine]):.4f}"
+
+
+def _aligned(lines: list[list[str]]) -> str:
+    wide = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(text.ljust(w) if at == 0 else text.rjust(w) for at, (text, w) in enumerate(zip(line, wide, strict=True)))
+        for line in lines
+    )
+
+
 def _number(values: Iterable[Any]) -> str:
     values = list(values)
     return f"{100 * sum(map(bool, values)) / len(values):.1f}" if values else "-"
@@ -454,14 +549,20 @@ def main() -> None:
     parser.add_argument("--variant", choices=(*VARIANTS, "all"))
     parser.add_argument("--only", type=int, nargs="*", default=(), help="positions in labels.json")
     parser.add_argument("--blanks", type=int, default=0, metavar="N", help="invented people printed onto photographed blanks")
-    parser.add_argument("--hardness", choices=tuple(GRADES), help="of --blanks; without it the photos stay as taken")
+    parser.add_argument(
+        "--hardness", choices=HARDNESSES, help="of --blanks: without it they stay as taken; of --drawn: only this"
+    )
     parser.add_argument("--drawn", type=int, default=0, metavar="N", help="drawn specimens, N a paper and hardness")
+    parser.add_argument("--paper", nargs="+", choices=(*people.PAPERS, *cards.KINDS), default=(), help="of --drawn: only these")
+    parser.add_argument("--side", nargs="+", choices=cards.SIDES, default=(), help="of drawn cards: only these")
     parser.add_argument("--seed", type=int, default=1, help="of --blanks and --drawn")
     options = parser.parse_args()
     others_only = (options.blanks or options.drawn) and not (options.variant or options.only or options.limit)
     folder = options.data or (None if others_only else DATA)
     if folder is not None and not (folder / "labels.json").is_file():
         sys.exit(f"no labels.json in {folder}")
+    if options.blanks and options.hardness == "flat":
+        sys.exit("--blanks are photographs: they cannot be flat")
     cv2.setNumThreads(1)
     variants = VARIANTS if options.variant == "all" else (options.variant,)
     sources: list[Source] = []
@@ -470,7 +571,10 @@ def main() -> None:
     if options.blanks:
         sources.append(printed_people(options.blanks, seed=options.seed, hardness=options.hardness))
     if options.drawn:
-        sources.append(drawn_specimens(options.drawn, seed=options.seed))
+        wanted = {"seed": options.seed, "hardness": options.hardness, "papers": options.paper}
+        sources.append(itertools.chain(
+            drawn_specimens(options.drawn, **wanted), drawn_cards(options.drawn, **wanted, sides=options.side)
+        ))  # fmt: skip
     documents.load()
     rows: list[Row] = []
     try:
@@ -486,6 +590,7 @@ def main() -> None:
         drawn = [row for row in rows if "drawn" in row["tags"]]
         if drawn:
             print("\n" + table(drawn, by="paper"))
+        print("\n" + printed_report(rows))
     if options.json:
         told = {"variant": options.variant, "today": TODAY.isoformat(), "rows": rows}
         options.json.write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")

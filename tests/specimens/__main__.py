@@ -1,4 +1,4 @@
-"""Draw, print and photograph specimens: `python -m tests.specimens fetch | list | draw | personas | blanks`.
+"""Draw, print and photograph specimens: `python -m tests.specimens fetch | list | draw | cards | personas | blanks`.
 
 Errors are one line, exit code 2.
 """
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.specimens import blanks, people, portraits
+from tests.specimens import blanks, cards, people, portraits
 from tests.specimens.draw import FontMissing, Specimen, draw_ru_internal, draw_td3
 from tests.specimens.photograph import GRADES, shoot
 
@@ -70,6 +70,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     onto.add_argument("--blanks", type=Path, default=blanks.BLANKS, metavar="DIR", help="default ../shared/data/blanks")
     onto.add_argument("--today", type=date.fromisoformat, default=now, metavar="YYYY-MM-DD")
 
+    both = commands.add_parser("cards", help="draw and photograph identity cards of invented people, with labels.json")
+    both.add_argument("--out", type=Path, required=True, metavar="DIR")
+    both.add_argument("--count", type=int, default=1, metavar="N", help="of each kind; default 1")
+    both.add_argument("--kind", nargs="+", choices=cards.KINDS, default=cards.KINDS, help="default all")
+    both.add_argument(
+        "--side", nargs="+", choices=cards.SIDES, default=cards.SIDES, help='"both" is one photo; default all three'
+    )
+    both.add_argument("--hardness", choices=("flat", *GRADES), default="easy")
+    both.add_argument("--seed", type=int, default=1)
+    both.add_argument("--today", type=date.fromisoformat, default=now, metavar="YYYY-MM-DD")
+
     given = parser.parse_args(arguments)
     try:
         if given.command == "fetch":
@@ -79,6 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _list(now)
         elif given.command == "draw":
             _draw(given)
+        elif given.command == "cards":
+            _cards(given)
         elif given.command == "blanks":
             _blanks(given)
         else:
@@ -152,6 +165,27 @@ def _personas(given: argparse.Namespace) -> None:
         _json(folder / "profile.json", persona.profile)
         _json(folder / "expected.json", persona.expected)
         print(folder)
+
+
+def _cards(given: argparse.Namespace) -> None:
+    given.out.mkdir(parents=True, exist_ok=True)
+    face, items = portraits.for_print("a", 1), []
+    for kind in given.kind:
+        for number in range(given.count):
+            card = cards.draw_card(cards.holder(kind, seed=given.seed + number, today=given.today), face)
+            for side in given.side:
+                specimen = card.side(side, seed=given.seed + number)
+                shot = shoot(specimen.image, seed=given.seed + number, hardness=given.hardness)
+                file = given.out / f"{kind}_{side}_{given.hardness}_{given.seed + number}.jpg"
+                save(shot.image, file)
+                truth = specimen.truth | {"portrait": None}
+                if "portrait" in specimen.quads:
+                    truth["portrait"] = {"box": _around(shot.place(specimen.quads["portrait"]))}
+                truth["quads"] = {name: np.round(shot.place(quad), 1).tolist() for name, quad in specimen.quads.items()}
+                _json(file.with_suffix(".json"), truth)
+                items.append(cards.label(specimen, kind, side, file=file.name, hardness=given.hardness))
+    _json(given.out / "labels.json", {"items": items})
+    print(f"{len(items)} pictures and labels.json in {given.out}")
 
 
 def _blanks(given: argparse.Namespace) -> None:

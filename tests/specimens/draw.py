@@ -225,7 +225,7 @@ def font(name: str, size: float) -> ImageFont.FreeTypeFont:
 
 
 @dataclass(slots=True, eq=False)
-class _Page:
+class Page:
     """A page while it is drawn, in millimetres; ink is laid on by multiplying, as on paper."""
 
     width: float
@@ -234,7 +234,7 @@ class _Page:
     quads: dict[str, Quad] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, width: float, height: float, tint: Colour) -> _Page:
+    def of(cls, width: float, height: float, tint: Colour) -> Page:
         h, w = round(height * PX), round(width * PX)
         paper = np.empty((h, w, 3), np.float32)
         paper[:] = tint
@@ -353,7 +353,7 @@ def _rosette(h: int, w: int, centre: tuple[float, float], radius: float, petals:
 
 
 @lru_cache(maxsize=12)
-def _pattern(width: float, height: float, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def guilloche(width: float, height: float, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Two masks of guilloche for two inks, the same for the same seed."""
     h, w = round(height * PX), round(width * PX)
     rng = np.random.default_rng(seed)
@@ -364,7 +364,7 @@ def _pattern(width: float, height: float, seed: int) -> tuple[NDArray[np.float32
     return first, second
 
 
-def _portrait_print(portrait: Pixels, *, grey: float, contrast: float) -> NDArray[np.float32]:
+def as_printed(portrait: Pixels, *, grey: float, contrast: float) -> NDArray[np.float32]:
     """The picture as a printer leaves it: less colour, less contrast, a coarse screen."""
     if portrait.ndim != 3 or portrait.shape[2] != 3 or portrait.dtype != np.uint8:
         raise ValueError(f"expected a portrait of uint8 RGB pixels, got {portrait.dtype} {portrait.shape}")
@@ -469,10 +469,10 @@ def draw_td3(person: Person, portrait: Pixels, *, country: str, faults: Faults =
     if country not in STATES:
         raise ValueError(f"country must be one of {', '.join(STATES)}")
     state = STATES[country]
-    shown, coded = _edited(person, faults.print_only), _edited(person, faults.zone_only)
+    shown, coded = edited(person, faults.print_only), edited(person, faults.zone_only)
     lines, checks = td3_zone(coded, country, wrong_check=faults.wrong_check)
-    page = _Page.of(125, 88, state.tint)
-    one, two = _pattern(125, 88, 100 + list(STATES).index(country))
+    page = Page.of(125, 88, state.tint)
+    one, two = guilloche(125, 88, 100 + list(STATES).index(country))
     page.ink(one * 0.55, state.inks[0])
     page.ink(two * 0.50, state.inks[1])
     dark: Colour = (state.inks[0][0] // 2, state.inks[0][1] // 3, state.inks[0][2] // 2)
@@ -482,10 +482,10 @@ def draw_td3(person: Person, portrait: Pixels, *, country: str, faults: Faults =
 
     # Portrait 35 x 45 mm on the left, its ghost on the right, lines of the pattern over both.
     px, py, pw, ph = 6.0, 15.0, 34.0, 43.7
-    printed = _portrait_print(portrait, grey=state.grey, contrast=0.88)
+    printed = as_printed(portrait, grey=state.grey, contrast=0.88)
     page.picture(printed, px, py, pw, ph, alpha=0.94)
     page.box("portrait", px, py, pw, ph)
-    ghost = _portrait_print(portrait, grey=1.0, contrast=0.8) * np.array([0.92, 0.94, 1.0], np.float32)
+    ghost = as_printed(portrait, grey=1.0, contrast=0.8) * np.array([0.92, 0.94, 1.0], np.float32)
     page.picture(ghost, 103.5, 38.5, 16.5, 21.2, alpha=0.34)
     window = np.zeros(page.paper.shape[:2], np.float32)
     window[round(py * PX) : round((py + ph) * PX), round(px * PX) : round((px + pw) * PX)] = 1
@@ -563,13 +563,13 @@ def draw_ru_internal(person: Person, portrait: Pixels, *, zone: bool = True, fau
 
     `zone` False leaves the strip blank, as in passports from before July 2011. Raises ValueError, FontMissing.
     """
-    shown, coded = _edited(person, faults.print_only), _edited(person, faults.zone_only)
+    shown, coded = edited(person, faults.print_only), edited(person, faults.zone_only)
     lines, checks = internal_zone(coded, wrong_check=faults.wrong_check) if zone else (None, {})
     if not zone and (faults.zone_only or faults.wrong_check):
         raise ValueError("a paper without a zone has no fault in it")
     wide, tall = 125.0, 176.0
-    page = _Page.of(wide, tall, (243, 229, 222))
-    one, two = _pattern(wide, tall, 200)
+    page = Page.of(wide, tall, (243, 229, 222))
+    one, two = guilloche(wide, tall, 200)
     page.ink(one * 0.55, (226, 170, 160))
     page.ink(two * 0.45, (190, 190, 160))
     brown: Colour = (122, 74, 62)
@@ -627,14 +627,14 @@ def draw_ru_internal(person: Person, portrait: Pixels, *, zone: bool = True, fau
     rules(0.68, 0.89, 0.32)
     mark("Личная подпись", 0.66, 0.42)
     rules(0.57, 0.89, 0.395)
-    _signature(page, at(0.66, 0.385), shown.document_number)
+    scribble(page, at(0.66, 0.385), shown.document_number)
     # Fold
     band = slice(round(0.498 * tall * PX), round(0.527 * tall * PX))
     stripes = _waves(*page.paper.shape[:2], np.random.default_rng(7), pitch=0.8, swing=0.9, length=5, turn=0.0)
     page.paper[band] += (np.array([196, 96, 92], np.float32) - page.paper[band]) * (0.35 + 0.45 * stripes[band, :, None])
     # Page 3 (lower)
     px, py, pw, ph = 0.05 * wide, 0.605 * tall, 0.275 * wide, 0.245 * tall
-    page.picture(_portrait_print(portrait, grey=0.25, contrast=0.86), px, py, pw, ph, alpha=0.95)
+    page.picture(as_printed(portrait, grey=0.25, contrast=0.86), px, py, pw, ph, alpha=0.95)
     page.box("portrait", px, py, pw, ph)
     window = np.zeros(page.paper.shape[:2], np.float32)
     window[round(py * PX) : round((py + ph) * PX), round(px * PX) : round((px + pw) * PX)] = 1
@@ -693,7 +693,7 @@ def draw_ru_internal(person: Person, portrait: Pixels, *, zone: bool = True, fau
     return Specimen(image=page.done(), truth=truth, quads=page.quads)
 
 
-def _seal(page: _Page, centre: tuple[float, float], code: str) -> None:
+def _seal(page: Page, centre: tuple[float, float], code: str) -> None:
     """A round violet seal that carries the unit's code, as offices press it."""
     canvas = np.zeros(page.paper.shape[:2], np.uint8)
     middle = (round(centre[0] * PX), round(centre[1] * PX))
@@ -712,7 +712,7 @@ def _seal(page: _Page, centre: tuple[float, float], code: str) -> None:
     page.print(code, centre[0], centre[1] + 1.0, face="PTN57F.ttf", size=3.2, colour=(92, 84, 160), anchor="ms", alpha=0.6)
 
 
-def _signature(page: _Page, start: tuple[float, float], seed: str) -> None:
+def scribble(page: Page, start: tuple[float, float], seed: str) -> None:
     """A scribble of nobody in blue ink, different for each number."""
     rng = np.random.default_rng([int(c) for c in seed if c.isdigit()] or [0])
     t = np.linspace(0, 1, 220)
@@ -726,7 +726,7 @@ def _signature(page: _Page, start: tuple[float, float], seed: str) -> None:
 # --- What is true of the page
 
 
-def _edited(person: Person, changes: Mapping[str, str]) -> Person:
+def edited(person: Person, changes: Mapping[str, str]) -> Person:
     values: dict[str, Any] = {f.name: getattr(person, f.name) for f in fields(person)}
     for name, text in changes.items():
         if name not in values:
@@ -737,7 +737,7 @@ def _edited(person: Person, changes: Mapping[str, str]) -> Person:
 
 def _truth(
     kind: str, country: str, lines: tuple[str, str] | None, checks: dict[str, bool], shown: Person, coded: Person,
-    on_page: set[str], in_zone: set[str], page: _Page,
+    on_page: set[str], in_zone: set[str], page: Page,
 ) -> dict[str, Any]:  # fmt: skip
     """What a perfect reader says: values as on the page where they stand there, else as in the zone."""
     viz, mrz = shown.values(), coded.values()

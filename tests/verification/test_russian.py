@@ -64,14 +64,6 @@ def test_dates_are_told_apart_by_the_codes_row() -> None:
     assert names == {"issuer_code": "770045", "date_of_issue": "14092011", "date_of_birth": "07031985"}
 
 
-@pytest.mark.parametrize(
-    ("heard", "name"),
-    [("ИВАНОВ", "ИВАНОВ"), ("иванов .", "ИВАНОВ"), ("PИМСКАЯ—KОРСАКОВА", "РИМСКАЯ-КОРСАКОВА"), ("| ПЁТР", "ПЁТР"), ("1234", "")],
-)
-def test_what_tesseract_hears_is_cleaned_to_letters(heard: str, name: str) -> None:
-    assert russian._cyrillic(heard) == name
-
-
 def test_a_number_on_both_pages_is_certain_only_if_they_agree() -> None:
     fields: dict[Field, FieldReading] = {}
     numbers = marks().numbers

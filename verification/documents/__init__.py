@@ -41,7 +41,13 @@ def load() -> None:
 
 def engines() -> tuple[str, ...]:
     """Return the engines a reading rests on, for the run's record."""
-    return (models.label("ppocr_det"), models.label("ppocr_rec"), models.label("ocrb_lines"), f"tesseract {ocr.version()}")
+    return (
+        models.label("ppocr_det"),
+        models.label("ppocr_rec"),
+        models.label("ocrb_lines"),
+        models.label("cyrillic_lines"),
+        f"tesseract {ocr.version()}",
+    )
 
 
 def read(image: Pixels, *, today: date) -> DocumentReading:

@@ -15,11 +15,13 @@ from typing import Final
 import cv2
 import numpy as np
 
+from verification.comparison import compare
 from verification.documents import (
     authenticity,
     certainty,
     contradiction,
     glyphs,
+    layout,
     legibility,
     lines,
     mrz,
@@ -185,9 +187,10 @@ def _with_zone(picture: Pixels, found: Sequence[Line], heard: _Heard, *, today: 
         disagree = bool(other)
         for name in other:  # either may be the false one
             fields[name] = replace(fields[name], certain=False, confidence=min(fields[name].confidence, 0.5))
-        fields |= _page_only(parsed, printed, today=today)
-        if parsed.country == "RUS":
-            fields |= russian.travel_names(picture, found, voices.confirmed, fields)
+        fields |= layout.page_fields(picture, found, corners, quads, parsed, printed, voices.confirmed, fields, today=today)
+    if parsed.document_type is DocumentType.TD1:
+        fields, other_side = _with_front(picture, found, papers, corners, parsed, fields, today=today)
+        disagree = disagree or other_side
     height, width = picture.shape[:2]
     problems = _problems(picture, zone, parsed, printed, fields, corners, disagree=disagree)
     if _several(picture, found, quads, parsed, corners, papers):
@@ -208,6 +211,39 @@ def _with_zone(picture: Pixels, found: Sequence[Line], heard: _Heard, *, today: 
         hints=hinted,
     )
     return Found(reading=reading, quarter_turns=page.quarter_turns(first.direction), corners=corners, printed=len(found))
+
+
+def _with_front(
+    picture: Pixels,
+    found: Sequence[Line],
+    papers: Sequence[page.PageQuad],
+    corners: Quad,
+    parsed: ParsedMrz,
+    fields: dict[Field, FieldReading],
+    *,
+    today: date,
+) -> tuple[dict[Field, FieldReading], bool]:
+    """Add what a card's front says that lies beside its back on the photo; the flag: it says otherwise than the zone."""
+    beside = _outside(found, corners)
+    front = layout.front(picture, beside, papers, today=today) if len(beside) >= _FRONT_LINES else None
+    if front is None or front.reading.country != parsed.country:
+        return fields, False
+    together, disagree = dict(fields), False
+    for name, seen in front.reading.fields.items():
+        own, sure = fields.get(name), seen.certain and parsed.valid
+        if own is None:
+            together[name] = seen
+        elif compare(name, seen.value, own.value, country=parsed.country, truncated=parsed.truncated).agreement == 1.0:
+            together[name] = replace(own, source=Source.BOTH, certain=own.certain or (sure and seen.value == own.value))
+        elif seen.certain:
+            together[name] = replace(own, certain=False, confidence=min(own.confidence, 0.5))
+            disagree = True
+    return together, disagree
+
+
+def _outside(found: Sequence[Line], corners: Quad) -> list[Line]:
+    """The printed lines that lie beside the page."""
+    return [line for line in found if cv2.pointPolygonTest(corners, (float(line.centre[0]), float(line.centre[1])), False) < 0]
 
 
 def _page(
@@ -261,6 +297,7 @@ def _zone_names(parsed: ParsedMrz) -> tuple[str, str]:
     return parsed.values.get(Field.SURNAME, ""), parsed.values.get(Field.GIVEN_NAMES, "")
 
 
+_FRONT_LINES: Final = 8  # printed lines beside a card's back that may be its front: every front has more
 _FEW: Final = 5  # printed lines that are always read
 _BESIDE: Final = 1.0  # rows of a zone that a printed line may lie beyond the page's edge, which is placed roughly
 _CONFIRMABLE: Final = (
@@ -270,24 +307,6 @@ _EVERY_ZONE: Final = {  # what stands at the same place in every zone of two row
     Field.SURNAME: [(0, 5, 44)], Field.GIVEN_NAMES: [(0, 5, 44)], Field.DOCUMENT_NUMBER: [(1, 0, 9)],
     Field.NATIONALITY: [(1, 10, 13)], Field.DATE_OF_BIRTH: [(1, 13, 19)], Field.SEX: [(1, 20, 21)],
 }  # fmt: skip
-
-
-def _page_only(parsed: ParsedMrz, printed: Sequence[viz.Printed], *, today: date) -> dict[Field, FieldReading]:
-    """Values that stand on the page only: so far the day of issue. Read once, so never certain."""
-    known = [date.fromisoformat(parsed.values[f]) for f in (Field.DATE_OF_BIRTH, Field.EXPIRES_ON) if f in parsed.values]
-    issue = viz.issue_date(printed, known=known, today=today)
-    if issue is None:
-        return {}
-    day, line = issue
-    return {
-        Field.ISSUED_ON: FieldReading(
-            value=day.isoformat(),
-            confidence=round(min(0.9, line.confidence), 4),
-            certain=False,
-            source=Source.VIZ,
-            box=certainty.box(line.line.quad, 0, 1),
-        )
-    }
 
 
 def _problems(
@@ -341,6 +360,11 @@ def _without_zone(image: Pixels, found: Sequence[Line], *, today: date, rows: Se
         problems = tuple(dict.fromkeys((*spread.reading.problems, *cut)))
         reading = replace(spread.reading, problems=problems, missing=missing, hints=hinted)
         return Found(reading=reading, quarter_turns=spread.quarter_turns, corners=spread.corners, printed=len(found))
+    front = layout.front(image, found, page.find(image), today=today)
+    if front is not None:
+        hinted = plausibility.hints(front.reading.fields, front.reading.document_type, front.reading.country, today)
+        reading = replace(front.reading, hints=hinted)
+        return Found(reading=reading, quarter_turns=front.quarter_turns, corners=front.corners, printed=len(found))
     height, width = image.shape[:2]
     if _mirrored(image, found, today=today):
         return Found(reading=DocumentReading(problems=(ReasonCode.DOCUMENT_MIRRORED,)))
@@ -379,7 +403,6 @@ def _several(
     papers: Sequence[page.PageQuad],
 ) -> bool:
     """Whether another document lies beside the one that was read. A card's two sides on one photo are one document."""
-    beside = [line for line in found if cv2.pointPolygonTest(corners, (float(line.centre[0]), float(line.centre[1])), False) < 0]
-    other = mrz_zone.unread_rows(picture, beside)
+    other = mrz_zone.unread_rows(picture, _outside(found, corners))
     card = parsed.document_type in (DocumentType.TD1, DocumentType.TD2)
     return page.several(() if card else papers, found, [rows, other] if other else [rows])

@@ -1,4 +1,4 @@
-"""Read the Russian internal passport, by its printed pages alone or beside its zone; and the travel passport's Cyrillic names.
+"""Read the Russian internal passport, by its printed pages alone or beside its zone.
 
 Our own network reads every row, masked by what a field may hold. It alone makes nothing certain: the number needs both red
 prints or both networks, a date or the code both networks, a row of Cyrillic Tesseract or the zone beside it.
@@ -23,12 +23,10 @@ from verification.documents import lines as text_lines
 from verification.documents.lines import Letter, Line, Pixels, Quad
 from verification.documents.plausibility import sex_of_patronymic
 from verification.documents.spread import CYRILLIC, SIGNS, Mark, Marks, Pages, Row, day, landmarks
-from verification.documents.viz import Printed
 from verification.evidence import Box, DocumentReading, DocumentType, Field, FieldReading, Source
-from verification.names import compare
 from verification.reasons import ReasonCode
 
-__all__ = ["Spread", "landmarks", "read_spread", "travel_names", "with_page"]
+__all__ = ["Spread", "landmarks", "read_spread", "with_page"]
 
 _FROM_LATIN: Final = str.maketrans("ABEKMHOPCTYX", "АВЕКМНОРСТУХ")
 _NAMES: Final = (Field.SURNAME, Field.GIVEN_NAMES, Field.PATRONYMIC)
@@ -420,67 +418,6 @@ def _put_dates(fields: dict[Field, FieldReading], named: dict[str, Mark], *, tod
             source=Source.VIZ,
             box=_box(value.line.quad),
         )
-
-
-def _cyrillic(text: str) -> str:
-    """Letters, hyphens and single spaces of a name, Latin look-alikes as Cyrillic."""
-    upper = text.upper().translate(_FROM_LATIN).replace("—", "-").replace("–", "-")
-    kept = "".join(c if c in CYRILLIC or c in "- " else " " if c in ".,_" else "" for c in upper)
-    words = [word.strip("-") for word in kept.split()]
-    return " ".join(word for word in words if len(word) > 1 or len(words) == 1)
-
-
-# ---------------------------------------------------------------- passport for travel
-
-
-def travel_names(
-    picture: Pixels, found: Sequence[Line], confirmed: dict[Field, Printed], fields: dict[Field, FieldReading]
-) -> dict[Field, FieldReading]:
-    """Read the Cyrillic names that stand just above the Latin ones: surname, then given names with patronymic.
-
-    The Latin lines must have been found on the page (`confirmed`). What is read is checked against the Latin name by
-    every transliteration order: only then is it given at all, so a misread letter is not passed on.
-    """
-    places = {name: confirmed[name].line for name in (Field.SURNAME, Field.GIVEN_NAMES) if name in confirmed}
-    above = {name: line for name, latin in places.items() if (line := _just_above(latin, found)) is not None}
-    texts = ocr.read_lines([_strip(picture, _wider(line)) for line in above.values()], language="rus")
-    native: dict[Field, FieldReading] = {}
-    for (name, line), heard in zip(above.items(), texts, strict=True):
-        words = _cyrillic(heard.text).split()
-        latin = fields[name].value
-        for count in range(1, len(words) + 1):
-            start = " ".join(words[:count])
-            if compare(start, latin, field=name, country="RUS").agreement < 1.0:
-                continue
-            target = Field.SURNAME_NATIVE if name is Field.SURNAME else Field.GIVEN_NAMES_NATIVE
-            reading = FieldReading(
-                value=start,
-                confidence=round(min(0.9, heard.confidence), 4),
-                certain=False,
-                source=Source.VIZ,
-                box=_box(line.quad),
-            )
-            native[target] = reading
-            if name is Field.GIVEN_NAMES and (rest := " ".join(words[count:])):
-                native[Field.PATRONYMIC] = replace(reading, value=rest)
-            break
-    return native
-
-
-def _just_above(latin: Line, found: Sequence[Line]) -> Line | None:
-    """Return the line whose bottom touches the top of `latin` and whose left end is near its left end."""
-    down = np.array([-latin.direction[1], latin.direction[0]], np.float32)
-    best: tuple[float, Line] | None = None
-    for other in mrz_zone.merged([spread.turned(line, latin.direction) for line in found]):
-        offset = other.quad[0] - latin.quad[0]
-        up, aside = -float(offset @ down), abs(float(offset @ latin.direction))
-        if 0.4 * latin.height < up < 2.2 * latin.height and aside < 2.0 * latin.height and (best is None or up < best[0]):
-            best = (up, other)
-    return best[1] if best else None
-
-
-def _wider(line: Line) -> Line:
-    return Line(quad=mrz_zone.stretched(line.quad, -0.15 * line.height, line.width + 0.15 * line.height), score=line.score)
 
 
 def _box(quad: Quad) -> Box:
