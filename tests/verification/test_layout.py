@@ -390,3 +390,10 @@ def test_small_print_and_print_off_its_row_is_left_out() -> None:
     small = Line(quad=quad_at(38 * PX, (48.8 - 0.9) * PX, 15 * PX, 1.8 * PX), score=1.0)
     astray = Line(quad=quad_at(38 * PX, (51.8 - 1.75) * PX, 15 * PX, 3.5 * PX), score=1.0)
     assert Field.ISSUED_ON not in layout._rows_of(lay.fields.values(), layout._marked([small, astray], placed, along), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "short"), [("МОСКВА /", True), ("/ RUSSIA", True), ("МОСКВА / RUSSIA", False), ("С. БОР", False)]
+)
+def test_a_value_that_ends_in_what_joins_is_cut_short(text: str, short: bool) -> None:
+    assert layout._cut_short(text) is short

@@ -1197,7 +1197,8 @@ def _field(
         text = heard.text
     if not text or (plan.pattern is not None and not plan.pattern.fullmatch(text)):
         return {}
-    holds = (plan.check is None or _CHECKS[plan.check](text)) and not _lost_dot(text, plan.dotted)
+    whole = not (_lost_dot(text, plan.dotted) or _cut_short(text))
+    holds = whole and (plan.check is None or _CHECKS[plan.check](text))
     return {plan.name: heard.reading(text, certain=holds and _agreed(heard, checked=plan.check is not None))}
 
 
@@ -1242,6 +1243,11 @@ def _without_label(plan: FieldPlan, heard: _Heard) -> _Heard:
             if at < len(heard.characters):
                 return replace(heard, characters=heard.characters[at:], choices=())
     return heard
+
+
+def _cut_short(text: str) -> bool:
+    """Whether a sign that joins two parts stands at an end: `МОСКВА /` has lost what was printed behind it."""
+    return text[:1] in "/,-" or text[-1:] in "/,-"
 
 
 def _lost_dot(text: str, dotted: frozenset[str]) -> bool:
