@@ -439,3 +439,17 @@ def test_the_century_of_a_kazakh_number_stands_in_its_seventh_digit() -> None:
     assert with_digit("00022950012")  # 29 February 2000
     assert not with_digit("00022930012")  # 1900 had none
     assert not with_digit("00022970012")  # no such century
+
+
+def test_who_is_a_hundred_was_not_born_after_the_passport_was_given() -> None:
+    """Two figures of a year leave the century open; a Russian zone says the day of issue too, and nobody gets one before 14."""
+    for birth, issued, born in (
+        ("250307", "130915", "1925-03-07"),
+        ("850307", "130915", "1985-03-07"),
+        ("100307", "240401", "2010-03-07"),
+    ):
+        line = f"451123456{mrz.check_digit('451123456')}RUS{birth}{mrz.check_digit(birth)}F<<<<<<<1{issued}770045<"
+        line += str(mrz.check_digit(line[28:42]))
+        line += str(mrz.check_digit(line[0:10] + line[13:20] + line[21:43]))
+        parsed = mrz.parse(("PNRUSWERBAKOVA<<6L9VIRA<7R9EVNA<<<<<<<<<<<<<", line), today=date(2026, 11, 22))
+        assert parsed.valid and parsed.values[Field.DATE_OF_BIRTH] == born

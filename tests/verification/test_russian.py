@@ -174,7 +174,7 @@ def test_rows_are_found_where_the_page_is_foreshortened_or_the_printer_strayed(s
     printed, found, at = rows_on(squeeze, shift)
     pages = spread.place(found, None, printed)
     assert pages is not None
-    rows = spread.rows(printed, found, pages)
+    rows = spread.rows(printed, found, pages, (1000, 1408))
     centres = {name: [tuple(row.line.centre.round().tolist()) for row in read] for name, read in rows.items()}
     for name, keys in (
         ("surname", ["surname"]), ("given_names", ["given_names"]), ("patronymic", ["patronymic"]),
@@ -188,7 +188,7 @@ def test_the_title_is_no_row_of_the_issuer() -> None:
     title, first = (line_at(500, (0.213 + offset) * 1408, 400, 32) for offset in (-0.156, -0.117))
     pages = spread.place(marks(), None, [])
     assert pages is not None
-    rows = spread.rows([title, first], marks(), pages)
+    rows = spread.rows([title, first], marks(), pages, (1000, 1408))
     assert [row.line.centre.tolist() for row in rows["issuer"]] == [first.centre.tolist()]
 
 
@@ -248,3 +248,80 @@ def test_a_field_whose_first_row_was_not_found_is_not_certain() -> None:
 def test_the_page_gives_the_hyphen_that_the_zone_cannot() -> None:
     assert russian._hyphened("АННА МАРИЯ", "АННА-МАРИЯ") == "АННА-МАРИЯ"
     assert russian._hyphened("СЕМЁНОВ", "СЕМЕНОВ") == "СЕМЁНОВ" and russian._hyphened("АННА МАРИЯ", "АННАМАРИЯ") == "АННА МАРИЯ"
+
+
+# ---------------------------------------------------------------- what must not pass
+
+
+def heard(text: str, *, at: int = 0, complete: bool = True) -> russian._Heard:
+    """A row that both readers read."""
+    line = line_at(500, 100, 900, 30)
+    return russian._Heard(letters=tuple(told(text, pitch=0.02)), line=line, at=at, complete=complete, second=text)
+
+
+def put(name: Field, *rows: russian._Heard) -> FieldReading:
+    fields: dict[Field, FieldReading] = {}
+    russian._put_rows(fields, name, rows)
+    return fields[name]
+
+
+def test_two_red_prints_that_differ_speak_against_each_other() -> None:
+    numbers = tuple(replace(number, agreed=True) for number in marks().numbers)
+    other = replace(numbers[1], text="4511123458")
+    assert not russian._clash(numbers) and russian._clash((numbers[0], other))
+    assert not russian._clash((numbers[0], replace(other, agreed=False)))  # a misreading of one network
+    picture = np.full((1408, 1000, 3), 255, np.uint8)
+    own = {Field.DOCUMENT_NUMBER: replace(field_of("4511123456", certain=True), source=Source.MRZ)}
+    corners = np.array([[0, 0], [1000, 0], [1000, 1408], [0, 1408]], np.float32)
+    for both, against in ((numbers, False), ((numbers[0], other), True)):
+        seen = replace(marks(), numbers=both)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(spread, "marks_on", lambda *_args, _seen=seen, **_more: _seen)
+            fields, contradiction = russian.with_page(
+                picture, corners, dict(own), [], direction=RIGHT, truncated=False, today=TODAY
+            )
+        assert contradiction is against and fields[Field.DOCUMENT_NUMBER].certain is not against
+
+
+def test_a_double_name_broken_at_its_hyphen_is_joined_without_a_space() -> None:
+    read = put(Field.SURNAME, heard("САЛТЫКОВ-"), heard("ЩЕДРИН", at=1))
+    assert read.value == "САЛТЫКОВ-ЩЕДРИН" and read.certain and len(read.letters) == len(read.value)
+    assert not put(Field.SURNAME, heard("САЛТЫКОВ-")).certain  # its second row was not found
+    assert not put(Field.SURNAME, heard("ЩЕДРИН", at=1)).certain
+
+
+def test_a_place_whose_other_rows_may_be_lost_is_not_certain() -> None:
+    assert put(Field.PLACE_OF_BIRTH, heard("ЮЖНЫЙ")).certain
+    assert not put(Field.PLACE_OF_BIRTH, heard("ЮЖНЫЙ", complete=False)).certain
+    assert not put(Field.PLACE_OF_BIRTH, heard("Г. ЮЖНЫЙ"), heard("КРАЙ", at=2)).certain
+
+
+def test_a_patronymic_without_an_ending_may_be_covered() -> None:
+    assert put(Field.PATRONYMIC, heard("ПРОХОРОВИЧ")).certain and not put(Field.PATRONYMIC, heard("ПРОХОРО")).certain
+
+
+def test_the_only_date_of_page_two_is_no_date_of_birth() -> None:
+    """Both numbers, one date beside the upper one, no code: the numbers say on which page the date stands."""
+    whole = marks()
+    lone = replace(whole, codes=(), dates=(whole.dates[0],))
+    pages = spread.place(lone, None, [])
+    assert pages is not None
+    assert [name for _, name in spread.named_dates(lone, pages.whole)] == ["date_of_issue"]
+
+
+def test_rows_that_run_off_the_photo_are_told() -> None:
+    printed, found, _ = rows_on(1.0, 0.0)
+    pages = spread.place(found, None, printed)
+    assert pages is not None
+    assert all(row.whole for row in spread.rows(printed, found, pages, (1000, 1408))["place_of_birth"])
+    cut = spread.rows(printed, found, pages, (1000, round(0.81 * 1408)))
+    assert not any(row.whole for row in cut["place_of_birth"]) and all(row.whole for row in cut["patronymic"])
+
+
+def test_a_zone_without_room_for_a_name_is_not_contradicted_by_its_end() -> None:
+    cut, other = field_of("КОНСТАНТ", certain=True), field_of("КОНСТАНТИНОВИЧ", certain=True)
+    assert russian._speaks_against(Field.PATRONYMIC, cut, other)  # with room it would be
+    assert not russian._speaks_against(Field.PATRONYMIC, replace(cut, certain=False), other)
+    sex = replace(field_of("F"), confidence=0.9)
+    assert russian._speaks_against(Field.SEX, field_of("M", certain=True), sex)
+    assert not russian._speaks_against(Field.SEX, field_of("M", certain=True), replace(sex, confidence=0.6))

@@ -1197,7 +1197,7 @@ def _field(
         text = heard.text
     if not text or (plan.pattern is not None and not plan.pattern.fullmatch(text)):
         return {}
-    whole = not (_lost_dot(text, plan.dotted) or _cut_short(text))
+    whole = not (_lost_dot(text, plan.dotted) or _cut_short(text, plan.dotted))
     holds = whole and (plan.check is None or _CHECKS[plan.check](text))
     return {plan.name: heard.reading(text, certain=holds and _agreed(heard, checked=plan.check is not None))}
 
@@ -1245,9 +1245,10 @@ def _without_label(plan: FieldPlan, heard: _Heard) -> _Heard:
     return heard
 
 
-def _cut_short(text: str) -> bool:
-    """Whether a sign that joins two parts stands at an end: `МОСКВА /` has lost what was printed behind it."""
-    return text[:1] in "/,-" or text[-1:] in "/,-"
+def _cut_short(text: str, dotted: frozenset[str]) -> bool:
+    """Whether a part is lost: `МОСКВА /` ends in what joins two parts, `Г. / RUSSIA` begins with an abbreviation of nothing."""
+    words = text.split("/")[0].replace(".", " ").split()
+    return text[:1] in "/,-" or text[-1:] in "/,-" or all(word in dotted for word in words)
 
 
 def _lost_dot(text: str, dotted: frozenset[str]) -> bool:
@@ -1304,7 +1305,7 @@ def _names(
     end = len(" ".join(words[:own]))
     name = heard.part(0, end)
     unseen = _UNSEEN_KAZAKH if "Қ" in plan.alphabets[0] else _UNSEEN
-    certain = count is not None and _vouched(name, zone, unseen)
+    certain = count is not None and _vouched(name, zone, unseen) and " " not in name.text  # a lost hyphen leaves a space
     readings = {plan.name: name.reading(name.text, certain=certain)}
     if certain and valid and not zone.certain:
         readings[plan.zone] = replace(zone, certain=True, confidence=max(zone.confidence, 0.98), source=Source.BOTH)

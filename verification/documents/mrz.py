@@ -48,6 +48,7 @@ _KNOWN: Final = frozenset(ALPHABET)
 _PATRONYMIC_ENDS: Final = ("VI3", "VNA", "I3NA")  # -вич, -вна, -ична (own choice: the zone itself marks no border)
 _PATRONYMIC_WORDS: Final = frozenset({"OGLY", "OGLU", "KYZY", "GYZY", "KIZI", "ULY", "UGLI", "UULU"})  # "son", "daughter"
 
+_FIRST_AGE: Final = 14  # years at which the Russian internal passport, the only zone that says its day of issue, is first given
 _FAR_EXPIRY: Final = 50  # years ahead: an expiry further away than this belongs to the last century (own choice)
 
 
@@ -560,6 +561,9 @@ def _put_dates(values: Values, *, today: date, birth: str, expiry: str = "", iss
         found = _full_date(text, today, future=future)
         if found is not None:
             values[name] = found.isoformat()
+    born, issued = (date.fromisoformat(values[f]) if f in values else None for f in (Field.DATE_OF_BIRTH, Field.ISSUED_ON))
+    if born is not None and issued is not None and issued.year - born.year < _FIRST_AGE:  # then born a century before
+        values[Field.DATE_OF_BIRTH] = f"{born.year - 100}{values[Field.DATE_OF_BIRTH][4:]}"
 
 
 def _unstated(yymmdd: str) -> bool:

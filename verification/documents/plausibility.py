@@ -22,6 +22,8 @@ LEAST_CONFIDENCE: Final = 0.8
 
 YEARS_APART: Final = 3  # between the year of a blank and of its issue, either way: blanks of earlier years were used up
 
+LAST_YEAR: Final = 2200  # of a day on any paper: a misread year beyond it tells nothing
+
 FIRST_NUMBER: Final = 101  # 000101 to 999999, running on across years
 
 LAST_OFFICE_LEVEL: Final = 3  # third digit of a unit code: migration service, regional, district police, police post
@@ -147,6 +149,7 @@ def _personal_number(values: Values, country: str | None) -> Iterator[Hint]:
 def _day(values: Values, name: Field) -> date | None:
     assert name in DATES
     try:
-        return date.fromisoformat(values.get(name, ""))
+        found = date.fromisoformat(values.get(name, ""))
     except ValueError:
         return None
+    return found if found.year <= LAST_YEAR else None

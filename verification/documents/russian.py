@@ -42,6 +42,10 @@ _TITLE: Final = "РОССИЙСКАЯФЕДЕРАЦИЯ"  # printed above the is
 _ALIKE: Final = 60.0  # per cent of letters in common from which a row is the title
 _LETTER_OR_FIGURE: Final = "0О3З"
 _TWICE: Final = 0.5  # of the usual distance of letters: nearer than this two of a kind are one
+_ALONE: Final = "ГСДПХВ"  # a field may begin with these alone (a dot lost, or "В"); the hologram's letters are Р and Ф
+_FAINT: Final = 0.25  # least odds of a letter of a word at a name's end: below, it is no print
+_OFF: Final = 0.3  # of the distance of two rows: farther off, rows before it may be lost
+_PLAIN: Final = 0.89  # confidence of a sex read in all three letters, each of odds 0.9 or more (0.9, rounded)
 _GAP: Final = 1.75  # times the usual distance of letters: in print of one width a space makes it 2
 _SURE: Final = 0.6  # least odds of each letter of a certain value, beside a second reader that agrees
 _CLEAR: Final = 0.8  # of each letter of a name by which the zone may be contradicted
@@ -63,6 +67,7 @@ class _Heard:
     letters: tuple[Letter, ...]
     line: Line
     at: int  # which of the field's rows
+    complete: bool = True  # it stands where that row is planned, and all rows of the field lie on the photo
     second: str = ""
 
     @property
@@ -94,6 +99,8 @@ def read_spread(image: Pixels, found: Sequence[Line], *, today: date) -> Spread 
     fields = _page_fields(image, found, marks, pages, today=today)
     if not _is_passport(fields, alone=len(marks.dates) + len(marks.codes) + len(marks.numbers) == 1):
         return None
+    if not marks.codes and len(marks.dates) == 1 and len(marks.numbers) < 2 and Field.SEX not in fields:
+        return None  # page 2 without its code, its only date taken for the birth's
     corners = spread.corners_of(pages.whole)
     height, width = image.shape[:2]
     reading = DocumentReading(
@@ -101,7 +108,7 @@ def read_spread(image: Pixels, found: Sequence[Line], *, today: date) -> Spread 
         country="RUS",
         fields=fields,
         portrait=page.portrait_box(DocumentType.RU_INTERNAL, corners, width, height),
-        problems=tuple(_problems(fields, corners, width, height)),
+        problems=tuple(_problems(fields, marks, corners, width, height)),
     )
     return Spread(reading=reading, quarter_turns=page.quarter_turns(marks.direction), corners=corners)
 
@@ -128,7 +135,11 @@ def _is_passport(fields: dict[Field, FieldReading], *, alone: bool) -> bool:
     )
 
 
-def _problems(fields: dict[Field, FieldReading], corners: Quad, width: int, height: int) -> Iterable[ReasonCode]:
+def _problems(fields: dict[Field, FieldReading], marks: Marks, corners: Quad, width: int, height: int) -> Iterable[ReasonCode]:
+    if any(len({mark.text for mark in kind if mark.agreed}) > most for kind, most in ((marks.dates, 2), (marks.codes, 1))):
+        yield ReasonCode.SEVERAL_DOCUMENTS
+    if _clash(marks.numbers):
+        yield ReasonCode.ZONES_DISAGREE
     if page.outside(corners, width, height) > 0.25:
         yield ReasonCode.DOCUMENT_CUT_OFF
     number = fields.get(Field.DOCUMENT_NUMBER)
@@ -147,12 +158,13 @@ def with_page(
     found: Sequence[Line],
     *,
     direction: NDArray[np.float32],
+    truncated: bool,
     today: date,
 ) -> tuple[dict[Field, FieldReading], bool]:
     """Add what the printed pages say to the zone's `fields`; the flag says whether the two contradict each other.
 
     A value that both say becomes "both"; what only the page says is added. The zone's letters win where they differ,
-    but then nothing about that field is certain.
+    but then nothing about that field is certain. `truncated`: the zone has not room for the names' ends.
     """
     marks = spread.marks_on(picture, found, direction=direction)
     pages = spread.place(marks, corners, found) if marks is not None else None
@@ -168,10 +180,23 @@ def with_page(
             sure = own.certain or (seen.certain and own.value == seen.value)
             own = replace(own, value=_hyphened(own.value, seen.value)) if name in _NAMES else own
             together[name] = replace(own, source=Source.BOTH, confidence=max(own.confidence, 0.98), certain=sure, box=seen.box)
-        elif seen.certain or _another_name(name, seen, fields):  # two readers of the page, or a wholly other name
+        elif truncated and name in _NAMES and seen.value.startswith(own.value):
+            together[name] = replace(seen, certain=False)
+        elif _speaks_against(name, own, seen) or _another_name(name, seen, fields):
             contradiction = True
             together[name] = replace(own, certain=False, confidence=min(own.confidence, 0.5))
+    if _clash(marks.numbers) and Field.DOCUMENT_NUMBER in together:
+        contradiction = True
+        number = together[Field.DOCUMENT_NUMBER]
+        together[Field.DOCUMENT_NUMBER] = replace(number, certain=False, confidence=min(number.confidence, 0.5))
     return together, contradiction
+
+
+def _speaks_against(name: Field, own: FieldReading, seen: FieldReading) -> bool:
+    """Whether another value on the page counts: two readers of it, and of a name a zone that is not in doubt itself."""
+    if name is Field.SEX:
+        return seen.confidence >= _PLAIN
+    return seen.certain and (own.certain or name not in _NAMES)
 
 
 def _same(name: Field, a: str, b: str) -> bool:
@@ -207,7 +232,7 @@ def _page_fields(picture: Pixels, found: Sequence[Line], marks: Marks, pages: Pa
     fields: dict[Field, FieldReading] = {}
     _put_number(fields, marks.numbers)
     _put_dates(fields, {name: mark for mark, name in spread.named_dates(marks, pages.whole)}, today=today)
-    rows = spread.rows(found, marks, pages)
+    rows = spread.rows(found, marks, pages, (picture.shape[1], picture.shape[0]))
     heard = {name: [_read_row(picture, row, alphabet) for row in rows.get(name.value, [])] for name, alphabet in _ROWS.items()}
     heard = _with_second(picture, {name: [row for row in read if row.letters] for name, read in heard.items()})
     for name, read in heard.items():
@@ -236,14 +261,19 @@ def _read_row(picture: Pixels, row: Row, alphabet: str) -> _Heard:
         kept = kept[1:]
     while len(kept) > 1 and max(letter.chance for letter in kept[-1]) < _NOTHING:
         kept = kept[:-1]
-    if row.at == 0 and len(kept) > 1 and len(kept[0]) == 1:  # a hologram's letter; no field begins with a letter alone
+    if alphabet is _NAME:  # a hologram's letter or the pattern's: no name begins with a letter alone
+        while len(kept) > 1 and (len(kept[0]) == 1 or min(letter.chance for letter in kept[0]) < _FAINT):
+            kept = kept[1:]
+        while len(kept) > 1 and min(letter.chance for letter in kept[-1]) < _FAINT:
+            kept = kept[:-1]
+    elif row.at == 0 and len(kept) > 1 and len(kept[0]) == 1 and kept[0][0].character not in _ALONE:
         kept = kept[1:]
     letters: list[Letter] = []
     for word in kept:
         if letters:
             letters.append(Letter(character=" ", chance=1.0, at=(letters[-1].at + word[0].at) / 2))
         letters += word
-    return _Heard(letters=tuple(letters), line=line, at=row.at)
+    return _Heard(letters=tuple(letters), line=line, at=row.at, complete=row.whole and row.off < _OFF)
 
 
 def _once(letters: Sequence[Letter]) -> list[Letter]:
@@ -327,14 +357,20 @@ def _put_rows(fields: dict[Field, FieldReading], name: Field, rows: Sequence[_He
     if not rows:
         return
     chance = min(row.chance for row in rows)
-    agreed = all(row.agreed and row.at == at for at, row in enumerate(rows)) or (
-        name is Field.SURNAME and all(r.agreed for r in rows)
-    )
-    letters: list[Box | None] = []
+    agreed = all(row.agreed and row.at == at for at, row in enumerate(rows))
+    if name is Field.PLACE_OF_BIRTH:  # the only field with rows behind rows that nothing else speaks for
+        agreed = agreed and all(row.complete for row in rows)
+    value, letters = "", list[Box | None]()
     for row in rows:
-        letters += [*([None] if letters else []), *letter_boxes(row.letters, row.line)]
+        joined = value.endswith("-") or row.text.startswith("-")  # a double name broken at its hyphen
+        if value and not joined:
+            value, letters = value + " ", [*letters, None]
+        value, letters = value + row.text, [*letters, *letter_boxes(row.letters, row.line)]
+    agreed = agreed and not (name in _NAMES and (value.startswith("-") or value.endswith("-")))
+    if name is Field.PATRONYMIC and sex_of_patronymic(value) is None:
+        agreed = False  # its end may be covered
     fields[name] = FieldReading(
-        value=" ".join(row.text for row in rows),
+        value=value,
         confidence=round(0.98 if agreed and chance > _SURE else min(0.9, chance), 4),
         certain=agreed and chance > _SURE,
         source=Source.VIZ,
@@ -369,7 +405,7 @@ def _put_sex(fields: dict[Field, FieldReading], picture: Pixels, place: Line | N
     certain = told == sex and len(match[0]) == 3 and chance > _SURE
     fields[Field.SEX] = FieldReading(
         value=sex,
-        confidence=round(0.98 if certain else min(0.9, chance) * (0.6 if told not in (None, sex) else 1.0), 4),
+        confidence=round(0.98 if certain else min(0.9, chance) if len(match[0]) == 3 else min(0.5, chance), 4),
         certain=certain,
         source=Source.VIZ,
         box=certainty.box(place.quad, letters[match.start()].at, letters[match.end() - 1].at),
@@ -393,6 +429,11 @@ def _put_number(fields: dict[Field, FieldReading], numbers: Sequence[Mark]) -> N
     )
 
 
+def _clash(numbers: Sequence[Mark]) -> bool:
+    """Whether the two red prints say different numbers, each plainly: one of them was changed, or the pages are of two books."""
+    return len({value.text for value in numbers if value.agreed and value.chance > _SURE}) > 1
+
+
 def _put_dates(fields: dict[Field, FieldReading], named: dict[str, Mark], *, today: date) -> None:
     """Dates and the code: certain where both networks read the very same figures."""
     for name, field in (
@@ -410,7 +451,7 @@ def _put_dates(fields: dict[Field, FieldReading], named: dict[str, Mark], *, tod
             if on is None or on > today:
                 continue
             text = on.isoformat()
-        certain = value.agreed and value.chance > 0.5
+        certain = value.agreed and value.chance > _SURE
         fields[field] = FieldReading(
             value=text,
             confidence=0.98 if certain else round(min(0.9, value.chance), 4),

@@ -28,12 +28,14 @@ SIGNS: Final = ' .,-/№"()'
 _FIGURES: Final = str.maketrans("ОЗІ", "031")  # what a figure may be taken for among letters
 _DATE: Final = re.compile(r"(?<!\d)\d\d[., -]{0,2}\d\d[., -]{0,2}\d{4}(?!\d)")
 _CODE: Final = re.compile(r"(?<!\d)\d{3} ?[-.] ?\d{3}(?!\d)")
+_FIRST_YEAR: Final = 1900
 _SHORT: Final = 13.0  # heights: a date alone is 5 to 9 long
 _FIGURED: Final = 5  # figures among its letters that make a short line worth both networks' reading for figures alone
 _WEAK: Final = 0.3  # least odds of a figure that is taken at all
 _FOLD: Final = 0.5  # of the spread's height: above it page 2, below it page 3
 _VALUE_HEIGHT: Final = (0.68, 1.75)  # of a date's: labels are printed 0.45 to 0.65 as high, signatures higher
 _SQUEEZED: Final = 0.12  # of the scale: the usual difference of a page's two scales, held at an angle
+_PITCH: Final = 0.037  # of the spread's height: from one row to the next
 _NEAR: Final = 0.013  # of the spread's height: a line farther from a row does not speak for it
 
 Point = NDArray[np.float64]
@@ -152,7 +154,9 @@ def _figures(picture: Pixels, line: Line, count: int) -> Mark | None:
 
 
 def day(ddmmyyyy: str) -> date | None:
-    """Return the day eight figures name, None where there is none."""
+    """Return the day eight figures name, None where there is none or nobody alive was born or given a passport then."""
+    if int(ddmmyyyy[4:]) < _FIRST_YEAR:
+        return None
     try:
         return date(int(ddmmyyyy[4:]), int(ddmmyyyy[2:4]), int(ddmmyyyy[:2]))
     except ValueError:
@@ -247,7 +251,10 @@ _Pair = tuple[float, float, NDArray[Any], float, float]  # x, y (fractions), pho
 def place(marks: Marks, corners: Quad | None, found: Sequence[Line]) -> Pages | None:
     """Fit the spread to its landmarks (weighted by how far offices stray), or to the zone's guess of its corners."""
     guess = _from_corners(corners) if corners is not None else None
+    alone = guess is None and len(marks.numbers) >= 2 and len(marks.dates) == 1 and not marks.codes
     pairs = list(_pairs(marks, guess))
+    if alone:  # which of the two days the only date is, its place says: the numbers tell it
+        pairs = list(_pairs(marks, _fit(list(_pairs(replace(marks, dates=()), None)), marks.direction)))
     if guess is not None:
         pairs += [(x, y, guess.photo(x, y), 0.01, 0.006) for x, y in ((0.05, 0.93), (0.94, 0.93))]
     if len(pairs) < 2:
@@ -345,6 +352,8 @@ def _fit(pairs: Sequence[_Pair], direction: Floats, down: Floats | None = None) 
     d = np.asarray(direction, np.float64)
     n = np.array([-d[1], d[0]]) if down is None else np.asarray(down, np.float64)
     basis = np.stack([d, n], axis=1)
+    if abs(float(np.linalg.det(basis))) < 0.1:  # a number that runs along the rows is none
+        return None
     rows, wanted = [], []
     for x, y, point, sx, sy in pairs:
         u, v = np.linalg.solve(basis, np.asarray(point, np.float64))  # photo = basis @ (scale_x * mm_x + u0, scale_y * mm_y + v0)
@@ -386,10 +395,15 @@ class Row:
     before: float
     behind: float
     at: int  # which of the field's rows, from 0
+    off: float  # from the middle of its planned place, as a share of the distance of two rows
+    whole: bool  # every row that the field may have lies on the photo
 
 
-def rows(found: Sequence[Line], marks: Marks, pages: Pages) -> dict[str, list[Row]]:
-    """Sort the spread's lines into its rows, top to bottom: each line to the nearest row, labels (small print) left out."""
+def rows(found: Sequence[Line], marks: Marks, pages: Pages, size: tuple[int, int]) -> dict[str, list[Row]]:
+    """Sort the spread's lines into its rows, top to bottom: each line to the nearest row, labels (small print) left out.
+
+    `size`: width and height of the photo.
+    """
     plan = layout()
     named = {name: mark for mark, name in named_dates(marks, pages.whole)}
     tall = float(np.median([mark.line.height for mark in named.values()])) if named else _usual_height(pages)
@@ -409,9 +423,17 @@ def rows(found: Sequence[Line], marks: Marks, pages: Pages) -> dict[str, list[Ro
             if key is not None:
                 taken.setdefault(key, []).append((off, value.line))
         for key in sorted(key for key in taken if key[0] != "title"):
-            pieces = _of_one_row([line for _, line in sorted(taken[key], key=lambda one: one[0])], placed, tall)
-            result.setdefault(key[0], []).append(_row(pieces, placed, plan["reach"][key[0]], key[1]))
+            nearest = sorted(taken[key], key=lambda one: one[0])
+            pieces = _of_one_row([line for _, line in nearest], placed, tall)
+            low = anchor + shift + squeeze * max(offset for name, _, offset in expected if name == key[0])
+            whole = all(_on_photo(placed.photo(x, low), size) for x in plan["reach"][key[0]])
+            row = _row(pieces, placed, plan["reach"][key[0]], key[1])
+            result.setdefault(key[0], []).append(replace(row, off=nearest[0][0] / _PITCH, whole=whole))
     return result
+
+
+def _on_photo(point: Point, size: tuple[int, int]) -> bool:
+    return bool(0 <= point[0] <= size[0] and 0 <= point[1] <= size[1])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -492,4 +514,6 @@ def _row(pieces: Sequence[Line], placed: Placed, reach: tuple[float, float], at:
     line = Line(quad=hull(longest, pieces), score=min(piece.score for piece in pieces))
     mm = float(np.linalg.norm(placed.matrix[:, 0])) * float(layout()["width"])  # pixels of the spread's width
     left, right = placed.spread(line.quad[[0, 3]].mean(axis=0))[0], placed.spread(line.quad[[1, 2]].mean(axis=0))[0]
-    return Row(line=line, before=max(0.0, (left - reach[0]) * mm), behind=max(0.0, (reach[1] - right) * mm), at=at)
+    return Row(
+        line=line, before=max(0.0, (left - reach[0]) * mm), behind=max(0.0, (reach[1] - right) * mm), at=at, off=0.0, whole=True
+    )
