@@ -40,6 +40,7 @@ _GROW: Final = 1.6  # the detector marks the core of a line; growing by area / p
 _MAX_AREA: Final = 900_000  # pixels looked at: the detector takes about 0.3 kB of memory for each
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _LARGE_BLOCK: Final = 20 << 20  # bytes
+_LARGE_LOOK: Final = 450_000  # pixels: a second, closer look takes 60 MB and more
 _KEPT_FREE: Final = 32 << 20  # bytes
 _MAX_LINES: Final = 250  # a page has fewer; noise has more
 _MAX_WIDTH: Final = 2400  # pixels of a 48-high crop: 50:1, longer than any line of a document
@@ -234,6 +235,14 @@ def _return_memory() -> None:
         return
 
 
+def _give_back_free() -> None:
+    """Return what the heap holds free to the system, so that a large map does not come on top of it."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError):
+        return
+
+
 def find(picture: Pixels, *, longest: int) -> list[Line]:
     """Return the printed lines of `picture`, looked for with its longest side shrunk to `longest` pixels.
 
@@ -251,6 +260,8 @@ def find(picture: Pixels, *, longest: int) -> list[Line]:
     normal /= _STD
     planes = np.ascontiguousarray(normal.transpose(2, 0, 1)[None])
     del normal, small
+    if size[0] * size[1] > _LARGE_LOOK:
+        _give_back_free()
     (chance,) = _sessions["ppocr_det"].run(None, {"x": planes})
     back = np.array([width / size[0], height / size[1]], np.float32)
     return _lines(chance[0, 0], back)
