@@ -101,6 +101,8 @@ def read_spread(image: Pixels, found: Sequence[Line], *, today: date) -> Spread 
         return None
     if not marks.codes and len(marks.dates) == 1 and len(marks.numbers) < 2 and Field.SEX not in fields:
         return None  # page 2 without its code, its only date taken for the birth's
+    if _clash(marks.numbers):  # pages of two books, perhaps: then nothing says whose the other values are
+        fields = {name: replace(field, certain=False, confidence=min(field.confidence, 0.5)) for name, field in fields.items()}
     corners = spread.corners_of(pages.whole)
     height, width = image.shape[:2]
     reading = DocumentReading(
