@@ -307,6 +307,9 @@ def test_the_only_date_of_page_two_is_no_date_of_birth() -> None:
     pages = spread.place(lone, None, [])
     assert pages is not None
     assert [name for _, name in spread.named_dates(lone, pages.whole)] == ["date_of_issue"]
+    for placed in (pages.whole, pages.upper, pages.lower):
+        x, y = placed.spread(lone.dates[0].line.centre)
+        assert abs(x - 0.27) < 0.01 and abs(y - 0.213) < 0.005
 
 
 def test_rows_that_run_off_the_photo_are_told() -> None:

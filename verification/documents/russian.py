@@ -376,7 +376,7 @@ def _put_rows(fields: dict[Field, FieldReading], name: Field, rows: Sequence[_He
         confidence=round(0.98 if agreed and chance > _SURE else min(0.9, chance), 4),
         certain=agreed and chance > _SURE,
         source=Source.VIZ,
-        box=_box(_tight(rows[0]).quad),
+        box=certainty.box(_tight(rows[0]).quad, 0, 1),
         letters=tuple(letters),
     )
 
@@ -427,7 +427,7 @@ def _put_number(fields: dict[Field, FieldReading], numbers: Sequence[Mark]) -> N
         confidence=0.99 if agreed else round(min(0.9, best.chance) * (1.0 if len(texts) == 1 else 0.6), 4),
         certain=agreed,
         source=Source.VIZ,
-        box=_box(best.line.quad),
+        box=certainty.box(best.line.quad, 0, 1),
     )
 
 
@@ -459,11 +459,5 @@ def _put_dates(fields: dict[Field, FieldReading], named: dict[str, Mark], *, tod
             confidence=0.98 if certain else round(min(0.9, value.chance), 4),
             certain=certain,
             source=Source.VIZ,
-            box=_box(value.line.quad),
+            box=certainty.box(value.line.quad, 0, 1),
         )
-
-
-def _box(quad: Quad) -> Box:
-    left, top = np.floor(quad.min(axis=0)).astype(int)
-    right, bottom = np.ceil(quad.max(axis=0)).astype(int)
-    return max(0, int(left)), max(0, int(top)), int(right - left), int(bottom - top)
