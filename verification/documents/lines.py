@@ -23,7 +23,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from verification import models
-from verification.models import shapes
+from verification.models import narrowed, shapes
 
 Pixels = NDArray[np.uint8]
 """A picture, H x W x 3, RGB."""
@@ -214,8 +214,11 @@ def load() -> None:
         options.log_severity_level = 3
         _sessions[name] = onnxruntime.InferenceSession(str(models.path(name)), options, providers=["CPUExecutionProvider"])
     listed = _sessions["ppocr_rec"].get_modelmeta().custom_metadata_map["character"].split("\n")
-    places = {character: at + 1 for at, character in enumerate(listed)}  # 0 is CTC's blank
-    places[" "] = len(listed) + 1  # PaddleOCR adds the space behind the listed characters
+    listed.append(" ")  # PaddleOCR adds the space behind the listed characters
+    kept = narrowed.columns(listed)
+    network = narrowed.narrowed(models.path("ppocr_rec"), kept, len(listed) + 1)
+    _sessions["ppocr_rec"] = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+    places = {listed[column - 1]: at for at, column in enumerate(kept) if column}  # 0 is CTC's blank
     _keep = np.array([0, *(places[c] for c in READABLE)], np.intp)
 
 
@@ -330,11 +333,18 @@ def crop_at(picture: Pixels, quad: Quad, size: tuple[int, int]) -> Pixels:
 def read(strip: Pixels) -> Reading:
     """Read one upright line crop of height 48 (H x W x 3, RGB)."""
     load()
-    normal = strip[:, :, ::-1].astype(np.float32) / 127.5 - 1
-    (odds,) = _sessions["ppocr_rec"].run(None, {"x": np.ascontiguousarray(normal.transpose(2, 0, 1)[None])})
+    (odds,) = _sessions["ppocr_rec"].run(None, {"x": planes(strip)})
     kept = odds[0][:, _keep]
     other = np.clip(1 - kept.sum(axis=1, keepdims=True), 0, 1)
     return Reading(odds=np.concatenate([kept, other], axis=1).astype(np.float32))
+
+
+def planes(strip: Pixels) -> Floats:
+    """The crop as PP-OCRv6's recogniser takes it: shape (1, 3, H, W), blue first, -1 to 1."""
+    normal = strip[:, :, ::-1].astype(np.float32)
+    normal /= 127.5
+    normal -= 1
+    return cast(Floats, np.ascontiguousarray(normal.transpose(2, 0, 1)[None]))
 
 
 def read_row(picture: Pixels, quad: Quad) -> Floats:
