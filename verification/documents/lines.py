@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -371,6 +371,10 @@ def read_print(picture: Pixels, quad: Quad, *, widths: Sequence[float] = (1.0,))
     natural one. Of several readings the surest is taken: narrow print is read better when stretched (see PRINT_WIDTHS), and
     one more is made without what shines brighter than the paper (a hologram's letters).
     """
+    return _remembered(picture, quad, tuple(widths), lambda: _print_at(picture, quad, widths))
+
+
+def _print_at(picture: Pixels, quad: Quad, widths: Sequence[float]) -> Print:
     strip = crop(picture, quad, height=PRINT_HEIGHT)
     best: tuple[float, Print] | None = None
     looks = [(strip, width) for width in widths]
@@ -404,12 +408,14 @@ def _standardised(strip: Pixels) -> Floats:
     return planes
 
 
-_memory: ContextVar[dict[tuple[int, bytes], tuple[Pixels, Reading]] | None] = ContextVar("lines read so far", default=None)
+_Seen = TypeVar("_Seen", Reading, Print)
+_Key = tuple[int, bytes, tuple[float, ...]]
+_memory: ContextVar[dict[_Key, tuple[Pixels, Any]] | None] = ContextVar("lines read so far", default=None)
 
 
 @contextmanager
 def remembering() -> Iterator[None]:
-    """Within this block `read_at` reads each place once: zone, page and landmarks ask for the same lines.
+    """Within this block `read_at` and `read_print` read each place once: zone, page and landmarks ask for the same lines.
 
     Nothing read is kept after it.
     """
@@ -422,13 +428,17 @@ def remembering() -> Iterator[None]:
 
 def read_at(picture: Pixels, quad: Quad) -> Reading:
     """Read the line inside `quad`."""
+    return _remembered(picture, quad, (), lambda: read(crop(picture, quad)))
+
+
+def _remembered(picture: Pixels, quad: Quad, how: tuple[float, ...], look: Callable[[], _Seen]) -> _Seen:
     memory = _memory.get()
     if memory is None:
-        return read(crop(picture, quad))
-    key = id(picture), quad.tobytes()
+        return look()
+    key = id(picture), quad.tobytes(), how
     if key not in memory:
-        memory[key] = picture, read(crop(picture, quad))  # with the picture: its id must not pass to another
-    return memory[key][1]
+        memory[key] = picture, look()  # with the picture: its id must not pass to another
+    return cast(_Seen, memory[key][1])
 
 
 def _columns(alphabet: str) -> list[int]:
