@@ -240,7 +240,7 @@ def _noise(rng: Rng) -> str:
 
 
 _KINDS: Final = (
-    (_noise, 0.15), (_surname, 0.15), (_given, 0.07), (_patronymic, 0.12), (_place, 0.12), (_office, 0.11), (_date, 0.07),
+    (_noise, 0.11), (_surname, 0.12), (_given, 0.07), (_patronymic, 0.10), (_place, 0.17), (_office, 0.12), (_date, 0.06),
     (_number, 0.07), (_short, 0.04), (_kazakh, 0.05), (_foreign, 0.05),
 )  # fmt: skip
 
@@ -264,7 +264,7 @@ def text(rng: Rng) -> str:
     if rng.random() < 0.04:
         line = '«»""„“““'[2 * int(rng.integers(4)) :][:1] + line + '"'
     if rng.random() < 0.1:  # offices space as they like
-        line = line.replace(". ", ".") if rng.random() < 0.5 else line.replace(" ", "  ")
+        line = _one(rng, (line.replace(". ", "."), line.replace(" ", "  "), line.replace(". ", " ")))
     if line[:2].isdigit() and rng.random() < 0.2:
         line = line.replace(" ", " " * int(rng.integers(2, 6)))
     if len(line) > LONGEST:
@@ -337,6 +337,7 @@ class _Hand:
 
     file: str
     spacing: float  # of an advance
+    gap: float  # of a space's advance
     tracking: float  # pixels more between letters
     loose: float  # pixels by which letters stray
     small: float  # size of small letters drawn as small capitals, 0 for plain ones
@@ -365,6 +366,7 @@ def _hand(rng: Rng, line: str) -> _Hand:
     return _Hand(
         file=file,
         spacing=float(rng.uniform(0.88, 1.15)) if rng.random() < 0.3 else 1.0,
+        gap=float(rng.uniform(0.55, 1.1)) if rng.random() < 0.35 else 1.0,
         tracking=tracking * _CAP,
         loose=float(rng.uniform(0.5, 2.2)) if rng.random() < 0.25 else 0.3,
         small=float(rng.uniform(0.7, 0.9)) if rng.random() < 0.12 else 0.0,
@@ -386,7 +388,7 @@ def _typed(rng: Rng, line: str, hand: _Hand) -> NDArray[np.uint8]:
         if size < 1:
             ink = np.asarray(cv2.resize(ink, None, fx=size, fy=size, interpolation=cv2.INTER_AREA), np.uint8)
         placed.append((round(pen + glyph.left * size + wander[at, 0]), round(base + glyph.top * size + wander[at, 1]), ink))
-        pen += glyph.advance * size * hand.spacing + hand.tracking
+        pen += glyph.advance * size * hand.spacing * (hand.gap if character == " " else 1.0) + hand.tracking
     canvas = np.zeros((4 * _CAP, round(max(pen, 3 * _CAP)) + 2 * _CAP), np.uint8)
     for x, y, ink in placed:
         y, x = max(0, y), max(0, x)
@@ -607,7 +609,7 @@ def _photographed(rng: Rng, ink: Floats) -> NDArray[np.uint8]:
     letter = float(np.exp(rng.uniform(np.log(7.0), np.log(38.0))))  # pixels of a capital on the photo
     if rng.random() < 0.4:
         letter = float(rng.uniform(8.0, 17.0))
-    stretch = float(np.exp(rng.uniform(np.log(0.7), np.log(1.3)))) if rng.random() < 0.5 else 1.0
+    stretch = float(np.exp(rng.uniform(np.log(0.55 if rng.random() < 0.3 else 0.7), np.log(1.3)))) if rng.random() < 0.6 else 1.0
     scale = letter / _CAP
     high, wide = ink.shape
     size = (max(24, round(wide * scale * stretch)), max(16, round(high * scale)))

@@ -23,7 +23,7 @@ from verification.models.training import Along, Batch, Task, batched, convolutio
 
 BATCH = 64
 GROUP = 5  # batches drawn together and sorted by width: a third less padding
-SEED = 20261123
+SEED = 20261124
 EASY = 100  # groups over which clean lines give way to photographed ones: it starts to read a hundred batches sooner
 PEAK_RATE = 1.6e-3
 
