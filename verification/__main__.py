@@ -1,4 +1,4 @@
-"""The engine on files: `python -m verification read | compare | verify`. No server needed.
+"""The engine on files: `python -m verification read | supporting | compare | verify`. No server needed.
 
 One JSON object a line on standard output. Errors are one line on standard error and exit code 2; with several
 files the others are still read.
@@ -44,6 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     read = commands.add_parser("read", help="read the document on each photo, one JSON line a photo")
     read.add_argument("documents", nargs="+", metavar="DOCUMENT")
 
+    supporting = commands.add_parser(
+        "supporting",
+        help="read a Russian passport's page of earlier passports (19) or of family status (14), one JSON line a photo",
+    )
+    supporting.add_argument("documents", nargs="+", metavar="PAGE")
+
     compare = commands.add_parser("compare", help="compare the faces on a selfie and a document")
     compare.add_argument("selfie", metavar="SELFIE")
     compare.add_argument("document", metavar="DOCUMENT")
@@ -59,26 +65,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--policy", metavar="POLICY.json", help="thresholds; without it the shipped ones, asking only for what is given"
     )
 
-    for command in (read, compare, verify):
+    for command in (read, supporting, compare, verify):
         command.add_argument("--on", type=_day, default=today, metavar="YYYY-MM-DD", help="the day that counts as today")
     chosen = parser.parse_args(arguments)
     try:
-        return int({"read": _read, "compare": _compare, "verify": _verify}[chosen.command](chosen))
+        return int({"read": _read, "supporting": _read, "compare": _compare, "verify": _verify}[chosen.command](chosen))
     except BadInput as bad:
         print(f"python -m verification: {bad}", file=sys.stderr)
         return BAD_INPUT
 
 
 def _read(chosen: argparse.Namespace) -> int:
-    """One line a document, in the order given; a bad file has its code in its own line."""
+    """One line a document or supporting page, in the order given; a bad file has its code in its own line."""
     from verification import documents, images
+    from verification.documents import supporting
 
     documents.load()
+    look = supporting.read_supporting if chosen.command == "supporting" else documents.read
     worst = 0
     for name in chosen.documents:
         begun = time.perf_counter()
         try:
-            reading = documents.read(images.decode(_bytes(name)), today=chosen.on)
+            reading = look(images.decode(_bytes(name)), today=chosen.on)
         except images.ImageRejected as rejected:
             line: dict[str, Any] = {"file": name, "error": rejected.reason.value}
             print(f"python -m verification: {name}: {EXPLAINED[rejected.reason]}", file=sys.stderr)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from rapidfuzz.distance import Levenshtein
 
-from verification import comparison
+from verification import comparison, names
 from verification.evidence import DATES, ChangeReason, Claim, DocumentReading, Field, Profile
+from verification.papers import Detail, EntryKind, SupportingReading
 
 PAPER = frozenset({Field.DOCUMENT_NUMBER, Field.ISSUED_ON, Field.EXPIRES_ON, Field.ISSUER, Field.ISSUER_CODE})
 """What every new passport changes, whatever the reason for it."""
@@ -88,6 +89,106 @@ def earlier_number_seen(profile: Profile, reading: DocumentReading) -> bool | No
     if not held or read is None:
         return None
     return any(_plain(Field.DOCUMENT_NUMBER, number) == _plain(Field.DOCUMENT_NUMBER, read.value) for number in held)
+
+
+# ---------------------------------------------------------------- supporting pages: stamps are voluntary since July 2021
+
+_FORMS = (
+    ("ОВ", "ОВА"),
+    ("ЕВ", "ЕВА"),
+    ("ЁВ", "ЁВА"),
+    ("ИН", "ИНА"),
+    ("ЫН", "ЫНА"),
+    ("КИЙ", "КАЯ"),
+    ("ЫЙ", "АЯ"),
+    ("ОЙ", "АЯ"),
+    ("ИЙ", "ЯЯ"),
+)
+"""Endings of a man's surname and of his wife's."""
+
+
+def same_passport(document: DocumentReading, pages: SupportingReading) -> bool | None:
+    """Whether the supporting page is of the very passport whose page 3 was read: both carry its number. None: not told.
+
+    Without this any page of anybody's passport would do.
+    """
+    read = document.fields.get(Field.DOCUMENT_NUMBER)
+    if read is None or pages.own_number is None:
+        return None
+    if _plain(Field.DOCUMENT_NUMBER, read.value) == _plain(Field.DOCUMENT_NUMBER, pages.own_number.value):
+        return True
+    return False if read.certain and pages.own_number.certain else None
+
+
+def earlier_number_listed(profile: Profile, pages: SupportingReading) -> bool | None:
+    """Whether a passport that the account holds, or held before, stands among the earlier ones on the page.
+
+    None where that cannot be told: no entry, no number held, or one that was not read with certainty. False is no proof either
+    way: only the passports that the holder wished to have noted stand there.
+    """
+    held = {_plain(Field.DOCUMENT_NUMBER, n) for n in (profile.values.get(Field.DOCUMENT_NUMBER), *profile.earlier_numbers) if n}
+    entries = [entry for entry in pages.entries if entry.kind in (EntryKind.PASSPORT, EntryKind.FOREIGN_PASSPORT)]
+    read = [entry.values.get(Detail.DOCUMENT_NUMBER) for entry in entries]
+    if not held or not read:
+        return None
+    if any(number is not None and _plain(Field.DOCUMENT_NUMBER, number.value) in held for number in read):
+        return True
+    return False if all(number is not None and number.certain for number in read) else None
+
+
+def surname_explained(claim: Claim, profile: Profile, pages: SupportingReading) -> bool | None:
+    """Whether a marriage or divorce noted on the page explains the claimed surname.
+
+    A marriage does where the surname is the other spouse's, in the man's or the woman's form, alone or joined to the account's
+    own by a hyphen; a divorce where the stamp names it as the one borne afterwards. None where nothing was claimed, or no entry
+    says (or said legibly) what would tell.
+    """
+    claimed = [claim.values[field] for field in (Field.SURNAME, Field.SURNAME_NATIVE) if field in claim.values]
+    held = [profile.values[field] for field in (Field.SURNAME, Field.SURNAME_NATIVE) if field in profile.values]
+    wanted = {ChangeReason.MARRIAGE: EntryKind.MARRIAGE, ChangeReason.DIVORCE: EntryKind.DIVORCE}.get(claim.reason)
+    entries = [entry for entry in pages.entries if wanted in (None, entry.kind)]
+    told: list[bool | None] = []
+    for entry in entries:
+        if entry.kind is EntryKind.MARRIAGE:
+            read = entry.values.get(Detail.SURNAME)
+            explained = read is not None and any(_by_marriage(new, held, read.value) for new in claimed)
+        elif entry.kind is EntryKind.DIVORCE:
+            read = entry.values.get(Detail.SURNAME_AFTER)
+            explained = read is not None and any(_equal(new, read.value) for new in claimed)
+        else:
+            continue
+        told.append(True if explained else False if read is not None and read.certain else None)
+    if not claimed or not told:
+        return None
+    return True if True in told else None if None in told else False
+
+
+def _by_marriage(new: str, held: list[str], spouse: str) -> bool:
+    forms = _forms(spouse)
+    if any(_equal(new, form) for form in forms):
+        return True
+    first, _, second = new.partition("-")
+    return bool(second) and any(
+        any(_equal(taken, form) for form in forms) and any(_equal(kept, own) for own in held)
+        for taken, kept in ((first, second), (second, first))
+    )
+
+
+def _forms(surname: str) -> set[str]:
+    """A surname as the man and as the woman of a couple bear it, of whichever it was read."""
+    forms = {surname}
+    for man, woman in _FORMS:
+        if surname.endswith(man):
+            forms.add(surname[: -len(man)] + woman)
+        if surname.endswith(woman):
+            forms.add(surname[: -len(woman)] + man)
+    return forms
+
+
+def _equal(claimed: str, read: str) -> bool:
+    """Whether a rule of spelling makes two surnames one, none of those that overlook letters."""
+    found = comparison.compare(Field.SURNAME, claimed, read, country="RUS")
+    return found.agreement == 1.0 and not (found.rule and names.SHOWN_THOUGH_EQUAL & set(found.rule.split(" + ")))
 
 
 def _plain(field: Field, value: str) -> str:

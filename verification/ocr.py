@@ -40,7 +40,7 @@ class OcrMissing(Exception):
 
 def load() -> None:
     """Check once that Tesseract can be started and knows the languages we use. Raises OcrMissing, saying what to install."""
-    missing = {"eng", "rus"} - set(_languages())
+    missing = {"eng", "rus", "kaz"} - set(_languages())
     if missing:
         packages = " ".join(f"tesseract-ocr-{language}" for language in sorted(missing))
         raise OcrMissing(f"Tesseract lacks languages: install {packages}")

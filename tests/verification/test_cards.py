@@ -13,7 +13,7 @@ from tests.specimens import cards
 from tests.specimens.draw import Faults, FontMissing
 from tests.specimens.photograph import photograph
 from verification import documents, models
-from verification.documents import layout, lines, mrz, national, page
+from verification.documents import layout, layout_files, lines, mrz, national, page
 from verification.evidence import DocumentReading, DocumentType, Field, Source
 from verification.reasons import ReasonCode
 
@@ -230,7 +230,7 @@ def test_a_turned_front_is_read_alike(kind, turns):
 def test_a_layout_says_where_its_fields_are_drawn(kind):
     """Left ends and rows of every field that is printed on one line, in millimetres."""
     for side in ("front", "back"):
-        plan = next(one for one in layout.layouts() if one.name == f"{kind}_{side}")
+        plan = next(one for one in layout_files.layouts() if one.name == f"{kind}_{side}")
         assert plan.country == cards.COUNTRIES[kind] and (plan.width, plan.height) == (cards.WIDE, cards.TALL)
         specimen = card(kind).side(side)
         millimetre = specimen.image.shape[1] / cards.WIDE

@@ -13,12 +13,14 @@ import pytest
 
 from tests.specimens import people, portraits
 from tests.specimens.draw import PX, Faults, Page, draw_td3
-from verification import documents
-from verification.documents import layout, lines, mrz, page, viz
+from verification import documents, ocr
+from verification.documents import beam, ctc, field_lines, hearing, layout, layout_files, lines, meaning, mrz, page, placing, viz
+from verification.documents.hearing import Heard, Part
 from verification.documents.lines import Line, Pixels, Quad
 from verification.documents.mrz import ParsedMrz
 from verification.documents.viz import Printed
 from verification.evidence import DocumentType, Field, FieldReading, Source
+from verification.models import shapes
 
 TODAY = date(2026, 11, 22)
 PAGE = np.array([(-3.75, -2.64), (128.75, -2.64), (128.75, 90.64), (-3.75, 90.64)], np.float32)  # 125 x 88 mm with 3 % around
@@ -57,7 +59,7 @@ def drawn(key: str, **other: Any) -> tuple[Pixels, ParsedMrz, dict[Field, FieldR
 
 
 def test_every_layout_file_loads_and_names_its_fields_places_inside_the_page() -> None:
-    found = {lay.name: lay for lay in layout.layouts()}
+    found = {lay.name: lay for lay in layout_files.layouts()}
     assert {"rus_travel_2003", "rus_travel_2010", "kaz_passport", "esp_passport", "mex_passport"} <= found.keys()
     for lay in found.values():
         for plan in lay.fields.values():
@@ -67,14 +69,23 @@ def test_every_layout_file_loads_and_names_its_fields_places_inside_the_page() -
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("alphabet", "klingon"), ("shape", "poem"), ("check", "luck"), ("colour", "red"), ("signs", "%"), ("pattern", "(")],
+    [
+        ("usual", ["ФМС"]),
+        ("dotted", ["Г"]),
+        ("alphabet", "klingon"),
+        ("shape", "poem"),
+        ("check", "luck"),
+        ("colour", "red"),
+        ("signs", "%"),
+        ("pattern", "("),
+    ],
 )
 def test_a_wrong_file_is_refused_by_name(tmp_path: Path, key: str, value: str) -> None:
     plan = {"left": [10, 12], "right": 60, "rows": [20], key: value}
     data = {"document": "TD3", "country": "XXA", "page": [125, 88], "letters": 2, "fields": {"issuer": plan}}
     (tmp_path / "wrong.json").write_text(json.dumps(data), encoding="utf-8")
-    with pytest.raises(layout.LayoutWrong, match="layout wrong"):
-        layout.layouts(tmp_path)
+    with pytest.raises(layout_files.LayoutWrong, match="layout wrong"):
+        layout_files.layouts(tmp_path)
 
 
 # ---------------------------------------------------------------- adding a country is adding a file
@@ -112,8 +123,8 @@ def card(*, x: float = 0.0, y: float = 0.0, number: str = "QK 482915") -> Pixels
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "nowhere.json").write_text(json.dumps(FILE, ensure_ascii=False), encoding="utf-8")
-    known = layout.layouts(tmp_path)
-    monkeypatch.setattr(layout, "layouts", lambda: known)
+    known = layout_files.layouts(tmp_path)
+    monkeypatch.setattr(layout_files, "layouts", lambda: known)
 
 
 def on_table(picture: Pixels, *, turns: int = 0) -> Pixels:
@@ -226,20 +237,20 @@ def test_a_state_without_a_file_is_led_by_its_labels_and_never_certain() -> None
 # ---------------------------------------------------------------- print and zone
 
 
-def heard(text: str, *, other: str | None = None, odds: float = 0.99, weak: dict[str, float] | None = None) -> layout._Heard:
+def heard(text: str, *, other: str | None = None, odds: float = 0.99, weak: dict[str, float] | None = None) -> Heard:
     """A value as if read: each character with its odds; `other` is what Tesseract read."""
     told = text if other is None else other
     line = Line(quad=np.array([[0, 0], [200, 0], [200, 20], [0, 20]], np.float32), score=1.0)
-    return layout._Heard(
+    return Heard(
         characters=tuple((c, (weak or {}).get(c, odds), None if c == " " else (at * 10, 0, 10, 20)) for at, c in enumerate(text)),
         agreed=told == text, yielded=False, lines=(line,), other=told,
     )  # fmt: skip
 
 
-def native(print_: layout._Heard, zone: FieldReading, *, name: Field = Field.SURNAME_NATIVE) -> dict[Field, FieldReading]:
-    lay = next(lay for lay in layout.layouts() if lay.name == "rus_travel_2010")
+def native(print_: Heard, zone: FieldReading, *, name: Field = Field.SURNAME_NATIVE) -> dict[Field, FieldReading]:
+    lay = next(lay for lay in layout_files.layouts() if lay.name == "rus_travel_2010")
     of = {Field.SURNAME_NATIVE: Field.SURNAME, Field.GIVEN_NAMES_NATIVE: Field.GIVEN_NAMES}[name]
-    return layout._field(lay.fields[name], print_, {of: zone}, country="RUS", valid=True, today=TODAY)
+    return meaning.meant(lay.fields[name], print_, {of: zone}, country="RUS", valid=True, today=TODAY)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +267,7 @@ def native(print_: layout._Heard, zone: FieldReading, *, name: Field = Field.SUR
     ],
 )
 def test_a_native_name_is_certain_where_zone_and_readers_leave_no_other_letter(
-    print_: layout._Heard, zone: FieldReading, certain: bool
+    print_: Heard, zone: FieldReading, certain: bool
 ) -> None:
     reading = native(print_, zone)[Field.SURNAME_NATIVE]
     assert reading.value == print_.text
@@ -288,17 +299,17 @@ def test_what_only_one_reader_says_of_print_alone_is_not_certain() -> None:
     [("Г. ТВЕРЬ / RUSSIA", True), ("Г ТВЕРЬ / RUSSIA", False), ("ГТВЕРЬ / RUSSIA", False), ("УФА / RUSSIA", True)],
 )
 def test_a_place_that_may_have_lost_its_dot_is_not_certain(text: str, certain: bool) -> None:
-    lay = next(lay for lay in layout.layouts() if lay.name == "rus_travel_2010")
-    got = layout._field(lay.fields[Field.PLACE_OF_BIRTH], heard(text), {}, country="RUS", valid=True, today=TODAY)
+    lay = next(lay for lay in layout_files.layouts() if lay.name == "rus_travel_2010")
+    got = meaning.meant(lay.fields[Field.PLACE_OF_BIRTH], heard(text), {}, country="RUS", valid=True, today=TODAY)
     assert got[Field.PLACE_OF_BIRTH].value == text
     assert got[Field.PLACE_OF_BIRTH].certain is certain
 
 
 @pytest.mark.parametrize("text", ["31.02.2020", "22.11.2027", "01.01.1950", "МВД 69004"])
 def test_no_day_of_issue_that_cannot_be_one(text: str) -> None:
-    lay = next(lay for lay in layout.layouts() if lay.name == "rus_travel_2010")
+    lay = next(lay for lay in layout_files.layouts() if lay.name == "rus_travel_2010")
     known = {Field.DATE_OF_BIRTH: field("1970-05-05"), Field.EXPIRES_ON: field("2033-01-01")}
-    assert layout._field(lay.fields[Field.ISSUED_ON], heard(text), known, country="RUS", valid=True, today=TODAY) == {}
+    assert meaning.meant(lay.fields[Field.ISSUED_ON], heard(text), known, country="RUS", valid=True, today=TODAY) == {}
 
 
 def test_a_wholly_other_print_is_given_but_not_certain_on_the_page() -> None:
@@ -315,30 +326,30 @@ def test_a_wholly_other_print_is_given_but_not_certain_on_the_page() -> None:
 
 
 def test_known_lines_move_the_placement_to_where_they_stand() -> None:
-    lay = next(lay for lay in layout.layouts() if lay.name == "rus_travel_2010")
-    first = layout._from_corners(lay, PAGE * PX)
+    lay = next(lay for lay in layout_files.layouts() if lay.name == "rus_travel_2010")
+    first = placing.from_corners(lay, PAGE * PX)
     off = np.array([2.5, -1.8], np.float32) * PX
     known = [
-        layout._Known(at, np.array(at, np.float32) * PX + off) for at in ((38.2, 19.1), (38.2, 38.1), (38.2, 55.9), (80.5, 10.6))
+        placing.Known(at, np.array(at, np.float32) * PX + off) for at in ((38.2, 19.1), (38.2, 38.1), (38.2, 55.9), (80.5, 10.6))
     ]
-    placed = layout._place(lay, first, known)
+    placed = placing.place(lay, first, known)
     seen = placed.mm(np.array([[60, 45]], np.float32) * PX + off)[0]
     assert np.abs(seen - (60, 45)).max() < 0.7
-    untouched = layout._place(lay, first, ())
+    untouched = placing.place(lay, first, ())
     assert np.abs(untouched.mm(np.array([[60, 45]], np.float32) * PX)[0] - (60, 45)).max() < 0.01
 
 
 def test_one_line_far_astray_does_not_move_the_page() -> None:
-    lay = next(lay for lay in layout.layouts() if lay.name == "rus_travel_2010")
-    first = layout._from_corners(lay, PAGE * PX)
+    lay = next(lay for lay in layout_files.layouts() if lay.name == "rus_travel_2010")
+    first = placing.from_corners(lay, PAGE * PX)
     places = ((38.2, 19.1), (38.2, 28.2), (38.2, 38.1), (38.2, 55.9), (80.5, 10.6))
-    known = [layout._Known(at, np.array(at, np.float32) * PX) for at in places]
+    known = [placing.Known(at, np.array(at, np.float32) * PX) for at in places]
     known[3] = replace_point(known[3], (62.0, 44.0))
-    placed = layout._place(lay, first, known)
+    placed = placing.place(lay, first, known)
     assert np.abs(placed.mm(np.array([[60, 45]], np.float32) * PX)[0] - (60, 45)).max() < 0.7
 
 
-def replace_point(known: layout._Known, mm: tuple[float, float]) -> layout._Known:
+def replace_point(known: placing.Known, mm: tuple[float, float]) -> placing.Known:
     return known._replace(point=np.array(mm, np.float32) * PX)
 
 
@@ -355,11 +366,96 @@ def spelled(text: str, alphabet: str, *, pause: float = 0.9) -> np.ndarray[Any, 
 
 def test_the_sum_over_paths_keeps_real_double_letters_and_drops_a_stutter() -> None:
     alphabet = "АЖН"
-    best = layout._likeliest(spelled("АННА", alphabet))[0]
+    best = beam.likeliest(spelled("АННА", alphabet))[0]
     assert "".join(alphabet[k - 1] for k in best) == "АННА"
     stutter = np.array([[0.05, 0.01, 0.94, 0.0], [0.52, 0.01, 0.47, 0.0], [0.05, 0.01, 0.94, 0.0]], np.float32)
-    assert layout._likeliest(stutter)[0] in ((2,), (2, 2))
-    assert layout._odds_of(stutter, (2,)) > layout._odds_of(stutter, (2, 1, 2))
+    assert beam.likeliest(stutter)[0] in ((2,), (2, 2))
+    assert ctc.odds_of(stutter, (2,)) > ctc.odds_of(stutter, (2, 1, 2))
+
+
+def read_as(seen: np.ndarray[Any, np.dtype[np.float32]], *more: np.ndarray[Any, np.dtype[np.float32]], alphabet: str) -> Part:
+    """A part of a line of which each look saw these odds, by columns of the alphabet."""
+    columns = shapes.letters(alphabet)
+    looks = []
+    for odds in (seen, *more):
+        whole = np.zeros((len(odds), 1 + len(shapes.CLASSES)), np.float32)
+        whole[:, 0] = odds[:, 0]
+        for at, own in enumerate(columns):
+            whole[:, own[0]] = odds[:, at + 1]
+        looks.append(whole)
+    dotted = frozenset({"Г"}) if "." in alphabet else frozenset()
+    return Part.of(quad_at(0, 0, 200, 20), looks, alphabet, ctc.abbreviated(alphabet, dotted) if dotted else None)
+
+
+PLACE = "ГВЕТЬР ."
+
+
+def test_a_dot_that_one_look_of_several_sees_stands_and_is_as_sure_as_it_was_seen() -> None:
+    lost, faint = spelled("ГТВЕРЬ", PLACE), spelled("Г. ТВЕРЬ", PLACE)
+    lost[1:3, [1 + PLACE.index("."), 1 + PLACE.index(" ")]] = 0.02
+    faint[3:9] = faint[3:9] * 0.5 + 0.5 * np.eye(1, faint.shape[1], dtype=np.float32)
+    part = read_as(lost, faint, alphabet=PLACE)
+    assert part.text == "Г. ТВЕРЬ"
+    assert part.letters[1].chance < 0.6
+
+
+def test_no_dot_is_read_where_no_look_sees_one() -> None:
+    assert read_as(spelled("ГТВЕРЬ", PLACE), spelled("ГТВЕРЬ", PLACE), alphabet=PLACE).text == "ГТВЕРЬ"
+    assert read_as(spelled("ТВЕРЬ", PLACE), spelled("ТВЕРЬ", PLACE), alphabet=PLACE).text == "ТВЕРЬ"
+
+
+def test_a_reader_that_lost_a_dot_does_not_take_it_away() -> None:
+    part = read_as(spelled("Г. ТВЕРЬ", PLACE), alphabet=PLACE).joined_by("ГТВЕРЬ")
+    assert part.text == "Г. ТВЕРЬ"
+    assert not part.agreed
+
+
+def test_of_several_looks_the_text_that_all_together_find_likeliest_is_taken() -> None:
+    alphabet = "ӘБІЛТЕУОВА"
+    one, two = spelled("ӘБІЛТЛЕУОВА", alphabet), spelled("ӘБІЛТІЛЕУОВА", alphabet)
+    for at in (12, 13):  # at its natural width the narrow letter is nearly gone
+        one[at, 1 + alphabet.index("І")] = 0.4
+    assert read_as(one, two, two, alphabet=alphabet).text == "ӘБІЛТІЛЕУОВА"
+
+
+def test_what_is_usually_printed_is_taken_where_it_is_nearly_as_likely_and_nowhere_else() -> None:
+    alphabet = "ҚРІШКСТЕМИНЛГП "
+    odds = spelled("МИНИСТРЛІГ", alphabet)
+    odds[-1, 1 + alphabet.index("І")] = 0.05
+    part = read_as(odds, alphabet=alphabet)
+    assert part.text == "МИНИСТРЛІГ"
+    taken = part.usually(["МИНИСТРЛІГІ"])
+    assert taken.text == "МИНИСТРЛІГІ" and taken.yielded and taken.letters[-1].chance < 0.1
+    assert part.usually(["КЕМСЕР"]).text == "МИНИСТРЛІГ"
+
+
+def test_kazakh_print_is_heard_in_kazakh_and_russian_in_russian(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def told(crops: list[Any], *, language: str) -> list[ocr.OcrLine]:
+        asked.append(language)
+        return [ocr.OcrLine(text="", confidence=0.0)] * len(crops)
+
+    monkeypatch.setattr(ocr, "read_lines", told)
+    picture = np.full((60, 300, 3), 230, np.uint8)
+    line = Line(quad=quad_at(20, 15, 200, 30), score=1.0)
+    for name in ("kz_id_front", "rus_travel_2010"):
+        lay = next(lay for lay in layout_files.layouts() if lay.name == name)
+        plan = lay.fields[Field.SURNAME_NATIVE]
+        alphabet = plan.alphabets[0]
+        odds = read_as(spelled("БАЛОВ", alphabet), alphabet=alphabet)
+        monkeypatch.setattr(hearing, "_parts", lambda *_, part=odds, **__: [part])
+        hearing.hear(picture, {Field.SURNAME_NATIVE: [line]}, lay.fields)
+    assert asked == ["kaz", "rus"]
+
+
+def test_a_kazakh_letter_that_only_its_mark_tells_must_be_clear() -> None:
+    sure, faint = heard("ҚАНАТ"), heard("ҚАНАТ", weak={"Қ": 0.6})
+    lay = next(lay for lay in layout_files.layouts() if lay.name == "kz_id_front")
+    for print_, certain in ((sure, True), (faint, False)):
+        plan = lay.fields[Field.GIVEN_NAMES_NATIVE]
+        got = meaning.meant(plan, replace(print_, kazakh=True), {}, country="KAZ", valid=False, today=TODAY)
+        assert got[Field.GIVEN_NAMES_NATIVE].certain is certain
 
 
 def quad_at(x: float, y: float, wide: float, tall: float) -> Quad:
@@ -367,8 +463,8 @@ def quad_at(x: float, y: float, wide: float, tall: float) -> Quad:
 
 
 def test_pieces_of_one_line_are_joined_and_print_beside_it_is_not() -> None:
-    lay = next(lay for lay in layout.layouts() if lay.name == "rus_travel_2010")
-    placed = layout._place(lay, layout._from_corners(lay, PAGE * PX), ())
+    lay = next(lay for lay in layout_files.layouts() if lay.name == "rus_travel_2010")
+    placed = placing.place(lay, placing.from_corners(lay, PAGE * PX), ())
     along = np.array([1, 0], np.float32)
     tall = 3.5 * PX
     row = (25.6 - 1.75) * PX
@@ -377,19 +473,21 @@ def test_pieces_of_one_line_are_joined_and_print_beside_it_is_not() -> None:
         Line(quad=quad_at(52 * PX, row, 20 * PX, tall), score=1.0),
     ]
     mark = Line(quad=quad_at(90 * PX, row + 8, 25 * PX, 1.5 * tall), score=1.0)
-    rows = layout._rows_of(lay.fields.values(), layout._marked([*pieces, mark], placed, along), 1.0)
+    rows = field_lines.rows_of(lay.fields.values(), field_lines.on_page([*pieces, mark], placed, along), 1.0)
     (line,) = rows[Field.GIVEN_NAMES_NATIVE]
     left, right = line.quad[:, 0].min() / PX, line.quad[:, 0].max() / PX
     assert (round(float(left)), round(float(right))) == (38, 72)
 
 
 def test_small_print_and_print_off_its_row_is_left_out() -> None:
-    lay = next(lay for lay in layout.layouts() if lay.name == "rus_travel_2010")
-    placed = layout._place(lay, layout._from_corners(lay, PAGE * PX), ())
+    lay = next(lay for lay in layout_files.layouts() if lay.name == "rus_travel_2010")
+    placed = placing.place(lay, placing.from_corners(lay, PAGE * PX), ())
     along = np.array([1, 0], np.float32)
     small = Line(quad=quad_at(38 * PX, (48.8 - 0.9) * PX, 15 * PX, 1.8 * PX), score=1.0)
     astray = Line(quad=quad_at(38 * PX, (51.8 - 1.75) * PX, 15 * PX, 3.5 * PX), score=1.0)
-    assert Field.ISSUED_ON not in layout._rows_of(lay.fields.values(), layout._marked([small, astray], placed, along), 1.0)
+    assert Field.ISSUED_ON not in field_lines.rows_of(
+        lay.fields.values(), field_lines.on_page([small, astray], placed, along), 1.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -397,4 +495,4 @@ def test_small_print_and_print_off_its_row_is_left_out() -> None:
     [("МОСКВА /", True), ("/ RUSSIA", True), ("МОСКВА / RUSSIA", False), ("С. БОР", False), ("Г. / RUSSIA", True)],
 )
 def test_a_value_that_ends_in_what_joins_is_cut_short(text: str, short: bool) -> None:
-    assert layout._cut_short(text, frozenset({"Г", "С"})) is short
+    assert meaning.cut_short(text, frozenset({"Г", "С"})) is short

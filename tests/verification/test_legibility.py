@@ -20,7 +20,7 @@ DATA = ROOT.parent / "shared" / "data" / "documents"
 ZONE = ("P<RUSSHCHERBAKOVA<<ELVIRA<<<<<<<<<<<<<<<<<<<", "7012345677RUS8503079F3001019<<<<<<<<<<<<<<<6")
 N = 44
 PAPER, INK = np.array([226.0, 222.0, 210.0]), np.array([32.0, 32.0, 36.0])
-GLARE, COVER = ReasonCode.DOCUMENT_GLARE, ReasonCode.DOCUMENT_CUT_OFF
+GLARE, COVER = ReasonCode.DOCUMENT_GLARE, ReasonCode.DOCUMENT_COVERED
 ROWS = (3.0, 5.5)  # middle of each row, pitches from the top of `strip`
 
 

@@ -328,3 +328,178 @@ def test_a_zone_without_room_for_a_name_is_not_contradicted_by_its_end() -> None
     sex = replace(field_of("F"), confidence=0.9)
     assert russian._speaks_against(Field.SEX, field_of("M", certain=True), sex)
     assert not russian._speaks_against(Field.SEX, field_of("M", certain=True), replace(sex, confidence=0.6))
+
+
+# ---------------------------------------------------------------- whose page a mark is on
+
+
+def test_a_code_in_another_row_is_no_code_and_leaves_the_date_where_it_stands() -> None:
+    """A stamp over the date of birth was read as a code: the date of issue was then taken for the birth's, and certain."""
+    whole = marks()
+    stray = replace(whole.codes[0], text="220611", chance=0.5, line=line_at(600, 1050, 136, 32))
+    for codes in ((stray,), (stray, replace(whole.codes[0], agreed=True)), (replace(whole.codes[0], agreed=True), stray)):
+        seen = replace(whole, dates=whole.dates[:1], codes=codes)
+        names = {name: mark.text for mark, name in spread.named_dates(seen, None)}
+        assert names.pop("issuer_code", "770045") == "770045"
+        assert names == {"date_of_issue": "14092011"}
+
+
+@pytest.mark.parametrize(("date", "name"), [(0, "date_of_issue"), (1, "date_of_birth")])
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_numbers_column_tells_which_date_the_only_one_is(date: int, name: str, number: int) -> None:
+    whole = marks()
+    seen = replace(whole, codes=(), dates=(whole.dates[date],), numbers=(whole.numbers[number],))
+    assert [found for _, found in spread.named_dates(seen, None)] == [name]
+
+
+def test_the_only_number_is_of_the_page_whose_date_stands_beside_it() -> None:
+    """The upper number cut off by the photo's edge, both dates and the code read: names were once read one row too low."""
+    whole = marks()
+    for number, name in ((0, "number_upper"), (1, "number_lower")):
+        seen = replace(whole, numbers=(whole.numbers[number],))
+        assert [found for _, found in spread._named_numbers(seen.numbers, seen, None)] == [name]
+        pages = spread.place(seen, None, [])
+        assert pages is not None and spread.fits_its_numbers(seen, pages)
+        x, y = pages.lower.spread(whole.dates[1].line.centre)
+        assert abs(x - 0.71) < 0.02 and abs(y - 0.729) < 0.01
+
+
+def test_pages_placed_at_another_scale_than_their_number_make_nothing_certain() -> None:
+    whole = marks()
+    pages = spread.place(marks(scale=4.0), None, [])
+    assert pages is not None and not spread.fits_its_numbers(whole, pages)
+    fields = {name: field_of("ЮЖНЫЙ", certain=True) for name in (Field.SURNAME, Field.DOCUMENT_NUMBER)}
+    assert [name for name, field in russian._anchored(fields, whole, pages).items() if field.certain] == [Field.DOCUMENT_NUMBER]
+
+
+def test_a_stamp_read_as_a_code_is_no_second_document() -> None:
+    whole = marks()
+    codes = (replace(whole.codes[0], agreed=True), replace(whole.codes[0], text="220611", agreed=True))
+    corners = np.array([[0, 0], [1000, 0], [1000, 1408], [0, 1408]], np.float32)
+
+    def problems(second: Line) -> list[ReasonCode]:
+        seen = replace(whole, codes=(codes[0], replace(codes[1], line=second)))
+        return list(russian._problems({}, seen, corners, 1000, 1408, {}))
+
+    assert problems(line_at(600, 800, 136, 32)) == []
+    assert problems(line_at(300, 0.729 * 1408, 136, 32)) == [ReasonCode.SEVERAL_DOCUMENTS]
+
+
+def test_a_date_in_no_place_of_its_own_is_left_out() -> None:
+    whole = marks()
+    near = replace(whole.dates[1], line=line_at(600, 420, 200, 32))  # below the code, on the same page
+    seen = replace(whole, numbers=(), dates=(near,))
+    assert [name for _, name in spread.named_dates(seen, None)] == ["issuer_code"]
+
+
+def test_rows_of_a_page_that_only_the_other_one_places_are_not_certain() -> None:
+    whole = marks()
+    fields = {name: field_of("ЮЖНЫЙ", certain=True) for name in (Field.SURNAME, Field.PLACE_OF_BIRTH, Field.ISSUER)}
+    pages = spread.place(whole, None, [])
+    assert pages is not None
+    assert russian._anchored(fields, whole, pages) == fields
+    upper = replace(whole, numbers=whole.numbers[:1], dates=whole.dates[:1])
+    kept = russian._anchored(fields, upper, pages)
+    assert [name for name, field in kept.items() if field.certain] == [Field.ISSUER]
+
+
+def test_places_are_given_for_every_value_read_or_not() -> None:
+    found = marks()
+    pages = spread.place(found, None, [])
+    assert pages is not None
+    places = spread.places([], found, pages)
+    assert {"surname", "issuer", "date_of_birth", "issuer_code", "number_upper", "number_lower"} <= places.keys()
+    x, y = pages.whole.spread(places["patronymic"][0].mean(axis=0))
+    assert abs(x - 0.66) < 0.01 and abs(y - 0.689) < 0.01
+    upper = places["number_upper"][0]
+    assert upper[1][1] - upper[0][1] > 250 and abs(upper[1][0] - upper[0][0]) < 5  # read downwards
+    lost = spread.places([], replace(found, dates=found.dates[:1]), pages)["date_of_birth"][0]
+    assert np.linalg.norm(lost.mean(axis=0) - found.dates[1].line.centre) < 10
+
+
+# ---------------------------------------------------------------- decoding
+
+
+def odds_for(*frames: dict[str, float], alphabet: str = russian._TEXT) -> np.ndarray:
+    """Odds over time: in each frame the characters given, the rest blank; a blank frame between them."""
+    rows = []
+    for frame in frames:
+        row = np.zeros(1 + len(alphabet), np.float32)
+        for character, chance in frame.items():
+            row[alphabet.index(character) + 1] = chance
+        row[0] = 1 - row.sum()
+        blank = np.zeros_like(row)
+        blank[0] = 1.0
+        rows += [row, blank]
+    return np.stack(rows)
+
+
+def spelled(text: str) -> list[dict[str, float]]:
+    return [{character: 0.99} for character in text]
+
+
+@pytest.mark.parametrize(
+    ("word", "dot", "read"),
+    [("ПОС", 0.2, "ПОС. ЮГ"), ("Г", 0.2, "Г. ЮГ"), ("ДЕЛ", 0.6, "ДЕЛ ЮГ"), ("ДЕЛ", 0.9, "ДЕЛ. ЮГ"), ("ПОС", 0.01, "ПОС ЮГ")],
+)
+def test_a_faint_dot_is_read_behind_a_standing_abbreviation_and_not_behind_other_words(word: str, dot: float, read: str) -> None:
+    odds = odds_for(*spelled(word), {".": dot}, *spelled(" ЮГ"))
+    letters = russian._told(odds, russian._TEXT)
+    assert said(list(letters)) == read
+    assert all(letter.chance == pytest.approx(dot) for letter in letters if letter.character == ".")  # what was seen of it
+
+
+@pytest.mark.parametrize(("space", "read"), [(0.2, "ДЕР. ЮГ"), (0.01, "ДЕР.ЮГ")])
+def test_a_narrow_space_behind_a_dot_is_read_and_none_is_made_up(space: float, read: str) -> None:
+    odds = odds_for(*spelled("ДЕР."), {" ": space}, *spelled("ЮГ"))
+    assert said(list(russian._told(odds, russian._TEXT))) == read
+
+
+def row_of(*frames: dict[str, float]) -> russian._Heard:
+    odds = odds_for(*frames)
+    letters = russian._told(odds, russian._TEXT)
+    return russian._Heard(letters=letters, line=line_at(500, 100, 900, 30), at=0, odds=odds, alphabet=russian._TEXT)
+
+
+def test_the_second_readers_letter_stands_where_ours_is_in_doubt_and_is_not_certain() -> None:
+    doubtful = row_of(*spelled("ЮЖНО"), {"К": 0.5, "Ю": 0.4}, *spelled("РЬЕВ"))
+    heard = doubtful.joined_by("ЮЖНОЮРЬЕВ")
+    assert heard.text == "ЮЖНОЮРЬЕВ" and not heard.agreed and heard.chance == pytest.approx(0.4)
+    assert all(0 <= letter.at <= 1 for letter in heard.letters)
+    assert not put(Field.PLACE_OF_BIRTH, heard).certain
+
+
+@pytest.mark.parametrize("second", ["ЮЖНОПЛЕС", "ЮЖНОПЛЁС.", "ЮЖНОПЛЁС(", "ЮЖНОГЛЁС", "@", ""])
+def test_the_second_reader_is_not_followed_where_ours_is_clear_nor_in_what_it_knows_badly(second: str) -> None:
+    clear = row_of(*spelled("ЮЖНОПЛ"), {"Ё": 0.5, "Е": 0.49}, *spelled("С"))
+    assert clear.joined_by(second).text == "ЮЖНОПЛЁС"
+
+
+def test_a_second_reader_with_signs_that_a_name_cannot_have_is_not_followed() -> None:
+    odds = odds_for(*spelled("ЮЖИН"), alphabet=russian._NAME)
+    line = line_at(500, 100, 900, 30)
+    name = russian._Heard(letters=russian._told(odds, russian._NAME), line=line, at=0, odds=odds, alphabet=russian._NAME)
+    assert name.joined_by("ЮЖИН. 7").text == "ЮЖИН"
+
+
+def test_what_is_as_doubtful_as_handwriting_is_no_name() -> None:
+    fields: dict[Field, FieldReading] = {}
+    line = line_at(500, 100, 900, 30)
+    scrawl = russian._Heard(letters=tuple(told("НИЛИЦЫНА", chance=0.6)), line=line, at=0, second="тнипицына")
+    russian._put_rows(fields, Field.SURNAME, [scrawl])
+    assert not fields
+    russian._put_rows(fields, Field.ISSUER, [scrawl])
+    assert not fields[Field.ISSUER].certain
+
+
+# ---------------------------------------------------------------- the zone's one filler
+
+
+def test_a_double_name_is_not_taken_for_a_patronymic_unless_the_page_says_so() -> None:
+    zone = {Field.GIVEN_NAMES: field_of("КИРИЛЛ", certain=True), Field.PATRONYMIC: field_of("ЭДУАРД", certain=True)}
+    assert not any(field.certain for field in russian._parted(zone, {}).values())
+    joined = russian._parted(zone, page_of(given_names="КИРИЛЛ-ЭДУАРД"))
+    assert joined.keys() == {Field.GIVEN_NAMES} and joined[Field.GIVEN_NAMES].value == "КИРИЛЛ ЭДУАРД"
+    assert russian._parted(zone, page_of(given_names="КИРИЛЛ", patronymic="ЭДУАРД")) == zone
+    usual = zone | {Field.PATRONYMIC: field_of("ЭДУАРДОВИЧ", certain=True)}
+    assert russian._parted(usual, {}) == usual

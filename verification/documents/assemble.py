@@ -243,7 +243,7 @@ def _with_front(
 ) -> tuple[dict[Field, FieldReading], bool]:
     """Add what a card's front says that lies beside its back on the photo; the flag: it says otherwise than the zone."""
     beside = _outside(found, corners)
-    front = layout.front(picture, beside, papers, today=today) if len(beside) >= _FRONT_LINES else None
+    front = layout.front(picture, beside, papers, today=today, zone=fields) if len(beside) >= _FRONT_LINES else None
     if front is None or front.reading.country != parsed.country:
         return fields, False
     together, disagree = dict(fields), False
@@ -303,6 +303,8 @@ def _is_no_reading(parsed: ParsedMrz, quads: Sequence[Quad], picture: Pixels) ->
         return False
     if parsed.document_type is DocumentType.TD2 and parsed.lines[0].startswith("P"):
         return True
+    if any(c.isdigit() for c in "".join(_zone_names(parsed))) and sum(parsed.checks.values()) < 2:
+        return True  # no name of a zone holds a digit: print of a card's front that looks like rows
     return bool(page.cut(quads, picture.shape[1], picture.shape[0])) or (
         parsed.country not in STATES and sum(parsed.checks.values()) < 2
     )
@@ -367,6 +369,8 @@ def _without_zone(image: Pixels, found: Sequence[Line], *, today: date, rows: Se
     `rows`: where rows of a zone were seen that say nothing that can be.
     """
     rows = rows or mrz_zone.unread_rows(image, found)
+    if rows and russian.other_print(image, rows):
+        rows = []
     missing = page.cut(rows, image.shape[1], image.shape[0])
     cut = (ReasonCode.DOCUMENT_CUT_OFF,) if missing else ()
     spread = russian.read_spread(image, found, today=today)
@@ -376,7 +380,7 @@ def _without_zone(image: Pixels, found: Sequence[Line], *, today: date, rows: Se
             *authenticity.hints(image, rows=(), corners=spread.corners),
         )
         problems = tuple(dict.fromkeys((*spread.reading.problems, *cut)))
-        reading = replace(spread.reading, problems=problems, missing=missing, hints=hinted)
+        reading = replace(spread.reading, problems=problems, missing=missing or spread.reading.missing, hints=hinted)
         return Found(reading=reading, quarter_turns=spread.quarter_turns, corners=spread.corners, printed=len(found))
     front = layout.front(image, found, page.find(image), today=today)
     if front is not None:

@@ -6,10 +6,12 @@ prints or both networks, a date or the code both networks, a row of Cyrillic Tes
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -18,15 +20,15 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
 from verification import ocr
-from verification.documents import certainty, mrz_zone, page, spread
+from verification.documents import beam, certainty, covered, ctc, mrz_zone, page, spread
 from verification.documents import lines as text_lines
-from verification.documents.lines import Letter, Line, Pixels, Quad
+from verification.documents.lines import Floats, Letter, Line, Pixels, Quad
 from verification.documents.plausibility import sex_of_patronymic
 from verification.documents.spread import CYRILLIC, SIGNS, Mark, Marks, Pages, Row, day, landmarks
 from verification.evidence import Box, DocumentReading, DocumentType, Field, FieldReading, Source
 from verification.reasons import ReasonCode
 
-__all__ = ["Spread", "landmarks", "read_spread", "with_page"]
+__all__ = ["Spread", "landmarks", "other_print", "read_spread", "with_page"]
 
 _FROM_LATIN: Final = str.maketrans("ABEKMHOPCTYX", "АВЕКМНОРСТУХ")
 _NAMES: Final = (Field.SURNAME, Field.GIVEN_NAMES, Field.PATRONYMIC)
@@ -35,6 +37,17 @@ _TEXT: Final = CYRILLIC + text_lines.DIGITS + SIGNS
 _ROWS: Final = {
     Field.SURNAME: _NAME, Field.GIVEN_NAMES: _NAME, Field.PATRONYMIC: _NAME, Field.PLACE_OF_BIRTH: _TEXT, Field.ISSUER: _TEXT,
 }  # fmt: skip
+_PRINTED: Final[tuple[dict[str, Field], ...]] = (  # what stands on page 2, and on page 3
+    {
+        "issuer": Field.ISSUER, "date_of_issue": Field.ISSUED_ON, "issuer_code": Field.ISSUER_CODE,
+        "number_upper": Field.DOCUMENT_NUMBER,
+    },
+    {
+        "surname": Field.SURNAME, "given_names": Field.GIVEN_NAMES, "patronymic": Field.PATRONYMIC,
+        "date_of_birth": Field.DATE_OF_BIRTH, "place_of_birth": Field.PLACE_OF_BIRTH, "number_lower": Field.DOCUMENT_NUMBER,
+    },
+)  # fmt: skip
+_MOSTLY: Final = 3  # rows of a field that most papers use: a fourth that is cut off is seldom missed
 _FURTHER: Final = 2.6  # heights of a row that are looked at beyond both its ends: short words stand apart ("ТП", "Г.")
 _A_WORD: Final = 0.6  # least odds of each letter of a word that stands beyond what was marked as the row
 _NOTHING: Final = 0.45  # a word at a row's end whose letters all stay below is a label's rest or the paper's pattern
@@ -48,6 +61,16 @@ _OFF: Final = 0.3  # of the distance of two rows: farther off, rows before it ma
 _PLAIN: Final = 0.89  # confidence of a sex read in all three letters, each of odds 0.9 or more (0.9, rounded)
 _GAP: Final = 1.75  # times the usual distance of letters: in print of one width a space makes it 2
 _SURE: Final = 0.6  # least odds of each letter of a certain value, beside a second reader that agrees
+_STANDING: Final = ("Г", "С", "Д", "П", "Х", "К", "ПОС", "ДЕР", "ГОР", "ОБЛ", "РЕСП", "СТ", "АВТ", "ОКР", "ИМ")
+_DOTTED: Final = 16.0  # times likelier that a dot follows one of these than none
+_ENDED: Final = 4.0  # times likelier that none follows another word
+_SPACED: Final = 16.0  # times likelier that a space follows a dot than a letter. A lost space had odds of 0.7, printed none: 0.01
+_YIELDS: Final = -2.0  # log odds by which Tesseract's text may be less likely: right ones from -0.6 on, wrong ones below -4.9
+_SPECKS: Final = ',/№"()'  # signs that Tesseract sees in the paper's pattern
+_WRITTEN: Final = 0.7  # mean odds of a name's letters. Written by hand: 0.44 to 0.66; printed: 0.85 and more (141 names)
+_LEGIBLE: Final = 20  # clear letters from which a row is one that can be read
+_SURE_MARK: Final = 0.9  # the same of letters that differ from another in a mark alone, which both readers lose first
+_MARKED: Final = frozenset("ЕЁИЙ")
 _CLEAR: Final = 0.8  # of each letter of a name by which the zone may be contradicted
 
 
@@ -62,13 +85,20 @@ class Spread:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Heard:
-    """One row as our network read it (its characters with their places along `line`), and as Tesseract did."""
+    """One row as our network read it (its characters with their places along `line`), and as Tesseract did.
+
+    `odds`: what the network saw along the whole line, columns blank and then the `alphabet`'s characters. `yielded`: the
+    letters are Tesseract's, which our network would have read otherwise.
+    """
 
     letters: tuple[Letter, ...]
     line: Line
     at: int  # which of the field's rows
     complete: bool = True  # it stands where that row is planned, and all rows of the field lie on the photo
     second: str = ""
+    odds: Floats | None = None
+    alphabet: str = ""
+    yielded: bool = False
 
     @property
     def text(self) -> str:
@@ -84,7 +114,29 @@ class _Heard:
         gaps = np.diff([letter.at for letter in self.letters if letter.character != " "])
         spaced = self.text.count(" ") + 1
         wide = int((gaps > _GAP * float(np.median(gaps))).sum()) + 1 if len(gaps) else 1
-        return bool(self.letters) and _plain(self.text) == _plain(self.second) and wide <= spaced
+        return bool(self.letters) and not self.yielded and _plain(self.text) == _plain(self.second) and wide <= spaced
+
+    def joined_by(self, second: str) -> _Heard:
+        """With Tesseract's text; where our network finds that nearly as likely as its own it stands, and is not certain.
+
+        Each letter keeps the odds that our network gives it: what it does not see itself is never clear.
+        """
+        heard = replace(self, second=second)
+        text = _plain(second)
+        if self.odds is None or len(self.letters) < 2 or not set(text) <= {*self.alphabet} - {*_SPECKS} | {*self.text}:
+            return heard
+        if _bare(text) in ("", _bare(self.text)) or text.count("Ё") < self.text.count("Ё"):
+            return heard  # dots, spaces and Ё it knows badly
+        count = len(self.odds)
+        beside = 0.75 * float(np.median(np.diff([letter.at for letter in self.letters])))
+        start = max(0, int((self.letters[0].at - beside) * count))
+        part = self.odds[start : min(count, int((self.letters[-1].at + beside) * count) + 1)]
+        own, other = (tuple(self.alphabet.index(c) + 1 for c in one) for one in (self.text, text))
+        if _score(part, other, self.alphabet) - _score(part, own, self.alphabet) < _YIELDS:
+            return heard
+        letters = ctc.spelled(part, self.alphabet, other)
+        placed = tuple(replace(letter, at=(start + letter.at * len(part)) / count) for letter in letters)
+        return replace(heard, letters=placed, yielded=True)
 
 
 # ---------------------------------------------------------------- the spread without a zone
@@ -96,23 +148,46 @@ def read_spread(image: Pixels, found: Sequence[Line], *, today: date) -> Spread 
     pages = spread.place(marks, None, found) if marks is not None else None
     if marks is None or pages is None:
         return None
-    fields = _page_fields(image, found, marks, pages, today=today)
+    fields = _anchored(_page_fields(image, found, marks, pages, today=today), marks, pages)
     if not _is_passport(fields, alone=len(marks.dates) + len(marks.codes) + len(marks.numbers) == 1):
         return None
-    if not marks.codes and len(marks.dates) == 1 and len(marks.numbers) < 2 and Field.SEX not in fields:
-        return None  # page 2 without its code, its only date taken for the birth's
+    if not marks.codes and len(marks.dates) == 1 and not marks.numbers and Field.SEX not in fields:
+        return None  # page 2 without its code and its number, its only date taken for the birth's
     if _clash(marks.numbers):  # pages of two books, perhaps: then nothing says whose the other values are
         fields = {name: replace(field, certain=False, confidence=min(field.confidence, 0.5)) for name, field in fields.items()}
     corners = spread.corners_of(pages.whole)
     height, width = image.shape[:2]
+    hidden = _hidden(image, found, marks, pages, fields)
+    problems = tuple(_problems(fields, marks, corners, width, height, hidden))
     reading = DocumentReading(
         document_type=DocumentType.RU_INTERNAL,
         country="RUS",
         fields=fields,
         portrait=page.portrait_box(DocumentType.RU_INTERNAL, corners, width, height),
-        problems=tuple(_problems(fields, marks, corners, width, height)),
+        problems=problems,
+        hidden=hidden,
+        missing=page.missing(corners, width, height) if ReasonCode.DOCUMENT_CUT_OFF in problems else (),
     )
     return Spread(reading=reading, quarter_turns=page.quarter_turns(marks.direction), corners=corners)
+
+
+def _anchored(fields: dict[Field, FieldReading], marks: Marks, pages: Pages) -> dict[Field, FieldReading]:
+    """Take the certainty from rows of a page that only the other page's marks place, or that is placed at another scale.
+
+    They may be the rows above or below.
+    """
+    if len(marks.numbers) >= 2 and spread.fits_its_numbers(marks, pages):
+        return fields
+    named = {name for _, name in spread.named_dates(marks, pages.whole)}
+    astray = {Field.ISSUER} if not named & {"issuer_code", "date_of_issue"} else set()
+    if not spread.fits_its_numbers(marks, pages):
+        astray |= {*_NAMES, Field.PLACE_OF_BIRTH, Field.ISSUER}
+    if "date_of_birth" not in named:
+        astray |= {*_NAMES, Field.PLACE_OF_BIRTH}
+    return {
+        name: replace(field, certain=False, confidence=min(field.confidence, 0.9)) if name in astray else field
+        for name, field in fields.items()
+    }
 
 
 def _is_passport(fields: dict[Field, FieldReading], *, alone: bool) -> bool:
@@ -137,12 +212,34 @@ def _is_passport(fields: dict[Field, FieldReading], *, alone: bool) -> bool:
     )
 
 
-def _problems(fields: dict[Field, FieldReading], marks: Marks, corners: Quad, width: int, height: int) -> Iterable[ReasonCode]:
-    if any(len({mark.text for mark in kind if mark.agreed}) > most for kind, most in ((marks.dates, 2), (marks.codes, 1))):
+def _hidden(
+    picture: Pixels, found: Sequence[Line], marks: Marks, pages: Pages, fields: dict[Field, FieldReading]
+) -> dict[Field, ReasonCode]:
+    """Say which printed values cannot be seen whole, and why. A value that is certain was seen: nothing hides it."""
+    hidden = _covered(picture, spread.places(found, marks, pages))
+    return {name: reason for name, reason in hidden.items() if name not in fields or not fields[name].certain}
+
+
+def _covered(picture: Pixels, places: dict[str, list[Quad]]) -> dict[Field, ReasonCode]:
+    """Which fields' places something covers, or the photo's edge cuts."""
+    hidden: dict[Field, ReasonCode] = {}
+    for printed in _PRINTED:
+        seen = covered.covered(picture, [{name: places[name][:_MOSTLY] for name in printed if name in places}])
+        for name, reason in seen.items():
+            hidden.setdefault(printed[name], reason)
+    return hidden
+
+
+def _problems(
+    fields: dict[Field, FieldReading], marks: Marks, corners: Quad, width: int, height: int, hidden: dict[Field, ReasonCode]
+) -> Iterable[ReasonCode]:
+    codes = [code for code in marks.codes if spread.has_date_beside(code, marks)]
+    if any(len({mark.text for mark in kind if mark.agreed}) > most for kind, most in ((marks.dates, 2), (codes, 1))):
         yield ReasonCode.SEVERAL_DOCUMENTS
     if _clash(marks.numbers):
         yield ReasonCode.ZONES_DISAGREE
-    if page.outside(corners, width, height) > 0.25:
+    yield from (reason for reason in (ReasonCode.DOCUMENT_GLARE, ReasonCode.DOCUMENT_COVERED) if reason in hidden.values())
+    if page.outside(corners, width, height) > 0.25 or ReasonCode.DOCUMENT_CUT_OFF in hidden.values():
         yield ReasonCode.DOCUMENT_CUT_OFF
     number = fields.get(Field.DOCUMENT_NUMBER)
     surname = fields.get(Field.SURNAME)
@@ -171,8 +268,9 @@ def with_page(
     marks = spread.marks_on(picture, found, direction=direction)
     pages = spread.place(marks, corners, found) if marks is not None else None
     if marks is None or pages is None:
-        return fields, False
+        return _parted(fields, {}), False
     printed = _page_fields(picture, found, marks, pages, today=today)
+    fields = _parted(fields, printed)
     together, contradiction = dict(fields), False
     for name, seen in printed.items():
         own = fields.get(name)
@@ -185,6 +283,8 @@ def with_page(
         elif truncated and name in _NAMES and seen.value.startswith(own.value):
             together[name] = replace(seen, certain=False)
         elif _speaks_against(name, own, seen) or _another_name(name, seen, fields):
+            if name in _covered(picture, spread.places(found, marks, pages)):
+                continue  # a thumb's edge, not another print
             contradiction = True
             together[name] = replace(own, certain=False, confidence=min(own.confidence, 0.5))
     if _clash(marks.numbers) and Field.DOCUMENT_NUMBER in together:
@@ -192,6 +292,29 @@ def with_page(
         number = together[Field.DOCUMENT_NUMBER]
         together[Field.DOCUMENT_NUMBER] = replace(number, certain=False, confidence=min(number.confidence, 0.5))
     return together, contradiction
+
+
+def _parted(zone: dict[Field, FieldReading], printed: dict[Field, FieldReading]) -> dict[Field, FieldReading]:
+    """Part given names and patronymic as the page does: the zone has one filler for that space and for a double name's hyphen.
+
+    АННА<МАРИЯ of somebody without a patronymic looks like a name and a patronymic. So where the second does not end as
+    patronymics do, neither is certain unless the page says the same.
+    """
+    given, father = zone.get(Field.GIVEN_NAMES), zone.get(Field.PATRONYMIC)
+    if given is None or father is None or sex_of_patronymic(father.value) is not None:
+        return zone
+    seen = {name: field.value for name, field in printed.items() if name in (Field.GIVEN_NAMES, Field.PATRONYMIC)}
+    if _same(Field.PATRONYMIC, father.value, seen.get(Field.PATRONYMIC, "")):
+        return zone
+    both = f"{given.value} {father.value}"
+    if _same(Field.GIVEN_NAMES, both, seen.get(Field.GIVEN_NAMES, "")):
+        joined = dict(zone)
+        del joined[Field.PATRONYMIC]
+        return joined | {Field.GIVEN_NAMES: replace(given, value=both, certain=given.certain and father.certain, letters=())}
+    return zone | {
+        name: replace(field, certain=False, confidence=min(field.confidence, 0.9))
+        for name, field in ((Field.GIVEN_NAMES, given), (Field.PATRONYMIC, father))
+    }
 
 
 def _speaks_against(name: Field, own: FieldReading, seen: FieldReading) -> bool:
@@ -227,6 +350,19 @@ def _another_name(name: Field, seen: FieldReading, fields: dict[Field, FieldRead
     )
 
 
+def other_print(picture: Pixels, rows: Sequence[Quad]) -> bool:
+    """Whether rows that were taken for those of a zone nobody can read are plain print: all letters clear, no filler among them.
+
+    A certificate's or licence's long lines are that; a zone that is clear enough for this has 22 clear fillers and more
+    (nine zones measured).
+    """
+    sure: list[str] = []
+    for row in rows:
+        letters = text_lines.read_print(picture, row).letters(CYRILLIC + text_lines.DIGITS + SIGNS + "<")
+        sure += [letter.character for letter in letters if letter.chance > _CLEAR and letter.character != " "]
+    return "<" not in sure and len(sure) >= _LEGIBLE
+
+
 # ---------------------------------------------------------------- reading the fields
 
 
@@ -250,9 +386,18 @@ def _read_row(picture: Pixels, row: Row, alphabet: str) -> _Heard:
     width = row.line.width
     line = Line(quad=mrz_zone.stretched(row.line.quad, -before, width + behind), score=row.line.score)
     whole = before + width + behind
-    start, end = before / whole, (before + width) / whole
+    odds = ctc.of_alphabet(text_lines.read_print(picture, line.quad, widths=text_lines.PRINT_WIDTHS).odds, alphabet)
+    letters = _kept(_told(odds, alphabet), alphabet, before / whole, (before + width) / whole, row.at)
+    complete = row.whole and row.off < _OFF
+    return _Heard(letters=letters, line=line, at=row.at, complete=complete, odds=odds, alphabet=alphabet)
+
+
+def _kept(seen: Sequence[Letter], alphabet: str, start: float, end: float, at: int) -> tuple[Letter, ...]:
+    """Of what was read along a line the words that are print of this row, the `at`-th of its field, one space between them.
+
+    `start`, `end`: the part of the line (0-1) that was marked as the row; beyond it a word must be clear.
+    """
     kept = []
-    seen = text_lines.read_print(picture, line.quad, widths=text_lines.PRINT_WIDTHS).letters(alphabet)
     for word in _words(_once(seen)):
         inside = [letter for letter in word if start <= letter.at <= end]
         if len(inside) in (0, len(word)) or min(letter.chance for letter in word if letter not in inside) >= _CLEAR:
@@ -263,19 +408,51 @@ def _read_row(picture: Pixels, row: Row, alphabet: str) -> _Heard:
         kept = kept[1:]
     while len(kept) > 1 and max(letter.chance for letter in kept[-1]) < _NOTHING:
         kept = kept[:-1]
-    if alphabet is _NAME:  # a hologram's letter or the pattern's: no name begins with a letter alone
+    if alphabet is _NAME:  # a hologram's letter or the pattern's: no name begins or ends with a letter alone
         while len(kept) > 1 and (len(kept[0]) == 1 or min(letter.chance for letter in kept[0]) < _FAINT):
             kept = kept[1:]
-        while len(kept) > 1 and min(letter.chance for letter in kept[-1]) < _FAINT:
+        while len(kept) > 1 and (len(kept[-1]) == 1 or min(letter.chance for letter in kept[-1]) < _FAINT):
             kept = kept[:-1]
-    elif row.at == 0 and len(kept) > 1 and len(kept[0]) == 1 and kept[0][0].character not in _ALONE:
+    elif at == 0 and len(kept) > 1 and len(kept[0]) == 1 and kept[0][0].character not in _ALONE:
         kept = kept[1:]
     letters: list[Letter] = []
     for word in kept:
         if letters:
             letters.append(Letter(character=" ", chance=1.0, at=(letters[-1].at + word[0].at) / 2))
         letters += word
-    return _Heard(letters=tuple(letters), line=line, at=row.at, complete=row.whole and row.off < _OFF)
+    return tuple(letters)
+
+
+def _told(odds: Floats, alphabet: str) -> tuple[Letter, ...]:
+    """The likeliest text, its standing abbreviations' dots and the spaces behind them weighed."""
+    return ctc.spelled(odds, alphabet, beam.likeliest(odds, _grammar(alphabet) if alphabet is _TEXT else None)[0])
+
+
+def _score(odds: Floats, text: beam.Text, alphabet: str) -> float:
+    """Log odds of a text under the picture and, where signs may stand, the grammar of places and issuers."""
+    weigh = _grammar(alphabet) if "." in alphabet else None
+    by_grammar = sum(math.log(weigh(text[:at], column)) for at, column in enumerate((*text, 0))) if weigh else 0.0
+    return ctc.odds_of(odds, text) + by_grammar
+
+
+@cache
+def _grammar(alphabet: str) -> beam.Weigh:
+    """How places and issuers are written: a standing abbreviation has a dot, no other word has, and a space follows a dot."""
+    dot, space, hyphen = (alphabet.index(sign) + 1 for sign in ". -")
+    letters = {alphabet.index(c) + 1 for c in CYRILLIC}
+    standing = {tuple(alphabet.index(c) + 1 for c in word) for word in _STANDING}
+
+    def weigh(text: beam.Text, column: int) -> float:
+        if not text or text[-1] == space or (column in letters and text[-1] in letters):
+            return 1.0
+        if text[-1] == dot:
+            return 1 / _SPACED if column in letters else 1.0
+        start = next((at for at in range(len(text) - 1, -1, -1) if text[at] in (space, dot)), -1) + 1
+        if text[start:] in standing:
+            return 1.0 if column in letters or column in (dot, hyphen) else 1 / _DOTTED
+        return 1 / _ENDED if column == dot else 1.0
+
+    return weigh
 
 
 def _once(letters: Sequence[Letter]) -> list[Letter]:
@@ -327,7 +504,7 @@ def _with_second(picture: Pixels, heard: dict[Field, list[_Heard]]) -> dict[Fiel
     texts = ocr.read_lines([_strip(picture, _tight(heard[name][at])) for name, at in rows], language="rus")
     result = {name: list(read) for name, read in heard.items()}
     for (name, at), text in zip(rows, texts, strict=True):
-        result[name][at] = replace(result[name][at], second=text.text)
+        result[name][at] = result[name][at].joined_by(text.text)
     return result
 
 
@@ -352,11 +529,16 @@ def _plain(text: str) -> str:
     return re.sub(r" ?- ?", "-", " ".join(upper.split()))
 
 
+def _bare(text: str) -> str:
+    """Letters and figures alone."""
+    return "".join(c for c in text if c.isalnum())
+
+
 def _put_rows(fields: dict[Field, FieldReading], name: Field, rows: Sequence[_Heard]) -> None:
     """Join the rows of a field by spaces. Certain where a second reader agrees on every row."""
     rows = [row for row in rows if any(_is_word(word) or len(word) > 2 for word in _words(row.letters))]
     rows = [row for row in rows if fuzz.ratio(row.text.replace(" ", ""), _TITLE) < _ALIKE]
-    if not rows:
+    if not rows or (name in _NAMES and _scrawled(rows)):
         return
     chance = min(row.chance for row in rows)
     agreed = all(row.agreed and row.at == at for at, row in enumerate(rows))
@@ -369,6 +551,7 @@ def _put_rows(fields: dict[Field, FieldReading], name: Field, rows: Sequence[_He
             value, letters = value + " ", [*letters, None]
         value, letters = value + row.text, [*letters, *letter_boxes(row.letters, row.line)]
     agreed = agreed and not (name in _NAMES and (value.startswith("-") or value.endswith("-")))
+    agreed = agreed and all(letter.chance >= _SURE_MARK for row in rows for letter in row.letters if letter.character in _MARKED)
     if name is Field.PATRONYMIC and sex_of_patronymic(value) is None:
         agreed = False  # its end may be covered
     fields[name] = FieldReading(
@@ -379,6 +562,12 @@ def _put_rows(fields: dict[Field, FieldReading], name: Field, rows: Sequence[_He
         box=certainty.box(_tight(rows[0]).quad, 0, 1),
         letters=tuple(letters),
     )
+
+
+def _scrawled(rows: Sequence[_Heard]) -> bool:
+    """Whether the letters of a name are as doubtful as those of handwriting: then nothing was read that could be compared."""
+    chances = [letter.chance for row in rows for letter in row.letters if letter.character != " "]
+    return float(np.mean(chances)) < _WRITTEN
 
 
 def letter_boxes(letters: Sequence[Letter], line: Line) -> list[Box | None]:

@@ -37,6 +37,10 @@ _VALUE_HEIGHT: Final = (0.68, 1.75)  # of a date's: labels are printed 0.45 to 0
 _SQUEEZED: Final = 0.12  # of the scale: the usual difference of a page's two scales, held at an angle
 _PITCH: Final = 0.037  # of the spread's height: from one row to the next
 _NEAR: Final = 0.013  # of the spread's height: a line farther from a row does not speak for it
+_FAR_FROM_NUMBER: Final = 1.4  # lengths of a number (39 mm): half-way between both dates' distances from it
+_OTHER_SCALE: Final = 1.35  # times larger or smaller than the numbers say: a page held at an angle differs by less
+_NEXT_PAGE: Final = 8.0  # heights of a date: that of the birth stands some 18 below the code, print on the same page up to 5
+_HALF_ROW: Final = 0.011  # of the spread's height: half a letter and the play of a row
 
 Point = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -314,32 +318,84 @@ def _named_numbers(numbers: Sequence[Mark], marks: Marks, guess: Placed | None) 
             upper = guess.spread(numbers[0].line.centre)[1] < _FOLD
         else:  # the code and the date of issue stand beside the upper number, the date of birth beside the lower
             down = np.array([-marks.direction[1], marks.direction[0]], np.float32)
+            reach = 0.6 * numbers[0].line.width
+            beside = [m for m in marks.dates if abs(float((m.line.centre - numbers[0].line.centre) @ down)) < reach]
             upper = (
-                bool(marks.codes)
+                any(_on_page_two(date, marks) for date in beside)
+                if beside
+                else bool(marks.codes)
                 and abs(float((marks.codes[0].line.centre - numbers[0].line.centre) @ down)) < numbers[0].line.width
             )
         return [(numbers[0], "number_upper" if upper else "number_lower")]
     return []
 
 
-def named_dates(marks: Marks, guess: Placed | None) -> list[tuple[Mark, str]]:
-    """Tell issue from birth: the code stands in the row of the issue; without a code the upper of two is the issue."""
+def _on_page_two(date: Mark, marks: Marks) -> bool | None:
+    """Whether a date stands as far from the column of the numbers as that of the issue (84 mm); that of the birth is at 29 mm.
+
+    None where no number was read. No print but the date's own place tells whose page it is on where the other date is hidden.
+    """
+    if not marks.numbers:
+        return None
+    ratios = [
+        abs(float((number.line.centre - date.line.centre) @ marks.direction)) / number.line.width for number in marks.numbers
+    ]
+    return float(np.median(ratios)) > _FAR_FROM_NUMBER
+
+
+def _in_one_row(code: Mark, date: Mark, down: Floats) -> bool:
+    return abs(float((date.line.centre - code.line.centre) @ down)) < 2.0 * date.line.height
+
+
+def fits_its_numbers(marks: Marks, pages: Pages) -> bool:
+    """Whether each page is placed at the scale that the red numbers are printed in: else a mark was taken for another."""
+    plan = layout()
+    mark = plan["landmarks"]["number_lower"]
+    long = (mark["bottom"] - mark["top"]) * plan["height"]
+    return all(
+        1 / _OTHER_SCALE < float(np.linalg.norm(placed.matrix[:, 1])) * long / number.line.width < _OTHER_SCALE
+        for number in marks.numbers
+        for placed in (pages.upper, pages.lower)
+    )
+
+
+def has_date_beside(code: Mark, marks: Marks) -> bool:
+    """Whether a date stands in a code's row, as that of the issue does: else a stamp, or a row of the place, was read as one."""
     down = np.array([-marks.direction[1], marks.direction[0]], np.float32)
-    named: list[tuple[Mark, str]] = []
+    return any(_in_one_row(code, date, down) for date in marks.dates)
+
+
+def named_dates(marks: Marks, guess: Placed | None) -> list[tuple[Mark, str]]:
+    """Tell issue from birth: by the numbers' column, or the code in the row of the issue; else the upper of two is the issue.
+
+    What can be neither is left out: a code or a date that stands elsewhere is a stamp's, or was misread.
+    """
+    down = np.array([-marks.direction[1], marks.direction[0]], np.float32)
+
+    def below(one: Mark, other: Mark) -> float:
+        return float((one.line.centre - other.line.centre) @ down)
+
     dates = sorted(marks.dates, key=lambda v: float(v.line.centre @ down))
-    code = marks.codes[0] if marks.codes else None
-    issue = None
+    codes = [c for c in marks.codes if len(marks.numbers) < 2 or below(marks.numbers[-1], c) > below(c, marks.numbers[0])]
+    issued = [d for d in dates if _on_page_two(d, marks) is not False]
+    pairs = [(c, d) for c in codes for d in issued if _in_one_row(c, d, down)]
+    code: Mark | None = None
+    issue: Mark | None = None
+    if pairs:
+        code, issue = max(pairs, key=lambda pair: (pair[0].agreed, pair[0].chance))
+    elif issued and marks.numbers:
+        issue = issued[0]
+    elif codes:
+        code = max(codes, key=lambda one: (one.agreed, one.chance))
+    elif issued and (len(dates) >= 2 or (guess is not None and guess.spread(issued[0].line.centre)[1] < 0.45)):
+        issue = issued[0]
+    born = [d for d in dates if d is not issue and not _on_page_two(d, marks)]
     if code is not None:
-        named.append((code, "issuer_code"))
-        issue = next((d for d in dates if abs(float((d.line.centre - code.line.centre) @ down)) < 2.0 * d.line.height), None)
-    elif len(dates) >= 2 or (dates and guess is not None and guess.spread(dates[0].line.centre)[1] < 0.45):
-        issue = dates[0]
+        born = [d for d in born if below(d, code) > _NEXT_PAGE * d.line.height]
     if issue is not None:
-        named.append((issue, "date_of_issue"))
-    rest = [d for d in dates if d is not issue]
-    if rest:
-        named.append((rest[-1], "date_of_birth"))
-    return named
+        born = [d for d in born if below(d, issue) > 0]
+    named = [(code, "issuer_code"), (issue, "date_of_issue"), (born[-1] if born else None, "date_of_birth")]
+    return [(mark, name) for mark, name in named if mark is not None]
 
 
 def _fit(pairs: Sequence[_Pair], direction: Floats, down: Floats | None = None) -> Placed | None:
@@ -399,37 +455,92 @@ class Row:
     whole: bool  # every row that the field may have lies on the photo
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Half:
+    """One page's rows: where they lie, which are expected how far below the date's row, and the lines that may stand in them."""
+
+    placed: Placed
+    anchor: float  # of the spread's height: the row of the page's date
+    expected: tuple[tuple[str, int, float], ...]  # field, which of its rows, offset from the date's row
+    values: tuple[_Value, ...]
+    squeeze: float  # how much nearer to each other than planned
+    shift: float  # how much lower
+
+    def y(self, offset: float) -> float:
+        """Where a row stands, of the spread's height."""
+        return self.anchor + self.shift + self.squeeze * offset
+
+
+def _halves(found: Sequence[Line], marks: Marks, pages: Pages) -> tuple[float, list[_Half]]:
+    """Both pages with the places of their rows, and the height of a value's line."""
+    plan = layout()
+    named = {name: mark for mark, name in named_dates(marks, pages.whole)}
+    tall = float(np.median([mark.line.height for mark in named.values()])) if named else _usual_height(pages)
+    halves = []
+    for placed, anchors, group in (
+        (pages.upper, ("date_of_issue", "issuer_code"), plan["below_issue"]),
+        (pages.lower, ("date_of_birth",), plan["below_birth"]),
+    ):
+        anchor = next((placed.spread(named[n].line.centre)[1] for n in anchors if n in named), plan["landmarks"][anchors[0]]["y"])
+        expected = tuple((name, at, offset) for name, ys in group.items() for at, (offset, _) in enumerate(ys) if name != "sex")
+        values = [value for line in found if (value := _value(turned(line, placed.direction), placed, tall)) is not None]
+        values = [replace(value, y=value.y - anchor) for value in values]
+        squeeze, shift = _best_rows(values, expected)
+        halves.append(_Half(placed=placed, anchor=anchor, expected=expected, values=tuple(values), squeeze=squeeze, shift=shift))
+    return tall, halves
+
+
 def rows(found: Sequence[Line], marks: Marks, pages: Pages, size: tuple[int, int]) -> dict[str, list[Row]]:
     """Sort the spread's lines into its rows, top to bottom: each line to the nearest row, labels (small print) left out.
 
     `size`: width and height of the photo.
     """
     plan = layout()
-    named = {name: mark for mark, name in named_dates(marks, pages.whole)}
-    tall = float(np.median([mark.line.height for mark in named.values()])) if named else _usual_height(pages)
     result: dict[str, list[Row]] = {}
-    for placed, anchors, group in (
-        (pages.upper, ("date_of_issue", "issuer_code"), plan["below_issue"]),
-        (pages.lower, ("date_of_birth",), plan["below_birth"]),
-    ):
-        anchor = next((placed.spread(named[n].line.centre)[1] for n in anchors if n in named), plan["landmarks"][anchors[0]]["y"])
-        expected = [(name, at, offset) for name, ys in group.items() for at, (offset, _) in enumerate(ys) if name != "sex"]
-        values = [value for line in found if (value := _value(turned(line, placed.direction), placed, tall)) is not None]
-        values = [replace(value, y=value.y - anchor) for value in values]
-        squeeze, shift = _best_rows(values, expected)
+    tall, halves = _halves(found, marks, pages)
+    for half in halves:
         taken: dict[tuple[str, int], list[tuple[float, Line]]] = {}
-        for value in values:
-            off, key = _nearest(value, expected, squeeze, shift)
+        for value in half.values:
+            off, key = _nearest(value, half.expected, half.squeeze, half.shift)
             if key is not None:
                 taken.setdefault(key, []).append((off, value.line))
         for key in sorted(key for key in taken if key[0] != "title"):
             nearest = sorted(taken[key], key=lambda one: one[0])
-            pieces = _of_one_row([line for _, line in nearest], placed, tall)
-            low = anchor + shift + squeeze * max(offset for name, _, offset in expected if name == key[0])
-            whole = all(_on_photo(placed.photo(x, low), size) for x in plan["reach"][key[0]])
-            row = _row(pieces, placed, plan["reach"][key[0]], key[1])
+            pieces = _of_one_row([line for _, line in nearest], half.placed, tall)
+            low = half.y(max(offset for name, _, offset in half.expected if name == key[0]))
+            whole = all(_on_photo(half.placed.photo(x, low), size) for x in plan["reach"][key[0]])
+            row = _row(pieces, half.placed, plan["reach"][key[0]], key[1])
             result.setdefault(key[0], []).append(replace(row, off=nearest[0][0] / _PITCH, whole=whole))
     return result
+
+
+def places(found: Sequence[Line], marks: Marks, pages: Pages) -> dict[str, list[Quad]]:
+    """Where each value of the spread stands, in reading direction: as planned, or where its mark was read."""
+    plan, named = layout(), {name: mark.line.quad for mark, name in named_dates(marks, pages.whole)}
+    named |= {name: mark.line.quad for mark, name in _named_numbers(marks.numbers, marks, pages.whole)}
+    result: dict[str, list[Quad]] = {}
+    for half in _halves(found, marks, pages)[1]:
+        for name, _, offset in half.expected:
+            if name != "title":
+                left, right = plan["reach"][name]
+                result.setdefault(name, []).append(_block(half.placed, left, right, half.y(offset)))
+    for name, mark in plan["landmarks"].items():
+        upper = mark.get("y", mark.get("top", 0.0)) < _FOLD
+        placed = pages.upper if upper else pages.lower
+        if "y" in mark:
+            wide = plan["date_width"] / plan["width"] * (1.0 if "date" in name else 0.7)
+            quad = _block(placed, mark["x"] - wide / 2, mark["x"] + wide / 2, mark["y"])
+        else:
+            x, half_wide = mark["x"], _HALF_ROW * plan["height"] / plan["width"]
+            corners = ((x + half_wide, "top"), (x + half_wide, "bottom"), (x - half_wide, "bottom"), (x - half_wide, "top"))
+            quad = np.asarray(np.array([placed.photo(at, mark[end]) for at, end in corners]), np.float32)
+        result[name] = [named.get(name, quad)]
+    return result
+
+
+def _block(placed: Placed, left: float, right: float, y: float) -> Quad:
+    corners = ((left, y - _HALF_ROW), (right, y - _HALF_ROW), (right, y + _HALF_ROW), (left, y + _HALF_ROW))
+    return np.asarray(np.array([placed.photo(*corner) for corner in corners]), np.float32)
 
 
 def _on_photo(point: Point, size: tuple[int, int]) -> bool:
