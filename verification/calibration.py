@@ -1,21 +1,31 @@
-"""Labelled scores in, error rates out: how often strangers pass and customers fail at each threshold.
+"""Labelled scores in, error rates and odds out: how often strangers pass and customers fail, and what a score means.
 
 Terms of ISO/IEC 19795-1: FMR, the share of pairs of different people that score at least the threshold; FNMR, the
-share of pairs of one person that score below it. Larger scores are more alike. Pure arithmetic, no pictures.
+share of pairs of one person that score below it. Larger scores are more alike. Pure arithmetic, no pictures: the web
+process may use all of it.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from verification.evidence import Measures, Pair
+
 Floats = NDArray[np.float64]
+
+CLEAN, PRINTED, POOR = "clean", "printed", "poor"
+"""Of one face: a photograph; printed on a page and photographed; the same with few pixels (see faces.encode.POOR_EYES)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -217,6 +227,15 @@ class FmrTable:
             "card": self.card,
         }
 
+    def moved(self, by: float, card: dict[str, Any]) -> FmrTable:
+        """The same curve for strangers who score higher by `by`."""
+        return replace(self, points=tuple((s + by, r) for s, r in self.points), card=card)
+
+    def strangers(self) -> tuple[float, float]:
+        """Mean and standard deviation of strangers' scores, from the curve's own quantiles (16, 50 and 84 %)."""
+        low, middle, high = (self.threshold(rate) for rate in (0.8413, 0.5, 0.1587))
+        return middle, (high - low) / 2.0
+
 
 _RATES = (
     1.0,
@@ -261,6 +280,418 @@ def fit_fmr(impostors: Sequence[Floats], card: dict[str, Any], *, floor: float =
         if not points or at > points[-1][0] + 1e-6:
             points.append((at, rate))
     return FmrTable(points=tuple(points), supported=supported, floor=floor, card=card)
+
+
+# Odds: what people are shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Odds:
+    """Similarity → of equally many pairs of one person and of like-looking people with this score, the share of one person.
+
+    The logarithm of the odds is `offset + slope * similarity`. `spread`: variance of the offset, covariance, variance of
+    the slope, by resampling people. No fraud probability: that depends on how many of those who come are honest.
+    """
+
+    offset: float
+    slope: float  # per unit of similarity; positive
+    spread: tuple[float, float, float]
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def share(self, similarity: float) -> float | None:
+        """Return the share, 0 to 1; None for a similarity that is no number."""
+        return _logistic(self.offset + self.slope * similarity) if math.isfinite(similarity) else None
+
+    def interval(self, similarity: float) -> tuple[float, float] | None:
+        """Return the 95 % interval of `share`."""
+        if not math.isfinite(similarity):
+            return None
+        middle = self.offset + self.slope * similarity
+        own, both, slope = self.spread
+        reach = 1.96 * math.sqrt(max(0.0, own + 2.0 * similarity * both + similarity**2 * slope))
+        return _logistic(middle - reach), _logistic(middle + reach)
+
+    def percentage(self, similarity: float) -> int | None:
+        """Return what a person is shown: whole per cent, rounded down, 1 to 99; None for what is no number."""
+        share = self.share(similarity)
+        return None if share is None else min(99, max(1, math.floor(100.0 * share)))
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read what `to_json` wrote. Raises ValueError where likeness would speak against one person."""
+        offset, slope, spread = float(data["offset"]), float(data["slope"]), tuple(float(v) for v in data["spread"])
+        if not (math.isfinite(offset) and math.isfinite(slope) and slope > 0 and len(spread) == 3):
+            raise ValueError("odds: the slope must be above 0")
+        return cls(offset=offset, slope=slope, spread=spread, card=dict(data.get("card", {})))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "offset": round(self.offset, 4),
+            "slope": round(self.slope, 4),
+            "spread": [float(f"{v:.4g}") for v in self.spread],
+            "card": self.card,
+        }
+
+
+def _logistic(value: float) -> float:
+    return 1.0 / (1.0 + math.exp(-max(-700.0, min(700.0, value))))
+
+
+RIDGE = {CLEAN: 1e-5, PRINTED: 1e-4}
+"""How strongly a steep slope is held back, per squared slope of standardised scores: kinds of pairs that hardly overlap would
+give an endless one. Cross-validated by people, Cllr on prints of levels 1 and 2 at 1e-5, 1e-4 and 3e-4: 0.016, 0.009 and 0.011
+on average, 0.033, 0.012 and 0.017 in the worst fold; on clean pairs 0.0005, 0.002 and 0.003, and more than 1e-5 shows too low
+percentages."""
+
+
+def fit_odds(
+    conditions: Sequence[LabelledScores], card: dict[str, Any], *, ridge: float, rounds: int = 200, seed: int = 0
+) -> Odds:
+    """Fit the odds by logistic regression at equal priors; of several conditions each counts the same.
+
+    `ridge`: see RIDGE. Raises ValueError where a kind of pair is missing or where likeness speaks against one person.
+    """
+    score = np.concatenate([c.score for c in conditions]).astype(np.float64)
+    same = np.concatenate([c.first == c.second for c in conditions])
+    part = np.concatenate([np.full(len(c.score), k) for k, c in enumerate(conditions)])
+    first, second = (np.concatenate([getattr(c, side) for c in conditions]) for side in ("first", "second"))
+    if not same.any() or same.all():
+        raise ValueError("odds: pairs of one person and of different people are needed")
+    ones = np.ones(len(score))
+    offset, slope = _logistic_regression(score, same, _balanced(ones, same, part), ridge)
+    if not slope > 0:
+        raise ValueError("odds: in these pairs likeness does not speak for one person")
+    people = int(max(first.max(), second.max())) + 1
+    rng, drawn = np.random.default_rng(seed), []
+    for _ in range(rounds):
+        times = rng.multinomial(people, np.full(people, 1.0 / people)).astype(np.float64)
+        weights = np.where(same, times[first], times[first] * times[second])
+        if weights[same].sum() > 0 and weights[~same].sum() > 0:
+            drawn.append(_logistic_regression(score, same, _balanced(weights, same, part), ridge, start=(offset, slope)))
+    spread = np.cov(np.array(drawn).T) if len(drawn) > 1 else np.zeros((2, 2))
+    return Odds(
+        offset=offset, slope=slope, spread=(float(spread[0, 0]), float(spread[0, 1]), float(spread[1, 1])), card=card
+    )  # fmt: skip
+
+
+def _balanced(weights: Floats, same: NDArray[np.bool_], part: NDArray[Any]) -> Floats:
+    """Half the weight to pairs of one person, half to the others, each condition alike. Sums to 1."""
+    out = np.zeros(len(weights))
+    groups = [(kind, k) for kind in (True, False) for k in np.unique(part)]
+    for kind, k in groups:
+        which = (same == kind) & (part == k)
+        total = weights[which].sum()
+        if total > 0:
+            out[which] = weights[which] / total
+    for kind in (True, False):
+        of = same == kind
+        if out[of].sum() > 0:
+            out[of] *= 0.5 / out[of].sum()
+    return out
+
+
+def _logistic_regression(
+    score: Floats, same: NDArray[np.bool_], weights: Floats, ridge: float, *, start: tuple[float, float] | None = None
+) -> tuple[float, float]:
+    """Newton's method on two numbers. `weights` sum to 1."""
+    target = same.astype(np.float64)
+    middle, scale = float(score.mean()), max(float(score.std()), 1e-9)
+    x = (score - middle) / scale
+    a, b = (0.0, 1.0) if start is None else (start[0] + start[1] * middle, start[1] * scale)
+    for _ in range(100):
+        p = 1.0 / (1.0 + np.exp(-np.clip(a + b * x, -700, 700)))
+        off, bend = weights * (target - p), weights * p * (1.0 - p)
+        gradient = np.array([off.sum(), (off * x).sum() - ridge * b])
+        curve = np.array([[bend.sum(), (bend * x).sum()], [(bend * x).sum(), (bend * x * x).sum() + ridge]])
+        step = np.linalg.solve(curve + 1e-12 * np.eye(2), gradient)
+        length = float(np.abs(step).max())
+        step *= min(1.0, 2.0 / max(length, 1e-12))  # far from the answer the curve is nearly flat and a full step overshoots
+        a, b = a + float(step[0]), b + float(step[1])
+        if length < 1e-9:
+            break
+    return a - b * middle / scale, b / scale
+
+
+def cllr(odds: Odds, scores: Scores) -> float:
+    """Return the cost of the log likelihood ratio, 0 (perfect) to 1 (says nothing) and beyond (misleads).
+
+    Source: Bruemmer and du Preez, Application-independent evaluation of speaker detection, 2006.
+    """
+    own, other = (odds.offset + odds.slope * np.asarray(s, np.float64) for s in (scores.genuine, scores.impostor))
+    return float((np.logaddexp(0.0, -own).mean() + np.logaddexp(0.0, other).mean()) / (2.0 * math.log(2.0)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Band:
+    """Pairs that were shown a percentage of one stretch, and how many of them were of one person, at equal priors."""
+
+    low: float  # share 0-1
+    high: float
+    genuines: int
+    impostors: int
+    shown: float  # mean share shown, each kind of pair counting half
+    true: float
+    interval: tuple[float, float]
+
+    @property
+    def holds(self) -> bool:
+        """Whether what is shown lies in the interval of the truth. At both ends people are shown "or less" and "or more"."""
+        if self.low <= 0.0 or self.high >= 1.0:
+            return bool(self.interval[0] <= self.high and self.interval[1] >= self.low)
+        return bool(self.interval[0] <= self.shown <= self.interval[1])
+
+
+BANDS = (0.0, 0.02, 0.1, 0.5, 0.9, 0.98, 1.0)
+
+
+def bands(share: Floats, pairs: LabelledScores, *, rounds: int = 500, seed: int = 0) -> list[Band]:
+    """Hold shown shares (shape of `pairs.score`) against the truth, stretch by stretch, with intervals by resampling people.
+
+    A stretch without a pair is left out. The interval is widened by one unseen pair of each kind: where all pairs of a
+    stretch are of one person, resampling alone would promise that this is always so.
+    """
+    same = pairs.first == pairs.second
+    equal = _balanced(np.ones(len(share)), same, np.zeros(len(share)))
+    at = np.clip(np.digitize(share, BANDS[1:-1]), 0, len(BANDS) - 2)
+    people = int(max(pairs.first.max(), pairs.second.max())) + 1
+    rng = np.random.default_rng(seed)
+    drawn: list[list[float]] = [[] for _ in BANDS[1:]]
+    one = (equal[same].max(initial=0.0), equal[~same].max(initial=0.0))
+    for _ in range(rounds):
+        times = rng.multinomial(people, np.full(people, 1.0 / people)).astype(np.float64)
+        times_drawn = np.where(same, times[pairs.first], times[pairs.first] * times[pairs.second])
+        weights = _balanced(times_drawn, same, np.zeros(len(share)))
+        own, all_ = (np.bincount(at, weights=w, minlength=len(BANDS) - 1) for w in (weights * same, weights))
+        for k, values in enumerate(drawn):
+            if all_[k] > 0:
+                values.append(float(own[k] / all_[k]))
+    out = []
+    for k, (low, high) in enumerate(pairwise(BANDS)):
+        inside = at == k
+        if not inside.any():
+            continue
+        weight, own_weight = float(equal[inside].sum()), float(equal[inside & same].sum())
+        ends = _middle_95(drawn[k]) or (0.0, 1.0)
+        out.append(
+            Band(
+                low=low,
+                high=high,
+                genuines=int((inside & same).sum()),
+                impostors=int((inside & ~same).sum()),
+                shown=float((equal[inside] * share[inside]).sum() / weight),
+                true=own_weight / weight,
+                interval=(min(ends[0], own_weight / (weight + one[1])), max(ends[1], (own_weight + one[0]) / (weight + one[0]))),
+            )
+        )
+    return out
+
+
+# The calibration of the faces, as data
+
+
+CONDITION: dict[Pair, str] = {Pair.SELFIE_ON_FILE: CLEAN, Pair.SELFIE_DOCUMENT: PRINTED, Pair.DOCUMENT_ON_FILE: PRINTED}
+"""Which table covers which pair: photographs of faces, or one of them printed. A poor print has scales of its own, which bring
+its strangers' scores to those of other prints, and shares their table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoiceScale:
+    """One network's distance between strangers, its weight, and where its own opinion is clear."""
+
+    mean: float
+    deviation: float
+    weight: float  # in the fused score
+    same: float  # distance up to which it says "one person": 1 in 1,000 strangers comes as near
+    other: float  # distance from which it says "two people": 9 in 10 strangers are as far apart or farther
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRates:
+    """Errors within one group at the line that lets 1 in 10,000 of all strangers pass. Rates 0-1 with 95 % intervals."""
+
+    group: str  # "sex: female", "ethnicity: black-american", "age: 30-49", "all"
+    condition: str
+    people: int
+    genuines: int
+    impostors: int  # pairs within the group
+    fnmr: tuple[float, float, float] | None  # rate, low, high; None without pairs
+    fmr: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceCalibration:
+    """What labelled pairs taught about one set of voices: how to fuse their distances, and what the fused score means."""
+
+    label: str  # kept with each run among its engines
+    engines: tuple[str, ...]  # labels of the models that it was measured with; it covers no others
+    voices: dict[str, dict[str, VoiceScale]]  # condition of the poorer face → voice → scale
+    centres: dict[str, dict[str, Floats]]  # condition of a face → voice → mean encoding, taken away before comparing
+    same_picture: float  # correlation of two aligned faces from which they are one photograph
+    tables: dict[str, FmrTable]
+    odds: dict[str, Odds]
+    groups: tuple[GroupRates, ...] = ()
+    card: dict[str, Any] = field(default_factory=dict)  # date, data, what the data cannot tell
+
+    def fmr(self, pair: Pair, similarity: float) -> float | None:
+        """Return the share of strangers that score at least this; None for what is no number or has no table."""
+        table = self.tables.get(CONDITION[pair])
+        return table.fmr(similarity) if table else None
+
+    def percentage(self, pair: Pair, similarity: float) -> int | None:
+        """Return the calibrated percentage that people are shown, 1 to 99; None where none can be given."""
+        odds = self.odds.get(CONDITION[pair])
+        return odds.percentage(similarity) if odds else None
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read what `to_json` wrote. Raises KeyError or ValueError on anything else."""
+        return cls(
+            label=str(data["label"]),
+            engines=tuple(data["engines"]),
+            voices={
+                condition: {voice: VoiceScale(**scale) for voice, scale in by.items()} for condition, by in data["voices"].items()
+            },
+            centres={
+                condition: {voice: np.asarray(centre, np.float64) for voice, centre in by.items()}
+                for condition, by in data["centres"].items()
+            },
+            same_picture=float(data["same_picture"]),
+            tables={name: FmrTable.from_json(table) for name, table in data["tables"].items()},
+            odds={name: Odds.from_json(odds) for name, odds in data["odds"].items()},
+            groups=tuple(
+                GroupRates(**{**g, **{k: tuple(g[k]) if g[k] is not None else None for k in ("fnmr", "fmr")}})
+                for g in data.get("groups", ())
+            ),
+            card=dict(data.get("card", {})),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "label": self.label,
+            "engines": list(self.engines),
+            "card": self.card,
+            "voices": {
+                condition: {voice: {k: round(v, 4) for k, v in asdict(scale).items()} for voice, scale in by.items()}
+                for condition, by in self.voices.items()
+            },
+            "same_picture": self.same_picture,
+            "tables": {name: table.to_json() for name, table in self.tables.items()},
+            "odds": {name: odds.to_json() for name, odds in self.odds.items()},
+            "groups": [
+                {**asdict(g), "fnmr": _short(g.fnmr), "fmr": _short(g.fmr)} for g in self.groups
+            ],
+            "centres": {
+                condition: {voice: [round(float(x), 4) for x in centre] for voice, centre in by.items()}
+                for condition, by in self.centres.items()
+            },
+        }  # fmt: skip
+
+
+def _short(rate: tuple[float, ...] | None) -> list[float] | None:
+    return None if rate is None else [float(f"{v:.4g}") for v in rate]
+
+
+def digest(data: dict[str, Any]) -> str:
+    """Six hexadecimal digits that change with any number of a calibration but its label: two of one day differ by it."""
+    rest = {k: v for k, v in data.items() if k != "label"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:6]
+
+
+SHIPPED_FILE = Path(__file__).with_name("faces") / "calibration.json"
+"""Made by `python -m tests.benchmarks.faces --calibrate`."""
+
+
+@cache
+def shipped() -> FaceCalibration:
+    """Return the shipped calibration, read once per process. Imports no model: the web process shows its card."""
+    return FaceCalibration.from_json(json.loads(SHIPPED_FILE.read_text(encoding="utf-8")))
+
+
+# A deployment's own calibration
+
+OWN_PAIRS = 300
+"""Labelled pairs from which a deployment's own calibration may be fitted (issue of the faces; a person asks for the command)."""
+OWN_EACH = 30
+"""Of each kind: with 30 pairs of which none errs, the rate may still be 10 % (rule of three)."""
+
+
+OWN_LABEL = "own face calibration "
+"""With its number behind it: the label of an own calibration among a run's engines."""
+
+
+class TooFewPairs(Exception):
+    """Not enough labelled pairs for an own calibration. Says how many there are; numbers of pairs, of nobody."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OwnPair:
+    """One pair of faces of a case that an agent decided after looking. `person` only keeps pairs of one customer together."""
+
+    pair: Pair
+    similarity: float
+    same: bool
+    person: str
+
+
+def fit_own(base: FaceCalibration, pairs: Iterable[OwnPair], *, label: str, date: str, rounds: int = 200) -> FaceCalibration:
+    """Fit what `base`'s score means among a deployment's own customers. Raises TooFewPairs.
+
+    A few hundred pairs cannot show a false match rate of 1 in 10,000, so the shape of the curve stays that of `base`.
+    It is moved by as much as the own strangers score higher than those of `base` (upper end of the 90 % interval of the
+    mean, never below zero): an own calibration is stricter or equal, never kinder. The odds are fitted anew.
+    """
+    known = [p for p in pairs if math.isfinite(p.similarity)]
+    own, other = [p for p in known if p.same], [p for p in known if not p.same]
+    if len(known) < OWN_PAIRS or min(len(own), len(other)) < OWN_EACH:
+        raise TooFewPairs(
+            f"{len(known)} of {OWN_PAIRS} labelled pairs: {len(own)} of one person, {len(other)} of different people, "
+            f"and at least {OWN_EACH} of each kind are needed"
+        )
+    middles = {name: table.strangers()[0] for name, table in base.tables.items()}
+    above = np.array([p.similarity - middles[CONDITION[p.pair]] for p in other])
+    by = max(0.0, float(above.mean() + 1.645 * above.std(ddof=1) / math.sqrt(len(above))))
+    card = {
+        "date": date,
+        "data": "cases decided by agents of this deployment",
+        "pairs": len(known),
+        "genuine_pairs": len(own),
+        "impostor_pairs": len(other),
+        "people": len({p.person for p in known}),
+        "moved_by": round(by, 4),
+        "base": base.label,
+        "limits": "Agents saw the machine's scores. Too few pairs to show 1 in 10,000: the curve's shape is the base's.",
+    }
+    number = {person: n for n, person in enumerate(dict.fromkeys(p.person for p in known))}
+    # Each impostor is somebody of her own: who he really is, nobody knows.
+    scores = LabelledScores(
+        score=np.array([p.similarity for p in known]),
+        first=np.array([number[p.person] for p in known]),
+        second=np.array([number[p.person] if p.same else len(number) + n for n, p in enumerate(known)]),
+    )
+    _, second = np.unique(np.concatenate([scores.first, scores.second]), return_inverse=True)
+    scores = replace(scores, first=second[: len(known)], second=second[len(known) :])
+    odds = fit_odds([scores], card, ridge=RIDGE[PRINTED], rounds=rounds)
+    return replace(
+        base,
+        label=label,
+        tables={name: table.moved(by, {**card, "shape": table.card}) for name, table in base.tables.items()},
+        odds={name: odds for name in base.tables},
+        card=card,
+    )
+
+
+def applied(measures: Measures, own: FaceCalibration, base: FaceCalibration) -> Measures:
+    """Return measures whose `fmr` is by `own`. Left as they are where their scores are not those that `own` was fitted on."""
+    if base.label not in measures.engines:
+        return measures
+    pairs = {
+        pair: replace(found, fmr=own.fmr(pair, found.similarity) if found.fmr is not None else None)
+        for pair, found in measures.pairs.items()
+    }
+    engines = tuple(own.label if name == base.label else name for name in measures.engines)
+    return replace(measures, pairs=pairs, own_calibration=True, engines=engines)
 
 
 def _sorted(values: Floats, what: str) -> Floats:

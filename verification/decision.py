@@ -80,6 +80,7 @@ EXCUSED = frozenset(
         ReasonCode.DOCUMENT_GLARE,
         ReasonCode.DOCUMENT_TOO_SMALL,
         ReasonCode.DOCUMENT_CUT_OFF,
+        ReasonCode.DOCUMENT_COVERED,
     }
 )
 """A poor picture from which everything was nonetheless read and matched: no reason to trouble the customer again.
@@ -87,7 +88,7 @@ EXCUSED = frozenset(
 Two documents on one photo are not among them: whose portrait and whose name were matched is not for us to choose.
 """
 
-RETAKE_FIRST = frozenset({ReasonCode.CONTACT_CHANGES})
+RETAKE_FIRST = frozenset({ReasonCode.CONTACT_CHANGES, ReasonCode.LIVENESS_NOT_SHOWN})
 """Goes to a person, but only once the photos are good enough for one."""
 
 HAS_ZONE = frozenset({DocumentType.TD1, DocumentType.TD2, DocumentType.TD3, DocumentType.MRVA, DocumentType.MRVB})
@@ -138,6 +139,7 @@ def _reasons(m: Measures, policy: Policy) -> Iterator[ReasonCode]:
     yield from _claim(m, policy)
     yield from _account(m, policy)
     yield from _faces(m, policy)
+    yield from _liveness(m, policy)
 
 
 def _document(m: Measures, policy: Policy) -> Iterator[ReasonCode]:
@@ -221,7 +223,8 @@ def _faces(m: Measures, policy: Policy) -> Iterator[ReasonCode]:
     needed = [Pair.SELFIE_DOCUMENT]
     if m.has_face_on_file:
         needed += [Pair.SELFIE_ON_FILE, Pair.DOCUMENT_ON_FILE]
-    elif policy.require_face_on_file:
+    elif policy.require_face_on_file or not (m.own_calibration or policy.files_only):
+        # Rates measured on public figures may be far off for this lender's customers: one reference alone is no proof by them.
         yield ReasonCode.NO_FACE_ON_FILE
     for pair in needed:
         scores = m.pairs.get(pair)
@@ -231,10 +234,26 @@ def _faces(m: Measures, policy: Policy) -> Iterator[ReasonCode]:
         differ, unsure = FACES[pair]
         if not math.isfinite(scores.similarity) or scores.fmr is None or not _share(scores.fmr):
             yield ReasonCode.EVIDENCE_MISSING
-        elif scores.similarity < policy.min_similarity(pair):
+        elif scores.similarity < policy.min_similarity(pair) or scores.fmr > 1.0 / policy.min_strangers:
             yield differ if scores.similarity < policy.differ_below else unsure
         elif policy.require_voices_agree and scores.voices_agree is not True:
             yield ReasonCode.VOICES_DISAGREE
+
+
+def _liveness(m: Measures, policy: Policy) -> Iterator[ReasonCode]:
+    """A challenge that was not taken counts where the policy asks for one; one that was taken counts whatever changes."""
+    shown = m.liveness
+    if shown is None:
+        if m.reason.value in policy.require_liveness_for:
+            yield ReasonCode.LIVENESS_NOT_SHOWN
+        return
+    lines = ((shown.turned, policy.min_turned), (shown.depth, policy.min_depth), (shown.same_face, policy.min_same_face))
+    if (
+        any(value is None or not math.isfinite(value) or value < line for value, line in lines)
+        or shown.timely is not True
+        or any(sign in policy.refer_on_liveness_signs for sign in shown.signs)
+    ):
+        yield ReasonCode.LIVENESS_DOUBTED
 
 
 def _share(value: float) -> bool:

@@ -288,6 +288,10 @@ class PairMeasures:
     voices_agree: bool
 
 
+FACE_CODE = "<f2"
+"""NumPy's name of the 256 numbers of `FaceReading.code`: 128 of SFace, 128 of dlib."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FaceReading:
     """What face comparison found: the pairs that could be compared, and why others could not."""
@@ -296,6 +300,8 @@ class FaceReading:
     problems: tuple[ReasonCode, ...] = ()
     boxes: dict[str, Box] = field(default_factory=dict)  # PhotoKind value -> main face
     document_turns: int = 0  # quarter turns counter-clockwise that bring the printed face upright (0-3)
+    qualities: dict[PhotoKind, Quality] = field(default_factory=dict)  # of the main faces, only what concerns a face
+    code: bytes | None = field(default=None, repr=False)  # FACE_CODE numbers of the selfie's face: personal, see cases.duplicates
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -312,6 +318,31 @@ class Quality:
     width: int | None = None  # pixels
     height: int | None = None  # pixels
     head_size: float | None = None  # inter-eye distance in pixels of the decoded photo
+    # Of the main face (verification.faces.quality); angles in degrees, 0 = straight into the camera.
+    yaw: float | None = None  # + to the person's left
+    pitch: float | None = None  # + down; coarse
+    roll: float | None = None  # counter-clockwise turn that brings the face upright, -180 to 180
+    eyes_visible: float | None = None  # about 0.7; behind dark glass near 0
+    mouth_visible: float | None = None  # about 1; under a mask near 0
+    luminance: float | None = None  # luma of the brightest tenth of the face 0-1; dark cloth does not count
+    illumination_uniformity: float | None = None  # darker half of the face over the lighter, 0-1
+    natural_colour: float | None = None  # median CIELAB chroma of the face; 0 = grey
+    face_sharpness: float | None = None  # variance of the Laplacian where the eyes are 36 pixels apart
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Liveness:
+    """What a head-turn challenge showed: evidence of life, never proof (ISO/IEC 30107-3 would call it a PAD subsystem's data).
+
+    Larger is better. None: not measured. Where no challenge was taken the whole is absent from `Measures`.
+    """
+
+    frames: int  # of the burst, with a face in them
+    turned: float | None = None  # share of the asked turns that were seen, in their order, 0-1
+    depth: float | None = None  # how much more the landmarks moved than a flat picture's would, see faces.liveness
+    same_face: float | None = None  # least fused similarity of a frame with the selfie, units of PairMeasures.similarity
+    timely: bool | None = None  # frames came in order, at the pace of a camera, within the challenge's time
+    signs: tuple[str, ...] = ()  # names of passive and injection signs that were seen (faces.liveness.Sign): weak, against life
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -346,6 +377,8 @@ class Measures:
     hidden: dict[Field, ReasonCode] = field(default_factory=dict)  # fields that glare or a finger covers on the document photo
     missing: tuple[Side, ...] = ()  # parts of the page that are not on the document photo
     hints: tuple[Hint, ...] = ()  # that the paper is not what it seems; soft, never proof
+    liveness: Liveness | None = None  # None: the customer took no challenge
+    own_calibration: bool = False  # fmr comes from this deployment's own labelled pairs, not from the shipped public figures
     engines: tuple[str, ...] = ()  # "sface 2021dec", "tesseract 5.3.0" ...: old scores stay explainable
 
     def to_json(self) -> dict[str, Any]:
@@ -382,6 +415,8 @@ class Measures:
             hidden={Field(k): ReasonCode(v) for k, v in d.get("hidden", {}).items()},  # runs before it was measured lack it
             missing=tuple(Side(side) for side in d.get("missing", ())),
             hints=tuple(Hint(hint) for hint in d.get("hints", ()) if hint in set(Hint)),  # a hint no longer given is left out
+            liveness=Liveness(**{**alive, "signs": tuple(alive["signs"])}) if (alive := d.get("liveness")) else None,
+            own_calibration=d.get("own_calibration", False),
             engines=tuple(d["engines"]),
         )
 

@@ -6,14 +6,16 @@ be found are evidence too; only engine trouble (a model file missing, a child th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 
 from verification import comparison, continuity, documents, faces, images, quality
+from verification.challenge import Burst
 from verification.documents import page
-from verification.evidence import Claim, DocumentReading, Evidence, FaceReading, Field, Measures, Profile, Quality
+from verification.evidence import Claim, DocumentReading, Evidence, FaceReading, Field, Liveness, Measures, Profile, Quality
 from verification.expiry import expiry, zone_expected
 from verification.faces import compare as face_comparison
+from verification.faces import liveness
 from verification.quality import QualityThresholds
 from verification.reasons import PhotoKind, ReasonCode
 
@@ -50,8 +52,11 @@ def gather_evidence(
     on: date,
     thresholds: QualityThresholds = SHIPPED_QUALITY,
     isolate: bool = True,
+    burst: Burst | None = None,
 ) -> Evidence:
     """Look at two photos and a claim, and at the account where there is one. `on` is the day of the run.
+
+    `burst` answers a head-turn challenge; None: none was taken.
 
     `isolate` decodes the pictures in a confined child process; only tests and trusted files may do without.
     """
@@ -85,6 +90,7 @@ def gather_evidence(
         undecodable=tuple(k for k, p in ((PhotoKind.SELFIE, own), (PhotoKind.DOCUMENT, paper)) if p.pixels is None),
         has_face_on_file=held is not None and held.pixels is not None,
         engines=engines(),
+        alive=liveness.judge(burst, selfie=own.pixels, isolate=isolate) if burst is not None else None,
     )
 
 
@@ -117,6 +123,7 @@ def assemble(
     undecodable: tuple[PhotoKind, ...],
     has_face_on_file: bool,
     engines: tuple[str, ...],
+    alive: Liveness | None = None,
 ) -> Evidence:
     """Put what the engines saw beside the claim and the account: the part of a run that needs no pixels."""
     compared = comparison.agree(claim, reading)
@@ -151,15 +158,24 @@ def assemble(
         has_face_on_file=has_face_on_file,
         earlier_number_seen=continuity.earlier_number_seen(profile, reading) if profile is not None else None,
         pairs=found.pairs,
-        selfie=selfie,
-        document=document,
+        selfie=_with_face(selfie, found, PhotoKind.SELFIE),
+        document=_with_face(document, found, PhotoKind.DOCUMENT),
         problems=tuple(dict.fromkeys((*missing, *reading.problems))),
         hidden=reading.hidden,
         missing=reading.missing,
         hints=reading.hints,
+        liveness=alive,
         engines=engines,
     )
     return Evidence(reading=reading, faces=found, comparisons={f: pair for f, (pair, _) in compared.items()}, measures=measures)
+
+
+def _with_face(photo: Quality, found: FaceReading, kind: PhotoKind) -> Quality:
+    """A photo's quality with what was measured of its face."""
+    face = found.qualities.get(kind)
+    if face is None:
+        return photo
+    return replace(photo, **{f.name: value for f in fields(face) if (value := getattr(face, f.name)) is not None})
 
 
 def _without_face_problems(

@@ -37,6 +37,14 @@ class ReasonCode(StrEnum):
     NO_FACE_IN_SELFIE = "no_face_in_selfie"
     SEVERAL_FACES_IN_SELFIE = "several_faces_in_selfie"
     FACE_TOO_SMALL = "face_too_small"
+    SELFIE_IS_A_DOCUMENT = "selfie_is_a_document"  # print around the only face: a passport was photographed
+    SELFIE_UPSIDE_DOWN = "selfie_upside_down"
+    FACE_TURNED_AWAY = "face_turned_away"
+    FACE_TOO_DARK = "face_too_dark"
+    FACE_UNEVENLY_LIT = "face_unevenly_lit"
+    FACE_WITHOUT_COLOUR = "face_without_colour"  # a grey picture, a statue, a copy
+    EYES_NOT_SEEN = "eyes_not_seen"  # dark glasses
+    FACE_COVERED = "face_covered"  # a mask, a scarf, a hand over the mouth
 
     # The document as a picture (quality, documents.page, documents.mrz_zone).
     DOCUMENT_BLURRED = "document_blurred"
@@ -49,6 +57,7 @@ class ReasonCode(StrEnum):
     SEVERAL_DOCUMENTS = "several_documents"  # two papers on one photo: which of them counts is not for us to choose
     DOCUMENT_MIRRORED = "document_mirrored"  # left and right are exchanged, as front cameras do
     DOCUMENT_CUT_OFF = "document_cut_off"
+    DOCUMENT_COVERED = "document_covered"  # a finger, a cloth, another paper over print
     MRZ_NOT_READABLE = "mrz_not_readable"
     PORTRAIT_NOT_FOUND = "portrait_not_found"
 
@@ -93,6 +102,9 @@ class ReasonCode(StrEnum):
     NO_FACE_ON_FILE = "no_face_on_file"
     VOICES_DISAGREE = "voices_disagree"  # the two face networks contradict each other
     SELFIE_IS_THE_DOCUMENT = "selfie_is_the_document"  # one and the same picture twice
+    SELFIE_SENT_BEFORE = "selfie_sent_before"  # the same picture came with a case of another customer
+    LIVENESS_NOT_SHOWN = "liveness_not_shown"  # no head-turn challenge was taken, and this change asks for one
+    LIVENESS_DOUBTED = "liveness_doubted"  # one was taken, and a flat picture, another face or a recording could have given it
 
     # The system.
     EVIDENCE_MISSING = "evidence_missing"  # a measure is absent, NaN or out of its range
@@ -116,6 +128,14 @@ RETAKE: dict[ReasonCode, frozenset[PhotoKind]] = {
     ReasonCode.NO_FACE_IN_SELFIE: _SELFIE,
     ReasonCode.SEVERAL_FACES_IN_SELFIE: _SELFIE,
     ReasonCode.FACE_TOO_SMALL: _SELFIE,
+    ReasonCode.SELFIE_IS_A_DOCUMENT: _SELFIE,
+    ReasonCode.SELFIE_UPSIDE_DOWN: _SELFIE,
+    ReasonCode.FACE_TURNED_AWAY: _SELFIE,
+    ReasonCode.FACE_TOO_DARK: _SELFIE,
+    ReasonCode.FACE_UNEVENLY_LIT: _SELFIE,
+    ReasonCode.FACE_WITHOUT_COLOUR: _SELFIE,
+    ReasonCode.EYES_NOT_SEEN: _SELFIE,
+    ReasonCode.FACE_COVERED: _SELFIE,
     ReasonCode.DOCUMENT_BLURRED: _DOCUMENT,
     ReasonCode.DOCUMENT_TOO_DARK: _DOCUMENT,
     ReasonCode.DOCUMENT_TOO_BRIGHT: _DOCUMENT,
@@ -126,6 +146,7 @@ RETAKE: dict[ReasonCode, frozenset[PhotoKind]] = {
     ReasonCode.SEVERAL_DOCUMENTS: _DOCUMENT,
     ReasonCode.DOCUMENT_MIRRORED: _DOCUMENT,
     ReasonCode.DOCUMENT_CUT_OFF: _DOCUMENT,
+    ReasonCode.DOCUMENT_COVERED: _DOCUMENT,
     ReasonCode.MRZ_NOT_READABLE: _DOCUMENT,
     ReasonCode.PORTRAIT_NOT_FOUND: _DOCUMENT,
     ReasonCode.IMAGE_EMPTY: _BOTH,

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _CHILD = Path(__file__).with_name("decoder.py")
 _HEADER = 4096  # bytes; the child's answer starts with one line of JSON no longer than this
+_FRAMES = 16  # of a burst at most; a challenge has 10
 _START_SECONDS = 20.0  # for the interpreter and its imports on a machine that is swapping; 0.2 is usual
 _TOO_SLOW = frozenset({signal.SIGXCPU, signal.SIGKILL})  # soft and hard processor limit, or out of memory
 
@@ -43,6 +45,23 @@ def decode(data: bytes, limits: Limits) -> Pixels:
     header, payload = _run("pixels", data, limits)
     height, width = (int(n) for n in header["shape"])
     return payload.reshape(height, width, 3)
+
+
+def decode_burst(frames: Sequence[bytes], limits: Limits) -> list[Pixels | None]:
+    """Return the pixels of several JPEGs, each of shape (H, W, 3); None for what is no picture. Raises images.ImageRejected."""
+    data = b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames)
+    header, payload = _run("burst", data, limits)
+    out: list[Pixels | None] = []
+    at = 0
+    for height, width in header["shapes"]:
+        size = height * width * 3
+        out.append(payload[at : at + size].reshape(height, width, 3) if size else None)
+        at += size
+    if len(out) != len(frames):
+        from verification.images import ImageRejected
+
+        raise ImageRejected(ReasonCode.IMAGE_DAMAGED)
+    return out
 
 
 def normalise(data: bytes, limits: Limits) -> bytes:
@@ -199,7 +218,14 @@ def _header(line: bytes, limits: Limits) -> dict[str, Any]:
             height, width = header["shape"]
             if not (0 < height <= limits.max_side and 0 < width <= limits.max_side and size == height * width * 3):
                 raise _BadAnswer
-        if not 0 <= size <= limits.max_side**2 * 3:
+        elif "shapes" in header:
+            shapes = [(int(height), int(width)) for height, width in header["shapes"]]
+            if len(shapes) > _FRAMES or not all(0 <= side <= limits.max_side for shape in shapes for side in shape):
+                raise _BadAnswer
+            if size != sum(height * width * 3 for height, width in shapes):
+                raise _BadAnswer
+            header["shapes"] = shapes
+        if not 0 <= size <= limits.max_side**2 * 3 * (_FRAMES if "shapes" in header else 1):
             raise _BadAnswer
         measured = header.get("quality")
         if measured is not None and not all(v is None or isinstance(v, (int, float)) for v in measured.values()):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,16 +12,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verification.calibration import (
+    SHIPPED_FILE,
+    FaceCalibration,
     FmrTable,
     LabelledScores,
+    Odds,
+    OwnPair,
     Scores,
+    TooFewPairs,
+    applied,
+    bands,
+    cllr,
+    digest,
     equal_error_rate,
     error_rates,
     fit_fmr,
+    fit_odds,
+    fit_own,
+    shipped,
     summarise,
     threshold_at,
     true_accept_rate,
 )
+from verification.evidence import ChangeReason, Measures, Pair, PairMeasures
 
 FEW = Scores(genuine=np.array([3.0, 4.0, 5.0, 6.0]), impostor=np.array([0.0, 1.0, 2.0, 3.0, 4.0]))
 
@@ -155,3 +170,150 @@ def test_a_table_survives_json_and_a_rising_one_is_refused(table):
     broken["points"][3][1] = 0.99
     with pytest.raises(ValueError, match="must rise"):
         FmrTable.from_json(broken)
+
+
+# Odds
+
+
+def two_bells(people: int = 300, apart: float = 3.0, seed: int = 0) -> LabelledScores:
+    """One own pair a person and four with strangers, from normal curves of deviation 1: the true log odds are linear."""
+    rng = np.random.default_rng(seed)
+    who = np.arange(people)
+    first, second = np.concatenate([who] * 5), np.concatenate([who, *(np.roll(who, k) for k in (1, 2, 3, 4))])
+    return LabelledScores(score=rng.normal(np.where(first == second, apart, 0.0), 1.0), first=first, second=second)
+
+
+def test_odds_of_two_normal_curves_are_found_again():
+    odds = fit_odds([two_bells(3000)], {}, ridge=1e-4, rounds=30)
+    assert odds.slope == pytest.approx(3.0, rel=0.08)  # by theory apart / variance
+    assert odds.share(1.5) == pytest.approx(0.5, abs=0.03)  # half-way
+    low, high = odds.interval(1.5)
+    assert low < 0.5 < high and high - low < 0.12
+
+
+def test_equal_priors_hold_however_many_strangers_there_are():
+    many = two_bells(2000)
+    own = many.first == many.second
+    few = np.concatenate([np.flatnonzero(own), np.flatnonzero(~own)[:2000]])
+    rare = LabelledScores(score=many.score[few], first=many.first[few], second=many.second[few])
+    assert fit_odds([many], {}, ridge=1e-4, rounds=0).share(1.5) == pytest.approx(
+        fit_odds([rare], {}, ridge=1e-4, rounds=0).share(1.5), abs=0.03
+    )
+
+
+def test_kinds_of_pairs_that_never_meet_still_give_a_finite_slope():
+    odds = fit_odds([two_bells(apart=40.0)], {}, ridge=1e-4, rounds=5)
+    assert 0 < odds.slope < 20 and 0.2 < odds.share(20.0) < 0.8
+
+
+def test_odds_need_both_kinds_and_likeness_that_speaks_for_one_person():
+    pairs = two_bells()
+    own = pairs.first == pairs.second
+    with pytest.raises(ValueError, match="different people"):
+        fit_odds([LabelledScores(score=pairs.score[own], first=pairs.first[own], second=pairs.second[own])], {}, ridge=1e-4)
+    with pytest.raises(ValueError, match="does not speak"):
+        fit_odds([replace(pairs, score=-pairs.score)], {}, ridge=1e-4, rounds=0)
+
+
+@pytest.mark.parametrize(("share", "shown"), [(0.9999, 99), (0.9949, 99), (0.9899, 98), (0.42, 42), (0.004, 1)])
+def test_a_percentage_is_rounded_down_and_never_above_99(share, shown):
+    odds = Odds(offset=0.0, slope=1.0, spread=(0.0, 0.0, 0.0))
+    similarity = math.log(share / (1 - share)) + 1e-9
+    assert odds.percentage(similarity) == shown
+    assert odds.percentage(float("nan")) is None and odds.share(float("inf")) is None
+    assert odds.percentage(1e9) == 99 and odds.percentage(-1e9) == 1
+
+
+def test_the_cost_of_odds_is_one_where_they_say_nothing_and_more_where_they_mislead():
+    scores = two_bells(2000).split()
+    nothing, right, wrong = (Odds(offset=o, slope=s, spread=(0.0, 0.0, 0.0)) for o, s in ((0, 1e-9), (-4.5, 3), (4.5, -3)))
+    assert cllr(nothing, scores) == pytest.approx(1.0, abs=1e-6)
+    assert cllr(right, scores) < 0.3 and cllr(wrong, scores) > 3.0
+
+
+def test_right_odds_hold_in_every_band_and_boastful_ones_do_not():
+    pairs = two_bells(4000)
+    for boast, holds in ((1.0, True), (3.0, False)):
+        share = np.array([Odds(offset=-4.5 * boast, slope=3.0 * boast, spread=(0.0, 0.0, 0.0)).share(s) for s in pairs.score])
+        found = bands(share, pairs, rounds=100)
+        assert sum(b.genuines for b in found) == 4000 and sum(b.impostors for b in found) == 16_000
+        assert all(b.holds for b in found) is holds
+
+
+def test_a_band_in_which_nobody_erred_promises_no_more_than_its_pairs_can():
+    pairs = LabelledScores(score=np.array([9.0, 9.0, -9.0, -9.0]), first=np.array([0, 1, 0, 1]), second=np.array([0, 1, 1, 0]))
+    top = bands(np.array([0.95, 0.95, 0.0, 0.0]), pairs, rounds=50)[-1]
+    assert (top.genuines, top.impostors, top.true) == (2, 0, 1.0) and top.interval[0] < 0.7
+
+
+def test_odds_and_calibrations_survive_their_json():
+    odds = Odds(offset=-9.5, slope=1.25, spread=(0.01, -0.001, 0.0005), card={"people": 3})
+    assert Odds.from_json(odds.to_json()) == odds
+    with pytest.raises(ValueError, match="slope"):
+        Odds.from_json({**odds.to_json(), "slope": -1.0})
+    again = FaceCalibration.from_json(shipped().to_json())
+    assert again.to_json() == shipped().to_json() and again.fmr(Pair.SELFIE_DOCUMENT, 6.0) == shipped().fmr(
+        Pair.SELFIE_DOCUMENT, 6.0
+    )
+
+
+def test_the_shipped_label_is_that_of_its_numbers():
+    data = json.loads(SHIPPED_FILE.read_text())
+    assert data["label"].endswith(digest(data))
+    data["tables"]["clean"]["points"][3][0] += 0.01
+    assert not data["label"].endswith(digest(data))
+
+
+# A deployment's own
+
+
+def own_pairs(genuine: int, impostor: int, *, of_strangers: float = 0.0, seed: int = 0) -> list[OwnPair]:
+    rng = np.random.default_rng(seed)
+    scores = [*((s, True) for s in rng.normal(11, 1.5, genuine)), *((s, False) for s in rng.normal(of_strangers, 1.7, impostor))]
+    return [OwnPair(pair=Pair.SELFIE_DOCUMENT, similarity=float(s), same=k, person=str(n)) for n, (s, k) in enumerate(scores)]
+
+
+@pytest.mark.parametrize(("genuine", "impostor"), [(299, 0), (269, 30), (271, 29), (29, 400), (0, 0)])
+def test_too_few_pairs_are_refused_with_how_many_there_are(genuine, impostor):
+    with pytest.raises(TooFewPairs, match=f"^{genuine + impostor} of 300 labelled pairs: {genuine} of one person, {impostor} "):
+        fit_own(shipped(), own_pairs(genuine, impostor), label="own", date="2026-11-23")
+
+
+def test_an_own_calibration_is_never_kinder_than_the_shipped_one():
+    for of_strangers in (-2.0, 0.0, 1.0, 3.0):
+        own = fit_own(shipped(), own_pairs(260, 60, of_strangers=of_strangers), label="own", date="2026-11-23", rounds=20)
+        for pair in Pair:
+            for similarity in (2.0, 5.0, 7.0, 9.0):
+                assert own.fmr(pair, similarity) >= shipped().fmr(pair, similarity)
+    assert own.fmr(Pair.SELFIE_DOCUMENT, 7.0) > 10 * shipped().fmr(Pair.SELFIE_DOCUMENT, 7.0)  # strangers who score 3 higher
+    assert own.card["pairs"] == 320 and own.card["moved_by"] > 2.5 and own.card["base"] == shipped().label
+
+
+def test_strangers_like_those_of_the_shipped_one_move_it_by_little():
+    own = fit_own(shipped(), own_pairs(1000, 3000), label="own", date="2026-11-23", rounds=10)
+    assert own.card["moved_by"] < 0.2
+    assert own.percentage(Pair.SELFIE_DOCUMENT, 11.0) == 99 and own.percentage(Pair.SELFIE_DOCUMENT, 1.0) == 1
+
+
+def a_run(**changes: object) -> Measures:
+    found = PairMeasures(similarity=8.0, fmr=shipped().fmr(Pair.SELFIE_DOCUMENT, 8.0), sface=0.7, dlib=0.6, voices_agree=True)
+    given = dict(
+        reason=ChangeReason.MARRIAGE, document_type=None, country=None, mrz_valid=None, days_to_expiry=None,
+        pairs={Pair.SELFIE_DOCUMENT: found}, engines=(*shipped().engines, shipped().label),
+    )  # fmt: skip
+    return Measures(**{**given, **changes})  # type: ignore[arg-type]
+
+
+def test_an_own_calibration_rates_a_run_and_is_named_by_it():
+    own = fit_own(shipped(), own_pairs(260, 60, of_strangers=3.0), label="own face calibration 1", date="2026-11-23", rounds=5)
+    rated = applied(a_run(), own, shipped())
+    assert rated.own_calibration and rated.engines[-1] == "own face calibration 1"
+    assert rated.pairs[Pair.SELFIE_DOCUMENT].fmr == own.fmr(Pair.SELFIE_DOCUMENT, 8.0) > a_run().pairs[Pair.SELFIE_DOCUMENT].fmr
+
+
+def test_scores_of_another_scale_are_not_rated_by_it():
+    own = fit_own(shipped(), own_pairs(260, 60), label="own", date="2026-11-23", rounds=5)
+    other = a_run(engines=("some other network",))
+    assert applied(other, own, shipped()) == other
+    unrated = replace(a_run().pairs[Pair.SELFIE_DOCUMENT], fmr=None)  # voices without a calibration
+    assert applied(a_run(pairs={Pair.SELFIE_DOCUMENT: unrated}), own, shipped()).pairs[Pair.SELFIE_DOCUMENT].fmr is None

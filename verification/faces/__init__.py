@@ -1,15 +1,28 @@
-"""Faces: find them (`detect`), turn them into numbers (`encode`), compare them (`compare`).
+"""Faces: find them (`detect`), turn them into numbers (`encode`, by `voices`), compare them (`compare`).
 
 Workers call `load()` once, before they fork. The web process never imports this package.
 """
 
 from __future__ import annotations
 
-from verification import models
+from pathlib import Path
+
+
+def use(folder: Path | None) -> None:
+    """Take up a deployment's own voices, before `load`: each `*.voice.json` of `folder`, and its `calibration.json`.
+
+    Without that calibration their scores have no rate and approve nothing. None, or a folder that is not there or empty:
+    the shipped voices alone. Raises voices.BadDescription.
+    """
+    from verification.faces import compare, voices
+
+    voices.use(sorted(folder.glob("*.voice.json")) if folder is not None else ())
+    own = folder / "calibration.json" if folder is not None else None
+    compare.use(own if own is not None and own.is_file() else None)
 
 
 def load() -> None:
-    """Load YuNet, SFace, dlib's networks and the calibration, once per process. Raises models.ModelFileMissing."""
+    """Load YuNet, the voices and the calibration, once per process. Raises models.ModelFileMissing, voices.BadDescription."""
     from verification.faces import compare, detect, encode
 
     detect.load()
@@ -18,5 +31,7 @@ def load() -> None:
 
 
 def engines() -> tuple[str, ...]:
-    """Name the models that judge, with their versions: kept beside each score, so that old ones stay explainable."""
-    return tuple(models.label(name) for name in ("yunet", "sface", "dlib_5_points", "dlib_resnet"))
+    """Name the models that judge and what they are calibrated by: kept beside each score, so that old ones stay explainable."""
+    from verification.faces import compare
+
+    return (*compare.networks(), compare.calibration().label) if compare.covered() else compare.networks()

@@ -1,82 +1,94 @@
 """Say how alike two faces are, and make all pairs that the photos of one case allow.
 
-The two networks' distances are each measured in standard deviations of strangers and added (`similarity`): 0 is a
-typical stranger. What a similarity means stands in `calibration.json`, made by `python -m tests.benchmarks.faces
---calibrate`: for each kind of pair, how many strangers would score as much. This module judges nobody.
+From each face the mean encoding of its condition is taken away, since a print moves all faces the same way. Each voice's distance
+is then measured in standard deviations of strangers of that condition, and the voices are added by their weights
+(`similarity`): 0 is a typical stranger. What a similarity means stands in `calibration.json`, made by `python -m
+tests.benchmarks.faces --calibrate`: for each kind of pair, how many strangers would score as much. This module judges nobody.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cache
+from itertools import permutations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from verification.calibration import FmrTable
-from verification.evidence import Box, FaceReading, Pair, PairMeasures
-from verification.faces import detect
+from verification import models
+from verification.calibration import CLEAN, CONDITION, POOR, PRINTED, FaceCalibration, shipped
+from verification.evidence import FACE_CODE, Box, FaceReading, Pair, PairMeasures, Quality
+from verification.faces import copies, detect, quality, voices
 from verification.faces.encode import Encodings, encode
+from verification.faces.voices import Vector
+from verification.quality import QualityThresholds
 from verification.reasons import PhotoKind, ReasonCode
 
-_FILE = Path(__file__).with_name("calibration.json")
+__all__ = ["CLEAN", "CONDITION", "PRINTED", "calibration", "compare", "correlation", "covered", "read_faces", "use"]
 
-CLEAN, PRINTED = "clean", "printed"
-CONDITION: dict[Pair, str] = {Pair.SELFIE_ON_FILE: CLEAN, Pair.SELFIE_DOCUMENT: PRINTED, Pair.DOCUMENT_ON_FILE: PRINTED}
-"""Which calibration covers which pair: photographs of faces, or one of them printed on a page and photographed."""
+_given: list[Path] = []
 
 
-@dataclass(frozen=True, kw_only=True)
-class Voice:
-    """One network's distance between strangers, and where its own opinion is clear."""
-
-    mean: float
-    deviation: float
-    same: float  # distance up to which it says "one person": 1 in 1,000 strangers comes as near
-    other: float  # distance from which it says "two people": 9 in 10 strangers are as far apart or farther
-
-
-@dataclass(frozen=True, kw_only=True)
-class Calibration:
-    """What the development data taught."""
-
-    sface: Voice
-    dlib: Voice
-    same_picture: float  # correlation of two aligned faces from which they are one photograph
-    tables: dict[str, FmrTable]
+def use(file: Path | None) -> None:
+    """From now on read the calibration from `file` (None: the shipped one). Called before `load`, as `voices.use` is."""
+    _given[:] = [file] if file is not None else []
+    calibration.cache_clear()
 
 
 @cache
-def calibration() -> Calibration:
-    """Return the shipped calibration, read once per process."""
-    data: dict[str, Any] = json.loads(_FILE.read_text(encoding="utf-8"))
-    return Calibration(
-        sface=Voice(**data["voices"]["sface"]),
-        dlib=Voice(**data["voices"]["dlib"]),
-        same_picture=float(data["same_picture"]),
-        tables={name: FmrTable.from_json(table) for name, table in data["tables"].items()},
-    )
+def calibration() -> FaceCalibration:
+    """Return the calibration of this process. Raises KeyError or ValueError where a given file is none."""
+    return FaceCalibration.from_json(json.loads(_given[0].read_text(encoding="utf-8"))) if _given else shipped()
 
 
-def distances(a: Encodings, b: Encodings) -> tuple[float, float]:
-    """Return SFace's distance (1 - cosine, 0 to 2) and dlib's (Euclidean, 0 to some 1.2)."""
-    return 1.0 - float(a.sface @ b.sface), float(np.linalg.norm(a.dlib - b.dlib))
+def networks() -> tuple[str, ...]:
+    """Labels of all models that have a say in a score."""
+    shared = tuple(models.label(name) for name in ("yunet", "sface", "dlib_5_points", "dlib_resnet"))
+    return (*shared, *(voice.label for voice in voices.speaking()[len(voices.SHIPPED) :]))
+
+
+def covered() -> bool:
+    """Whether the calibration was measured with exactly the voices that speak. Where not, no score has a rate."""
+    return calibration().engines == networks()
+
+
+def distances(a: Encodings, b: Encodings) -> dict[str, float]:
+    """Return each calibrated voice's distance (1 - cosine, 0 to 2; or Euclidean) of two faces, each without what all faces of
+    its condition have in common."""
+    c = calibration()
+    return {
+        voice.name: voices.distance(voice, _centred(a, voice.name, c), _centred(b, voice.name, c))
+        for voice in voices.speaking()
+        if voice.name in c.voices[CLEAN]
+    }
+
+
+def _centred(codes: Encodings, voice: str, c: FaceCalibration) -> Vector:
+    return codes.of(voice) - c.centres.get(codes.condition, {}).get(voice, 0.0)
+
+
+def poorer(*conditions: str) -> str:
+    """The condition that decides how a pair is measured."""
+    return max(conditions, key=(CLEAN, PRINTED, POOR).index)
 
 
 def compare(a: Encodings, b: Encodings, pair: Pair = Pair.SELFIE_ON_FILE) -> PairMeasures:
-    """Compare two faces; `pair` chooses the calibration of `fmr`."""
-    c = calibration()
-    by_sface, by_dlib = distances(a, b)
-    similarity = (c.sface.mean - by_sface) / c.sface.deviation + (c.dlib.mean - by_dlib) / c.dlib.deviation
-    contradict = (by_sface <= c.sface.same and by_dlib >= c.dlib.other) or (by_dlib <= c.dlib.same and by_sface >= c.sface.other)
+    """Compare two faces; `pair` says which photos they are from, and so which rates hold.
+
+    `fmr` is None where the voices that speak are not those of the calibration: such a score approves nothing.
+    """
+    c, apart = calibration(), distances(a, b)
+    scales = c.voices[poorer(a.condition, b.condition)]
+    fused = sum(v.weight * (v.mean - apart[name]) / v.deviation for name, v in scales.items())
+    contradict = any(
+        apart[one] <= scales[one].same and apart[other] >= scales[other].other for one, other in permutations(apart, 2)
+    )
     return PairMeasures(
-        similarity=round(similarity, 4),
-        fmr=c.tables[CONDITION[pair]].fmr(similarity),
-        sface=round(1.0 - by_sface, 4),
-        dlib=round(1.0 - by_dlib, 4),
+        similarity=round(fused, 4),
+        fmr=c.fmr(pair, fused) if covered() else None,
+        sface=round(1.0 - apart[voices.SFACE], 4),
+        dlib=round(1.0 - apart[voices.DLIB], 4),
         voices_agree=not contradict,
     )
 
@@ -101,6 +113,7 @@ def read_faces(
     """
     problems: list[ReasonCode] = []
     boxes: dict[str, Box] = {}
+    qualities: dict[PhotoKind, Quality] = {}
     codes: dict[PhotoKind, Encodings] = {}
     document_turns = 0
     if selfie is not None:
@@ -108,14 +121,18 @@ def read_faces(
         problems.extend(main.problems)
         if main.face is not None:
             boxes[PhotoKind.SELFIE.value] = main.face.box
-            codes[PhotoKind.SELFIE] = encode(main.face)
+            qualities[PhotoKind.SELFIE] = quality.measure(main.face)
+            if ReasonCode.SELFIE_IS_A_DOCUMENT not in main.problems:  # a portrait against itself would say nothing
+                codes[PhotoKind.SELFIE] = encode(main.face)
+                problems.extend(quality.problems(qualities[PhotoKind.SELFIE], QualityThresholds()))
     if document is not None:
         printed = detect.portrait(document, portrait, quarter_turns=quarter_turns)
         if printed is None:
             problems.append(ReasonCode.PORTRAIT_NOT_FOUND)
         else:
             boxes[PhotoKind.DOCUMENT.value], document_turns = printed.box, printed.quarter_turns
-            codes[PhotoKind.DOCUMENT] = encode(printed)
+            qualities[PhotoKind.DOCUMENT] = Quality(head_size=round(printed.eyes, 1))
+            codes[PhotoKind.DOCUMENT] = encode(printed, printed=True)
     if on_file is not None:
         kept = detect.main_face(on_file, kind=PhotoKind.ON_FILE)
         if kept.face is not None:
@@ -123,9 +140,23 @@ def read_faces(
             codes[PhotoKind.ON_FILE] = encode(kept.face)
     pairs = {pair: compare(codes[a], codes[b], pair) for pair, (a, b) in _PHOTOS.items() if a in codes and b in codes}
     own, printed_face = codes.get(PhotoKind.SELFIE), codes.get(PhotoKind.DOCUMENT)
-    if own is not None and printed_face is not None and correlation(own, printed_face) >= calibration().same_picture:
+    if (
+        own is not None
+        and printed_face is not None
+        and (
+            correlation(own, printed_face) >= calibration().same_picture
+            or copies.likeness(own.chip, printed_face.chip) >= copies.LINE
+        )
+    ):
         problems.append(ReasonCode.SELFIE_IS_THE_DOCUMENT)
-    return FaceReading(pairs=pairs, problems=tuple(problems), boxes=boxes, document_turns=document_turns)
+    return FaceReading(
+        pairs=pairs, problems=tuple(problems), boxes=boxes, document_turns=document_turns, qualities=qualities, code=_code(own)
+    )
+
+
+def _code(own: Encodings | None) -> bytes | None:
+    """The selfie's encodings as `cases.duplicates` keeps them where it is switched on."""
+    return np.concatenate([own.sface, own.dlib]).astype(FACE_CODE).tobytes() if own is not None else None
 
 
 _PHOTOS = {

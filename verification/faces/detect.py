@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from verification import models
 from verification.evidence import Box
+from verification.faces import paper
 from verification.reasons import PhotoKind, ReasonCode
 
 cv2.setNumThreads(1)
@@ -33,10 +34,13 @@ _TURNED_SIDES = (480, 1000)  # the same where the picture lies on its side or he
 _SCORE = 0.6  # YuNet's own confidence 0-1 from which a candidate is looked at again; its demo uses 0.9, printed faces need less
 _SURE = 0.90  # score in the crop from which no other scale or orientation is tried
 _UPRIGHT = 0.925  # 80 upright faces scored 0.919 to 0.954 in the crop, the same on their side or head 0.909, once 0.917
-_LEANING = 12.0  # degrees
+_LEANING = 12.0  # degrees, in a first look
+_ASKEW = 6.0  # degrees; of faces tilted by 30 to 60 some kept 34 degrees after the looks that chose the orientation
+_SLACK = 0.02  # of the score, lost at most to be more upright
 _CANDIDATES = 8  # looked at again at each scale; noise and crowds would cost seconds
 _LEAST = 24  # pixels, shorter side of a picture that can hold a face
 _LOOKS = 3  # in the crop at most; a face tilted by 60 degrees needs them
+_BEFORE_PAPER = 0.4  # of the largest face's height, from which a face of flesh counts before one on paper
 _RIVAL = 0.65  # of the main face's height: a second face this large makes it unclear whose selfie it is
 _SMALLEST = 64.0  # pixels, height of a face in a selfie below which it is asked for again
 
@@ -91,15 +95,24 @@ def main_face(image: Pixels, *, kind: PhotoKind = PhotoKind.SELFIE) -> MainFace:
     """Find the person of a selfie or of the face on file in RGB pixels of shape (H, W, 3).
 
     The largest face wins: bystanders, posters and the portrait of a passport held up beside it are smaller. A second
-    one nearly as large gives SEVERAL_FACES_IN_SELFIE and the larger one. Any of four orientations, any tilt.
+    one nearly as large gives SEVERAL_FACES_IN_SELFIE and the larger one, unless print around it says that it stands on
+    paper. A selfie all of whose faces do is a passport: SELFIE_IS_A_DOCUMENT. Any of four orientations, any tilt.
     """
     faces = _search(image, turns=(0, 1, 3, 2))
     selfie = kind is PhotoKind.SELFIE
     if not faces:
         return MainFace(face=None, problems=(ReasonCode.NO_FACE_IN_SELFIE,) if selfie else ())
-    main = max(faces, key=lambda f: (f.size, f.score))
+    faces.sort(key=lambda f: (-f.size, -f.score))
     problems: list[ReasonCode] = []
-    if selfie and any(f is not main and f.size >= _RIVAL * main.size for f in faces):
+    if selfie:
+        near = [f for f in faces if f.size >= _BEFORE_PAPER * faces[0].size]
+        print_around = [paper.printed_lines(image, f) for f in near]
+        if min(print_around) >= paper.LINES:
+            problems.append(ReasonCode.SELFIE_IS_A_DOCUMENT)
+        else:
+            faces = [f for f, lines in zip(near, print_around, strict=True) if lines < paper.SURELY]
+    main = faces[0]
+    if selfie and not problems and any(f is not main and f.size >= _RIVAL * main.size for f in faces):
         problems.append(ReasonCode.SEVERAL_FACES_IN_SELFIE)
     if selfie and main.size < _SMALLEST:
         problems.append(ReasonCode.FACE_TOO_SMALL)
@@ -205,7 +218,7 @@ def _closer(image: Pixels, row: Points, scale: float) -> Found | None:
             found = _straightened(image, centre, eyes, tilt + extra)
             if found is not None and (best is None or found.score > best.score):
                 best = found
-    return best
+    return None if best is None else _upright(image, best)
 
 
 def _straightened(image: Pixels, centre: Points, eyes: float, tilt: float) -> Found | None:
@@ -216,14 +229,40 @@ def _straightened(image: Pixels, centre: Points, eyes: float, tilt: float) -> Fo
         if found is None or found.eyes <= 0.0 or (best is not None and found.score <= best.score):
             break
         best = found
-        across = found.landmarks[1] - found.landmarks[0]
-        lean = math.degrees(math.atan2(float(across[1]), float(across[0])))
+        lean = _lean(found)
         off = float(np.hypot(*(found.landmarks.mean(axis=0) - CROP / 2)))
         if abs(lean) <= _LEANING and off <= 0.4 * _EYES_IN_CROP and 0.7 <= found.eyes / eyes <= 1.4:
             break
-        centre, tilt = found.middle, tilt + lean
-        eyes = max(found.eyes, 0.28 * found.box_in_crop[3] * found.eyes / max(float(np.hypot(*across)), 1.0))
+        centre, eyes, tilt = found.middle, _scale(found), tilt + lean
     return best
+
+
+def _upright(image: Pixels, face: Found) -> Found:
+    """Turn a face that still leans: YuNet sees only a part of a lean, and marks that lie askew move the encodings.
+
+    A look may score a little less than the one before and yet be the more upright one.
+    """
+    for _ in range(_LOOKS):
+        lean = _lean(face)
+        if abs(lean) <= _ASKEW:
+            break
+        found = _in_crop(image, face.middle, _scale(face), face.tilt + lean)
+        if found is None or found.eyes <= 0.0 or found.score < face.score - _SLACK:
+            break
+        face = found
+    return face
+
+
+def _lean(face: Found) -> float:
+    """Degrees by which the line of the eyes falls to the right in the crop."""
+    across = face.landmarks[1] - face.landmarks[0]
+    return math.degrees(math.atan2(float(across[1]), float(across[0])))
+
+
+def _scale(face: Found) -> float:
+    """Pixels between the eyes of a face seen from the front, for a profile told from its height."""
+    across = max(float(np.hypot(*(face.landmarks[1] - face.landmarks[0]))), 1.0)
+    return max(face.eyes, 0.28 * face.box_in_crop[3] * face.eyes / across)
 
 
 def _in_crop(image: Pixels, centre: Points, eyes: float, tilt: float) -> Found | None:
