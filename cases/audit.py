@@ -92,6 +92,8 @@ KINDS: dict[str, Kind] = {
     "case_opened": _kind("customer host", "reason fields country email_changed"),
     "claim_amended": _kind("customer host", "reason fields country email_changed"),
     "photo_kept": _kind("customer host", "photo_id photo size accepted_despite replaces"),
+    "head_turn_drawn": _kind("customer", "head_turn_id"),
+    "head_turn_kept": _kind("customer", "head_turn_id size count"),
     "consent_given": _kind("customer host", "consent_version"),
     "submitted": _kind("customer host", "old new attempt"),
     "person_asked_for": _kind("customer host", "old new"),
@@ -112,6 +114,7 @@ KINDS: dict[str, Kind] = {
     "case_released": _kind("staff"),
     "disposed": _kind("staff", "old new action reasons retake"),
     "photo_opened": _kind("staff machine customer host", "photo_id photo purpose"),
+    "head_turn_opened": _kind("staff machine", "head_turn_id purpose"),
     # policies
     "policy_drafted": _kind("staff", "policy_version fields"),
     "policy_proposed": _kind("staff", "activation_id policy_version loosens"),
@@ -121,6 +124,8 @@ KINDS: dict[str, Kind] = {
     "automation_proposed": _kind("staff", "switch_id"),
     "automation_resumed": _kind("staff", "switch_id proposed_by"),
     "automation_withdrawn": _kind("staff", "switch_id"),
+    # the faces
+    "calibrated": _kind("system", "calibration count people"),
     # notifications
     "notification_added": _kind("machine staff system customer host", "notification_id notification to_old"),
     "notification_sent": _kind("system machine", "notification_id notification tries"),

@@ -259,12 +259,59 @@ class Photo(Base):
     attempt: Mapped[int] = mapped_column(default=0, comment="The attempt it was first submitted with")
     data_key_id: Mapped[UUID] = mapped_column(ForeignKey("data_keys.id"))
     blob: Mapped[str] = mapped_column(String(32), unique=True, comment="32 hex digits, random; the name in the store")
-    sha256: Mapped[str] = mapped_column(String(64), comment="Of the clear bytes")
+    sha256: Mapped[str] = mapped_column(String(64), index=True, comment="Of the clear bytes")
     size: Mapped[int] = mapped_column(comment="Clear bytes")
     quality: Mapped[dict[str, Any]] = mapped_column(default=dict, comment="verification.evidence.Quality")
     accepted_despite: Mapped[list[str]] = mapped_column(default=list, comment="Problems the customer was told of and sent anyway")
     created_at: Mapped[datetime] = mapped_column()
     shredded_at: Mapped[datetime | None] = mapped_column()
+
+    data_key: Mapped[DataKey] = relationship()
+
+
+class HeadTurn(Base):
+    """A head-turn challenge drawn for a case, and where the ciphertext of the frames that answered it lies. Never the frames."""
+
+    __tablename__ = "head_turns"
+    __table_args__ = (
+        CheckConstraint(
+            "(blob IS NULL) = (answered_at IS NULL) AND (sha256 IS NULL) = (answered_at IS NULL)",
+            name="frames_exactly_when_answered",
+        ),
+        CheckConstraint("expires_at > drawn_at", name="time_to_answer"),
+        Index("ix_head_turns_answered", "case_id", "answered_at"),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customers.id"), index=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    attempt: Mapped[int] = mapped_column(comment="Submissions before it was drawn")
+    turns: Mapped[list[str]] = mapped_column(comment="verification.challenge.Turn, in the order asked")
+    drawn_at: Mapped[datetime] = mapped_column()
+    expires_at: Mapped[datetime] = mapped_column(comment="Frames that come later are not taken")
+    answered_at: Mapped[datetime | None] = mapped_column(comment="Once only; the newest answered one counts")
+    data_key_id: Mapped[UUID] = mapped_column(ForeignKey("data_keys.id"))
+    blob: Mapped[str | None] = mapped_column(String(32), unique=True, comment="32 hex digits, random; the name in the store")
+    sha256: Mapped[str | None] = mapped_column(String(64), comment="Of the clear bytes")
+    size: Mapped[int | None] = mapped_column(comment="Clear bytes")
+    shredded_at: Mapped[datetime | None] = mapped_column()
+
+    data_key: Mapped[DataKey] = relationship()
+
+
+class FaceEncoding(Base):
+    """The encodings of a case's selfie, where a deployment compares faces across accounts. Deleted with the case's photos."""
+
+    __tablename__ = "face_encodings"
+    __table_args__ = (CheckConstraint("searched >= 0", name="searched_never_negative"),)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"), primary_key=True)
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customers.id"), index=True)
+    data_key_id: Mapped[UUID] = mapped_column(ForeignKey("data_keys.id"))
+    code_sealed: Mapped[bytes] = mapped_column(comment="Encodings of the selfie's face, under the case's key")
+    candidates: Mapped[list[dict[str, Any]]] = mapped_column(
+        JSON(), default=list, comment="Cases of other customers with a face like it: ids and numbers"
+    )
+    searched: Mapped[int] = mapped_column(default=0, comment="Faces it was compared with")
+    created_at: Mapped[datetime] = mapped_column()
 
     data_key: Mapped[DataKey] = relationship()
 
@@ -382,6 +429,21 @@ class AutomationSwitch(Base):
     withdrawn_at: Mapped[datetime | None] = mapped_column()
 
 
+class Calibration(Base):
+    """A deployment's own calibration of the faces. Append-only; the newest holds. Numbers of scores only, nothing of a person."""
+
+    __tablename__ = "calibrations"
+    __table_args__ = (CheckConstraint("number >= 1 AND pairs >= 0", name="counts_never_negative"),)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    document: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True),
+        comment="Label, card, tables, odds of a verification.calibration.FaceCalibration; NULL: the shipped one holds again",
+    )
+    base: Mapped[str] = mapped_column(String(80), comment="Label of the shipped calibration it was fitted on")
+    pairs: Mapped[int] = mapped_column(comment="Labelled pairs behind it")
+    created_at: Mapped[datetime] = mapped_column()
+
+
 class Event(Base):
     """The audit trail: append-only, each row carrying the hash of the one before. Codes and ids only."""
 
@@ -470,5 +532,5 @@ class Heartbeat(Base):
     at: Mapped[datetime] = mapped_column()
 
 
-IMMUTABLE = (ProfileVersion, Disposition, PolicyVersion, Event)
+IMMUTABLE = (ProfileVersion, Disposition, PolicyVersion, Calibration, Event)
 """Tables whose rows nobody may change or delete (triggers in `cases.immutability`); shredding destroys keys, not rows."""

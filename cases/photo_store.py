@@ -257,6 +257,13 @@ def keep(
     return photo
 
 
+def keep_sealed(session: Session, key: DataKey, data: bytes, place: str) -> str:
+    """Encrypt and store bytes that are no single photo, bound to `place`; returns the blob's name for the caller's row."""
+    name = secrets.token_hex(16)
+    store_of(session).put(name, vault_of(session).seal(key, data, place))
+    return name
+
+
 def open_photo(session: Session, photo_id: UUID, *, viewer: audit.Actor, purpose: str, now: datetime) -> bytes:
     """Return the clear bytes of a photo, and record who looked and why.
 

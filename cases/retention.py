@@ -13,10 +13,10 @@ from uuid import UUID
 from sqlalchemy import and_, delete, func, select
 from sqlalchemy.orm import Session, selectinload
 
-from cases import audit, moves, notifications
+from cases import audit, duplicates, moves, notifications
 from cases.crypto import destroy
 from cases.lifecycle import Action, State
-from cases.models import Case, DataKey, Link, Photo, Run
+from cases.models import Case, DataKey, HeadTurn, Link, Photo, Run
 from cases.photo_store import LocalStore, store_of
 
 ORPHAN_AGE = timedelta(hours=1)
@@ -87,6 +87,7 @@ def shred_due(session: Session, *, now: datetime, limit: int = 100) -> list[UUID
 def _destroy(session: Session, case: Case, now: datetime) -> tuple[int, int]:
     """Make everything of a case unreadable; returns how many photos and runs it had."""
     destroy(case.data_key, now=now)
+    duplicates.forget(session, case.id)
     case.claim_sealed = None
     case.shredded_at = now
     moves.changed(case, now=now)
@@ -97,7 +98,7 @@ def _destroy(session: Session, case: Case, now: datetime) -> tuple[int, int]:
 
 
 def delete_blobs(session: Session, *, now: datetime, limit: int = 1000) -> int:
-    """Remove the blobs of photos whose key is destroyed; returns how many. May be repeated."""
+    """Remove the blobs of photos and head turns whose key is destroyed; returns how many. May be repeated."""
     session.flush()
     photos = session.scalars(
         select(Photo)
@@ -106,16 +107,25 @@ def delete_blobs(session: Session, *, now: datetime, limit: int = 1000) -> int:
         .limit(limit)
         .with_for_update(key_share=True, skip_locked=True, of=Photo)
     ).all()
-    for photo in photos:
-        store_of(session).shred(photo.blob)
-        photo.shredded_at = now
+    head_turns = session.scalars(
+        select(HeadTurn)
+        .join(DataKey, DataKey.id == HeadTurn.data_key_id)
+        .where(HeadTurn.blob.is_not(None), HeadTurn.shredded_at.is_(None), DataKey.wrapped.is_(None))
+        .limit(limit)
+        .with_for_update(key_share=True, skip_locked=True, of=HeadTurn)
+    ).all()
+    rows: list[Photo | HeadTurn] = [*photos, *head_turns]
+    for row in rows:
+        if row.blob is not None:
+            store_of(session).shred(row.blob)
+        row.shredded_at = now
     session.flush()
-    return len(photos)
+    return len(photos) + len(head_turns)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Orphans:
-    """Where rows and blobs do not fit: blobs that no row knows, and photos whose blob is missing."""
+    """Where rows and blobs do not fit: blobs that no row knows, and photos or head turns whose blob is missing."""
 
     blobs: tuple[str, ...]
     photos: tuple[UUID, ...]
@@ -128,6 +138,8 @@ def orphans(session: Session, *, now: datetime) -> Orphans:
         blob: photo_id
         for photo_id, blob in session.execute(select(Photo.id, Photo.blob).where(Photo.shredded_at.is_(None))).all()
     }
+    kept = select(HeadTurn.id, HeadTurn.blob).where(HeadTurn.blob.is_not(None), HeadTurn.shredded_at.is_(None))
+    rows |= {blob: head_turn_id for head_turn_id, blob in session.execute(kept).all() if blob is not None}
     return Orphans(
         blobs=tuple(sorted(name for name, written in present.items() if name not in rows and written <= now - ORPHAN_AGE)),
         photos=tuple(photo_id for blob, photo_id in rows.items() if blob not in present),

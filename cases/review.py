@@ -269,6 +269,7 @@ def _stale(session: Session, case: Case) -> StalePage:
 
 QUIET: Iterable[str] = (
     "photo_opened",
+    "head_turn_opened",
     "case_opened_by_staff",
     "notification_added",
     "notification_sent",

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from cases import audit, customers, intake, moves, notifications, policies, profiles
+from cases import audit, customers, duplicates, head_turns, intake, moves, notifications, policies, profiles
 from cases.crypto import vault_of
 from cases.lifecycle import Action, State
 from cases.models import Case, Run, RunState
@@ -28,7 +28,7 @@ from verification.reasons import PhotoKind, ReasonCode
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What one run has to look at. Photos are ids; `photo_store.open_photo` gives their bytes."""
+    """What one run has to look at. Photos are ids; `photo_store.open_photo` gives their bytes, `head_turns.open_burst` frames."""
 
     run_id: UUID
     case_id: UUID
@@ -44,6 +44,7 @@ class Order:
     on_file: UUID | None
     begun_at: datetime
     lease_until: datetime
+    head_turn: UUID | None = None  # None: the customer left that step out
 
     def __repr__(self) -> str:
         """Ids only: an order may end up in a traceback."""
@@ -67,6 +68,7 @@ def begin(session: Session, case_id: UUID, *, now: datetime) -> Order | None:
     profile_version_id = case.customer.profile_version_id
     assert profile_version_id is not None  # current_profile has read it
     on_file = customers.face_on_file(session, case.customer_id)
+    head_turn = head_turns.latest(session, case)
     policy = policies.current(session)
     standing = _standing(session, case, now=now)
     moves.move(session, case, Action.BEGIN, now=now)
@@ -112,6 +114,7 @@ def begin(session: Session, case_id: UUID, *, now: datetime) -> Order | None:
         on_file=on_file.id if on_file else None,
         begun_at=now,
         lease_until=run.lease_until,
+        head_turn=head_turn.id if head_turn else None,
     )
 
 
@@ -244,7 +247,7 @@ def _standing(session: Session, case: Case, *, now: datetime) -> tuple[ReasonCod
         ReasonCode.CONTACT_CHANGES: new_email is not None and new_email.casefold() != held.casefold(),
         ReasonCode.PHOTO_SENT_ANYWAY: any(photo is not None and photo.accepted_despite for photo in photos),
     }
-    return tuple(reason for reason, found in holds.items() if found)
+    return (*(reason for reason, found in holds.items() if found), *duplicates.standing(session, case))
 
 
 def _again_or_refer(session: Session, case: Case, run: Run, *, actor: audit.Actor, why: str, now: datetime) -> State:

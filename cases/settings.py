@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     draft_days: int = Field(14, ge=1, description="a draft or a retake not sent by then expires")
     photo_days: int = Field(30, ge=0, description="photos and readings are shredded this long after the case closed")
     review_hours: int = Field(24, ge=1, description="how soon a person answers, as told to the customer")
+    face_duplicates: bool = Field(
+        False, description="keep sealed encodings of selfies and show agents the same face in other accounts; a register of faces"
+    )
     watch_days: int = Field(90, ge=0, description="a person decides an account's next cases for this long after a refusal")
     claim_minutes: int = Field(10, ge=1, description="a case taken by an agent is free again after this long without a sign")
 

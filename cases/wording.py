@@ -18,6 +18,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from cases.lifecycle import State
+from verification.challenge import Sign
 from verification.evidence import ChangeReason, Field, Side
 from verification.hints import Hint
 from verification.reasons import PhotoKind, ReasonCode
@@ -103,6 +104,46 @@ REASONS: dict[ReasonCode, Words] = {
         N_("Come closer: your face should fill half of the picture."),
         N_("The face on the selfie is too small."),
     ),
+    ReasonCode.SELFIE_IS_A_DOCUMENT: Words(
+        N_("This is a photo of a document, not of you."),
+        N_("Turn the camera to your own face and take the selfie; the page has its own step."),
+        N_("The selfie shows a printed portrait with print around it: a document."),
+    ),
+    ReasonCode.SELFIE_UPSIDE_DOWN: Words(
+        N_("Your selfie stands on its head."),
+        N_("Hold the phone upright and take it again."),
+        N_("The selfie is upside down."),
+    ),
+    ReasonCode.FACE_TURNED_AWAY: Words(
+        N_("Your face is turned away on the selfie."),
+        N_("Look straight into the camera and take it again."),
+        N_("The face on the selfie is turned far to one side."),
+    ),
+    ReasonCode.FACE_TOO_DARK: Words(
+        N_("Your face is in the dark on the selfie."),
+        N_("Turn until the window or the lamp is before you, not behind you, and take it again."),
+        N_("The face on the selfie is too dark."),
+    ),
+    ReasonCode.FACE_UNEVENLY_LIT: Words(
+        N_("Half of your face lies in shadow on the selfie."),
+        N_("Turn until light falls on your whole face and take it again."),
+        N_("One half of the face on the selfie is much darker than the other."),
+    ),
+    ReasonCode.FACE_WITHOUT_COLOUR: Words(
+        N_("Your selfie has no colours."),
+        N_("Switch off filters and black and white, and take a new photo of your own face."),
+        N_("The face on the selfie is without colour: a grey picture, a statue or a copy."),
+    ),
+    ReasonCode.EYES_NOT_SEEN: Words(
+        N_("We cannot see your eyes on the selfie."),
+        N_("Take off dark glasses, move hair out of your eyes and take it again."),
+        N_("The eyes on the selfie are not seen: dark glasses, perhaps."),
+    ),
+    ReasonCode.FACE_COVERED: Words(
+        N_("Something covers the lower part of your face on the selfie."),
+        N_("Take off the mask or the scarf, keep hands away from your face and take it again."),
+        N_("Mouth and nose on the selfie are covered."),
+    ),
     ReasonCode.DOCUMENT_BLURRED: Words(
         N_("The photo of your passport is blurred."), _PAGE_AGAIN, N_("The document photo is blurred.")
     ),
@@ -150,6 +191,11 @@ REASONS: dict[ReasonCode, Words] = {
         N_("A part of the page is missing on the photo."),
         N_("Take it again with the whole page in the frame, also the lines of letters at its edge."),
         N_("The page is cut off."),
+    ),
+    ReasonCode.DOCUMENT_COVERED: Words(
+        N_("Something lies over a part of the page on the photo."),
+        N_("Hold it by its edges, with no finger over the print, and take it again."),
+        N_("A finger or something else covers print on the document photo."),
     ),
     ReasonCode.MRZ_NOT_READABLE: Words(
         N_("We could not read the lines of letters and arrows at the edge of the page."),
@@ -273,6 +319,15 @@ REASONS: dict[ReasonCode, Words] = {
     ReasonCode.NO_FACE_ON_FILE: Words(_LOOKS, _NOTHING_TO_DO, N_("The account has no face on file to compare with.")),
     ReasonCode.VOICES_DISAGREE: Words(_LOOKS, _NOTHING_TO_DO, N_("The two face networks contradict each other.")),
     ReasonCode.SELFIE_IS_THE_DOCUMENT: Words(_LOOKS, _NOTHING_TO_DO, N_("Selfie and document are one and the same picture.")),
+    ReasonCode.SELFIE_SENT_BEFORE: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("The same selfie was sent with a request of another customer.")
+    ),
+    ReasonCode.LIVENESS_NOT_SHOWN: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("The customer left out the turn of the head that this change asks for.")
+    ),
+    ReasonCode.LIVENESS_DOUBTED: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("The turn of the head does not show a living face clearly enough.")
+    ),
     ReasonCode.EVIDENCE_MISSING: Words(_LOOKS, _NOTHING_TO_DO, N_("A measure is missing or out of its range.")),
     ReasonCode.CONTACT_CHANGES: Words(_LOOKS, _NOTHING_TO_DO, N_("A new e-mail address comes with the request.")),
     ReasonCode.PHOTO_SENT_ANYWAY: Words(_LOOKS, _NOTHING_TO_DO, N_("The customer sent a photo although it was found unfit.")),
@@ -454,11 +509,29 @@ HINTS: dict[Hint, Meaning] = {
     ),
 }
 
+SIGNS: dict[Sign, Meaning] = {
+    Sign.FRAMES_REPEATED: Meaning(
+        N_("The same picture came twice"),
+        N_("Two frames are equal to the last pixel, as of a still picture fed to the browser. A camera that hangs does so too."),
+    ),
+    Sign.TIMES_IMPOSSIBLE: Meaning(
+        N_("The times of the frames cannot be"),
+        N_("They run backwards, or longer than the server waited. Our page does not do that; a clock that was set may."),
+    ),
+    Sign.CAMERA_VIRTUAL: Meaning(
+        N_("The camera is a program"),
+        N_("Its name is one that such programs use. Some are honest: a phone used as a webcam, a room that is blurred."),
+    ),
+}
+"""Weak signs against a living face. Customers are never told of them."""
+
 REASON_LABELS: dict[ReasonCode, str] = {code: words.agent for code, words in REASONS.items()}
 
 HINT_LABELS: dict[Hint, str] = {hint: meaning.seen for hint, meaning in HINTS.items()}
 
-Code = ReasonCode | State | Field | ChangeReason | PhotoKind | Side | Hint
+SIGN_LABELS: dict[Sign, str] = {sign: meaning.seen for sign, meaning in SIGNS.items()}
+
+Code = ReasonCode | State | Field | ChangeReason | PhotoKind | Side | Hint | Sign
 
 
 def customer_sentence(code: ReasonCode | State, locale: str) -> str:
@@ -481,10 +554,15 @@ def hint_sentence(hint: Hint, locale: str) -> str:
     return gettext(locale)(HINTS[hint].why)
 
 
+def sign_sentence(sign: Sign, locale: str) -> str:
+    """Why a sign against a living face may matter, and what else may cause it, for staff."""
+    return gettext(locale)(SIGNS[sign].why)
+
+
 def label(code: Code, locale: str) -> str:
-    """The short name of a field, state, reason for a change, photo kind, side of a page, hint or reason code. Raises KeyError."""
+    """The short name of a field, state, reason for a change, photo kind, side of a page, hint, sign or reason. Or KeyError."""
     tables: tuple[dict[object, str], ...] = (  # type: ignore[assignment]
-        FIELDS, STATE_LABELS, CHANGE_REASONS, KINDS, SIDES, HINT_LABELS, REASON_LABELS,
+        FIELDS, STATE_LABELS, CHANGE_REASONS, KINDS, SIDES, HINT_LABELS, SIGN_LABELS, REASON_LABELS,
     )  # fmt: skip
     for table in tables:
         for known, text in table.items():

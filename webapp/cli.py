@@ -1,4 +1,4 @@
-"""Commands for the people who run the system: `flask --app webapp.app seed | staff | audit | policy`."""
+"""Commands for the people who run the system: `flask --app webapp.app seed | staff | audit | policy | calibrate`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cases import audit, policies, staff
+from cases import audit, calibration, policies, staff
 from cases.models import Role, Staff
 from cases.settings import Mode, Settings
+from verification.calibration import TooFewPairs
 from webapp.context import database, now, settings
 
 LOGINS = "demo-logins.txt"
@@ -32,7 +33,7 @@ DEMO_STAFF = (
 
 def init_app(app: Flask) -> None:
     """Register the commands."""
-    for command in (seed, staff_cli, audit_cli, policy_cli):
+    for command in (seed, staff_cli, audit_cli, policy_cli, calibrate):
         app.cli.add_command(command)
 
 
@@ -168,6 +169,30 @@ def audit_anchor(folder: Path) -> None:
     """Write the head of the chain to FOLDER, which should not be on the database's machine."""
     with database().transaction() as db:
         click.echo(audit.anchor(db, folder, now=now()))
+
+
+@click.command("calibrate")
+@click.option("--dry-run", is_flag=True, help="Fit and print, but keep nothing.")
+@click.option("--shipped", is_flag=True, help="Set the own calibration aside: the shipped one holds again.")
+@with_appcontext
+def calibrate(dry_run: bool, shipped: bool) -> None:
+    """Fit what the faces' scores mean for the own customers, on cases that agents decided. Opens no photo.
+
+    Holds from the next run on. Until there is one, an automatic approval needs a face on file too.
+    """
+    if dry_run and shipped:
+        raise click.UsageError("--dry-run and --shipped do not go together.")
+    with database().transaction() as db:
+        if shipped:
+            calibration.give_up(db, now=now())
+            click.echo("the shipped calibration holds again")
+            return
+        try:
+            made = calibration.calibrate(db, now=now(), keep=not dry_run)
+        except TooFewPairs as few:
+            raise click.ClickException(f"{few}. Nothing was changed; the shipped calibration goes on.") from None
+    lines = {name: round(table.threshold(1e-4), 2) for name, table in made.tables.items()}
+    click.echo(json.dumps({"label": made.label, "kept": not dry_run, "similarity_at_1_in_10000": lines, "card": made.card}))
 
 
 policy_cli = AppGroup("policy", help="Thresholds by which the machine decides.")

@@ -17,6 +17,7 @@ from werkzeug.wrappers import Response
 
 from cases import wording
 from cases.settings import Settings
+from verification.challenge import Sign
 from verification.evidence import DATES, Field
 from verification.hints import Hint
 
@@ -107,6 +108,11 @@ def agent_sentence(code: object) -> str:
 def hint_sentence(hint: Hint) -> str:
     """Why a hint may matter, for staff."""
     return wording.hint_sentence(hint, locale())
+
+
+def sign_sentence(sign: Sign) -> str:
+    """Why a sign against a living face may matter, for staff."""
+    return wording.sign_sentence(sign, locale())
 
 
 def local_date(value: date | str) -> str:

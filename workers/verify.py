@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from uuid import UUID
 
 import structlog
 
-from cases import runs
+from cases import calibration, duplicates, head_turns, runs
 from cases.audit import MACHINE
 from cases.database import utcnow
+from cases.models import Case
 from cases.photo_store import open_photo
 from verification import pipeline
+from verification.calibration import applied, shipped
 from verification.decision import decide
 from workers import process, queues, worker
 from workers.faults import fault
@@ -20,10 +23,16 @@ log = structlog.get_logger()
 
 
 def load() -> None:
-    """Load every network before the first fork: the horses share them, and no job waits for them."""
+    """Load every network before the first fork: the horses share them, and no job waits for them.
+
+    A deployment's own face networks lie in the folder `voices` of the data folder; see verification/faces/voices.py.
+    """
     import cv2
 
+    from verification import faces
+
     cv2.setNumThreads(1)
+    faces.use(process.settings().data_dir / "voices")
     pipeline.load()
 
 
@@ -42,6 +51,7 @@ def verify_case(case_id: str) -> str:
     fault("after_dequeue")
     with database.transaction() as session:
         order = runs.begin(session, UUID(case_id), now=utcnow())
+        own = calibration.current(session)
     if order is None:
         return "not waiting"
     fault("after_begin")
@@ -51,6 +61,11 @@ def verify_case(case_id: str) -> str:
             open_photo(session, photo, viewer=MACHINE, purpose="run", now=utcnow()) for photo in (order.selfie, order.document)
         )
         on_file = open_photo(session, order.on_file, viewer=MACHINE, purpose="run", now=utcnow()) if order.on_file else None
+        burst = (
+            head_turns.open_burst(session, order.head_turn, viewer=MACHINE, purpose="run", now=utcnow())
+            if order.head_turn
+            else None
+        )
     evidence = pipeline.gather_evidence(
         selfie=selfie,
         document=document,
@@ -58,13 +73,19 @@ def verify_case(case_id: str) -> str:
         claim=order.claim,
         profile=order.profile,
         on=order.begun_at.date(),
+        burst=burst,
     )
+    if own is not None:
+        evidence = replace(evidence, measures=applied(evidence.measures, own, shipped()))
     decision = decide(evidence.measures, order.policy, attempt=order.attempt, standing=order.standing)
     seconds = time.monotonic() - began
     fault("after_work")
     with database.transaction() as session:
         state = runs.finish(session, order, evidence, decision, seconds=seconds, now=utcnow())
     fault("after_finish")
+    if state is not None:
+        with database.transaction() as session:  # its own: a search reads all faces kept, and holds up nobody's decision
+            duplicates.remember(session, session.get_one(Case, order.case_id), evidence.faces.code, now=utcnow())
     outcome = state.value if state else "fenced off"
     log.info("looked", case=case_id, run=str(order.run_id), attempt=order.attempt, outcome=outcome, seconds=round(seconds, 3))
     return outcome

@@ -25,6 +25,8 @@ if (upload) {
   const bar = upload.querySelector("[data-progress]");
   const preview = upload.querySelector("[data-preview]");
   const button = upload.querySelector(".actions button");
+  // After the selfie comes a turn of the head, where there is a camera to see it.
+  const camera = navigator.mediaDevices?.enumerateDevices?.().then((found) => found.some((device) => device.kind === "videoinput")).catch(() => false);
   const chosen = () => inputs.map((input) => input.files[0]).find(Boolean);
 
   for (const input of inputs) {
@@ -66,7 +68,9 @@ if (upload) {
     status.textContent = status.dataset.sending;
     for (let tried = 0; ; tried++) {
       try {
-        const answer = await send(new FormData(upload));
+        const data = new FormData(upload);
+        if (await camera) data.set("turn", "1");
+        const answer = await send(data);
         if (answer.status >= 500 && tried < RETRIES.length) throw new Error();
         return take(answer);
       } catch {

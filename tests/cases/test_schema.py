@@ -176,7 +176,7 @@ def test_the_commands(database, now, capsys, monkeypatch, tmp_path):
 
 
 def test_immutable_tables_are_those_of_the_models():
-    assert set(immutability.TABLES) == {"events", "profile_versions", "dispositions", "policies"}
+    assert set(immutability.TABLES) == {"events", "profile_versions", "dispositions", "policies", "calibrations"}
 
 
 def test_migrations_name_no_module_that_may_change_under_them():

@@ -101,10 +101,14 @@ class Portal:
             browser.post("/language", language=language, next="/")
         return browser
 
-    def draft(self, customer_id: UUID, values: dict[Field, str] | None = None, photos: bool = True) -> UUID:
-        claim = Claim(
-            reason=ChangeReason.MARRIAGE, values=values or {Field.SURNAME: "ПЕТРОВА", Field.DOCUMENT_NUMBER: "4524654321"}
-        )
+    def draft(
+        self,
+        customer_id: UUID,
+        values: dict[Field, str] | None = None,
+        photos: bool = True,
+        reason: ChangeReason = ChangeReason.MARRIAGE,
+    ) -> UUID:
+        claim = Claim(reason=reason, values=values or {Field.SURNAME: "ПЕТРОВА", Field.DOCUMENT_NUMBER: "4524654321"})
         with self.db.transaction() as session:
             case = intake.open_case(
                 session,

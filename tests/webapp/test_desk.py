@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import random
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,12 +14,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from cases import customers, photo_store, queries, review
+from cases import calibration, customers, duplicates, photo_store, queries, review
 from cases.lifecycle import State
-from cases.models import Case, Customer, Event, Photo, Role, Run, Staff
+from cases.models import Case, Customer, Event, FaceEncoding, Photo, Role, Run, Staff
 from cases.queries import case_events
 from tests import factories
 from tests.webapp.staff_fixtures import Browser, Office, a_case, found, make_office
+from verification.calibration import OwnPair, shipped
 from verification.evidence import Box, Evidence, Field, Pair, PairMeasures
 from verification.hints import RATES, Hint
 from verification.reasons import PhotoKind, ReasonCode
@@ -569,3 +571,65 @@ def test_a_claim_is_shown_beside_the_line_of_the_script_it_was_compared_with(off
     row = row_of(office, case_id)
     assert row.read == "ПРИМЕРНОЯ" and row.letters == LETTERS
     assert '<mark>О<span class="visually-hidden"> [differs]' in agent.get(f"/desk/cases/{case_id}").get_data(as_text=True)
+
+
+# Percentages
+
+
+def test_scores_are_told_as_the_percentage_of_the_calibration_that_rated_them(office, agent, monkeypatch):
+    unrated = text(agent.get(f"/desk/cases/{taken(office, agent)}"))
+    assert "like-looking" not in unrated  # a run of engines whose calibration is not known any more
+    evidence = found(engines=(*shipped().engines, shipped().label))
+    shown = text(agent.get(f"/desk/cases/{taken(office, agent, evidence=evidence, seed=1)}"))
+    middle = shipped().percentage(Pair.SELFIE_DOCUMENT, 5.2)
+    assert middle is not None and 1 < middle < 99
+    words = "of equally many right and like-looking wrong people with this score, so"
+    assert f"{middle} in 100: {words} many are right." in shown
+
+
+@pytest.mark.parametrize(
+    ("percentage", "said"),
+    [(None, ""), (1, "1 in 100 or fewer: "), (2, "2 in 100: "), (98, "98 in 100: "), (99, "99 in 100 or more: ")],
+)
+def test_percentages_are_cut_at_both_ends(office, percentage, said):
+    from webapp.desk.presenters import percentage_words
+
+    with office.app.test_request_context(headers={"Accept-Language": "en"}):
+        told = percentage_words(percentage)
+    assert told.startswith(said) and bool(told) is bool(said)
+
+
+def test_a_run_rated_by_an_own_calibration_shows_that_ones_percentage(office, agent, monkeypatch):
+    dice = random.Random(0)
+    pairs = [
+        OwnPair(pair=Pair.SELFIE_DOCUMENT, similarity=dice.gauss(12 if n < 280 else 3, 1.5), same=n < 280, person=str(n))
+        for n in range(330)
+    ]
+    monkeypatch.setattr(calibration, "labelled_pairs", lambda _session: iter(pairs))
+    with office.db.transaction() as db:
+        own = calibration.calibrate(db, now=office.clock())
+    assert own.percentage(Pair.SELFIE_DOCUMENT, 7.5) != shipped().percentage(Pair.SELFIE_DOCUMENT, 7.5)
+    evidence = found(similarity=7.5, engines=(*shipped().engines, own.label), own_calibration=True)
+    shown = text(agent.get(f"/desk/cases/{taken(office, agent, evidence=evidence)}"))
+    assert f"{own.percentage(Pair.SELFIE_DOCUMENT, 7.5)} in 100: of equally many" in shown
+
+
+def test_the_same_face_in_another_account_is_shown_with_its_odds_where_that_is_switched_on(office, agent, monkeypatch):
+    case_id, other = taken(office, agent), referred(office, seed=9)
+    with office.db.transaction() as db:
+        case, stranger = db.get_one(Case, case_id), db.get_one(Case, other)
+        kept = duplicates.Candidate(
+            case_id=other, customer_id=stranger.customer_id, similarity=9.0, fmr=2e-5, expected=0.04
+        ).to_json()
+        db.add(
+            FaceEncoding(
+                case_id=case.id, customer_id=case.customer_id, data_key_id=case.data_key_id, code_sealed=b"sealed",
+                candidates=[kept], searched=2000, created_at=office.clock(),
+            )
+        )  # fmt: skip
+    assert "The same face in other accounts" not in text(agent.get(f"/desk/cases/{case_id}"))
+    monkeypatch.setattr(duplicates, "switched_on", lambda session: True)
+    shown = text(agent.get(f"/desk/cases/{case_id}"))
+    assert "The same face in other accounts" in shown and "1 in 50,000 strangers would score this high." in shown
+    assert "Among the 2,000 faces compared, 0.04 such are to be expected by chance." in shown
+    assert f'href="/desk/cases/{other}"' in agent.get(f"/desk/cases/{case_id}").get_data(as_text=True)

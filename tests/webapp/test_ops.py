@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import random
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -9,12 +11,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from cases import audit, policies
+from cases import audit, calibration, policies
 from cases.models import Event, Role
 from cases.settings import Mode
 from tests.webapp.staff_fixtures import Browser, Office, a_case, make_office
+from verification.calibration import OwnPair, shipped
+from verification.evidence import Pair
 from verification.policy import SHIPPED, THRESHOLDS
-from webapp.ops import forms
+from webapp.ops import forms, presenters
 
 
 @pytest.fixture
@@ -115,7 +119,7 @@ def test_a_draft_changes_nothing_yet(office, olga):
     number = drafted(olga, min_selfie_document="6,9")
     assert number == 2 and held(office).version == 1
     page = plain(olga.get("/ops/policies/2"))
-    assert "Selfie and passport portrait: 6.5 standard deviations → 6.9 standard deviations" in page
+    assert "Selfie and passport portrait: 6.7 standard deviations → 6.9 standard deviations" in page
     assert "so it takes effect at once" in page
 
 
@@ -276,3 +280,66 @@ def test_no_page_breaks_its_content_policy(office, olga):
     drafted(olga, min_selfie_document="5")
     for address in ("/ops", "/ops/policies", "/ops/policies/draft", "/ops/policies/2", "/ops/policies/1"):
         assert not re.search(r"\sstyle=|<style|\son\w+=|<script(?![^>]*src=)", olga.get(address).get_data(as_text=True)), address
+
+
+# Faces
+
+
+def an_own_calibration(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    dice = random.Random(0)
+    pairs = [
+        OwnPair(pair=Pair.SELFIE_DOCUMENT, similarity=dice.gauss(11 if n < 280 else 0, 1.5), same=n < 280, person=str(n))
+        for n in range(330)
+    ]
+    monkeypatch.setattr(calibration, "labelled_pairs", lambda _session: iter(pairs))
+    with office.db.transaction() as db:
+        calibration.calibrate(db, now=office.clock())
+
+
+def test_the_ops_page_says_which_calibration_holds_and_why(office, olga, monkeypatch):
+    page = plain(olga.get("/ops/faces"))
+    card = shipped().card
+    assert "Faces: the shipped calibration holds" in page
+    assert f"Made on {card['people']} public figures, {card['date']}" in page
+    assert "Own: 0 of 300 labelled pairs." in page and "both references over the line" in page
+    assert "an automatic approval needs a face on file too" in plain(olga.get("/ops"))
+    an_own_calibration(office, monkeypatch)
+    page = plain(olga.get("/ops/faces"))
+    assert "Faces: your own calibration holds" in page and "330 labelled pairs of 330 customers" in page
+    assert "280 of one person and 50 of two" in page and "both references over the line" not in page
+    assert "Faces: your own calibration holds" in plain(olga.get("/ops"))
+    with office.db.transaction() as db:
+        calibration.give_up(db, now=office.clock())
+    assert "The own calibration was set aside." in plain(olga.get("/ops/faces"))
+
+
+def test_errors_by_group_are_those_of_the_card_with_their_n(office, olga):
+    page = html.unescape(plain(olga.get("/ops/faces")))
+    assert shipped().groups
+    for group in shipped().groups:
+        with office.app.test_request_context(headers={"Accept-Language": "en"}):
+            name, fmr = presenters.group_name(group), presenters.rate_said(group.fmr)
+        row = rf"{re.escape(name)} {group.people} {group.genuines} .{{1,40}} {group.impostors} {re.escape(fmr)}"
+        assert re.search(row, page), name
+    assert "What these data cannot tell:" in page and "Central Asia" in page
+
+
+def test_the_lines_are_told_as_strangers_and_what_n_supports(office, olga):
+    page = plain(olga.get("/ops/faces"))
+    assert "no more than 1 stranger in 10,000" in page
+    table = shipped().tables["printed"]
+    assert f"{table.card['impostor_pairs']:,}" in page and f"1 in {round(1 / table.supported, -3):,.0f}" in page
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [((0.0, 0.0, 0.0125), "0% (0% – 1.25%)"), ((9.5e-5, 1e-5, 1.7e-4), "0.0095% (0.001% – 0.017%)"), (None, "–")],
+)
+def test_rates_are_said_with_as_many_digits_as_they_take(office, rate, said):
+    with office.app.test_request_context(headers={"Accept-Language": "en"}):
+        assert presenters.rate_said(rate) == said
+
+
+def test_the_faces_page_is_for_those_who_see_figures_and_breaks_no_content_policy(office, olga):
+    assert office.signed_in(Role.AGENT).get("/ops/faces").status_code == 403
+    assert not re.search(r"\sstyle=|<style|\son\w+=|<script(?![^>]*src=)", olga.get("/ops/faces").get_data(as_text=True))

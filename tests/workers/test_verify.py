@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,17 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select, update
 
-from cases import runs
+from cases import calibration, policies, runs
 from cases.database import Database, utcnow
 from cases.lifecycle import State
-from cases.models import Case, Event, Photo, ProfileVersion, Run, RunState
+from cases.models import Case, Event, Photo, ProfileVersion, Role, Run, RunState
 from cases.photo_store import PhotoBroken
 from cases.settings import Mode, Settings
 from tests import factories
 from tests.workers.system import ROOT, System
-from verification.evidence import Evidence
+from verification.calibration import FaceCalibration, OwnPair, shipped
+from verification.evidence import Evidence, Measures, Pair
+from verification.policy import SHIPPED
 from workers import faults, process, verify
 
 
@@ -50,6 +54,72 @@ def test_looking_twice_applies_once(system: System) -> None:
     assert verify.verify_case(str(case_id)) == "not waiting"
     assert system.count(Run) == 1
     assert system.count(ProfileVersion, ProfileVersion.case_id == case_id) == 1
+
+
+def rated_by_the_shipped_one(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on runs find good faces, scored and rated as the shipped calibration does, and no face on file."""
+    pairs = {pair: replace(m, fmr=shipped().fmr(pair, m.similarity)) for pair, m in factories.faces().items()}
+    monkeypatch.setattr(
+        verify.pipeline,
+        "gather_evidence",
+        lambda **given: factories.good_evidence(
+            given["claim"],
+            given["profile"],
+            pairs={Pair.SELFIE_DOCUMENT: pairs[Pair.SELFIE_DOCUMENT]},
+            has_face_on_file=False,
+            engines=(*shipped().engines, shipped().label),
+        ),
+    )
+    with system.database.transaction() as session:
+        lead = factories.a_member(session, Role.LEAD, more=(Role.OPS,), now=utcnow())
+        second = factories.a_member(session, Role.OPS, now=utcnow())
+        drafted = policies.draft(session, replace(SHIPPED, require_face_on_file=False), author=lead, reason="A try", now=utcnow())
+        waiting = policies.propose(session, drafted.version, by=lead, reason="A try", now=utcnow())
+        policies.confirm(session, waiting.id, by=second, now=utcnow())
+
+
+def own_calibration(system: System, monkeypatch: pytest.MonkeyPatch, *, of_strangers: float) -> FaceCalibration:
+    dice = random.Random(0)
+    pairs = [
+        OwnPair(
+            pair=Pair.SELFIE_DOCUMENT, similarity=dice.gauss(11 if n < 280 else of_strangers, 1.5), same=n < 280, person=str(n)
+        )
+        for n in range(330)
+    ]
+    monkeypatch.setattr(calibration, "labelled_pairs", lambda _session: iter(pairs))
+    with system.database.transaction() as session:
+        return calibration.calibrate(session, now=utcnow())
+
+
+def measured(system: System, case_id: UUID) -> Measures:
+    with system.database.reading() as session:
+        document = session.scalars(select(Run.measures).where(Run.case_id == case_id)).one()
+    return Measures.from_json(document)
+
+
+def test_without_an_own_calibration_one_reference_goes_to_a_person_and_with_one_it_is_rated_by_it(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rated_by_the_shipped_one(system, monkeypatch)
+    first = system.submit(ring=False)
+    assert verify.verify_case(str(first)) == "in_review"
+    assert case(system, first).reasons == ["no_face_on_file"] and not measured(system, first).own_calibration
+    own = own_calibration(system, monkeypatch, of_strangers=0.0)
+    second = system.submit(ring=False)
+    assert verify.verify_case(str(second)) == "approved"
+    found = measured(system, second)
+    assert found.own_calibration and own.label in found.engines and shipped().label not in found.engines
+    assert found.pairs[Pair.SELFIE_DOCUMENT].fmr == pytest.approx(own.fmr(Pair.SELFIE_DOCUMENT, 9.0), rel=1e-3)
+
+
+def test_where_own_strangers_score_higher_the_same_score_no_longer_approves(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rated_by_the_shipped_one(system, monkeypatch)
+    own_calibration(system, monkeypatch, of_strangers=4.0)
+    third = system.submit(ring=False)
+    assert verify.verify_case(str(third)) == "in_review"
+    assert case(system, third).reasons == ["selfie_document_faces_unsure"]
 
 
 def test_an_unknown_case_is_no_trouble(system: System) -> None:

@@ -1,7 +1,8 @@
-"""Facts of a case in words and shapes for the agent. Pure: no database, no request but its language.
+"""Facts of a case in words and shapes for the agent. No request but its language; no database but for one thing: what the scores
+of a run meant by the own calibration that held then.
 
-The machine's similarity is never shown as a percentage: a place on the policy's line, and how many strangers in how
-many would stand there (facts/faces.md 4.8).
+The machine's similarity is shown as a place on the policy's line, as how many strangers in how many would stand there, and as the
+calibrated percentage, cut at 99, with the words that say what it is; never as a percentage of its own.
 """
 
 from __future__ import annotations
@@ -11,19 +12,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
+from uuid import UUID
 
 from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
+from cases import calibration, duplicates
 from cases.models import Photo, RunState
 from cases.queries import CasePage, FieldRow
 from cases.review import WEIGHTY
+from verification.calibration import OWN_LABEL, FaceCalibration, shipped
 from verification.continuity import MAY_CHANGE
 from verification.evidence import DATES, Box, Difference, Field, Measures, Pair
 from verification.hints import RATES, Hint, Rate
 from verification.policy import Policy
 from verification.reasons import PhotoKind, ReasonCode
+from webapp.context import database
 from webapp.i18n import hint_sentence, label
 
 SIMILARITY = (-3.0, 13.0)
@@ -312,6 +317,7 @@ class Score:
     line_text: str
     passes: bool
     said: str
+    percentage: str = ""  # the calibrated one with what it says; empty where none can be given
 
 
 def scores(page: CasePage) -> list[Score]:
@@ -319,7 +325,8 @@ def scores(page: CasePage) -> list[Score]:
     measures, policy = page.measures, page.policy
     if measures is None or policy is None:
         return []
-    out = [_face(pair, measures, policy) for pair in Pair if pair is Pair.SELFIE_DOCUMENT or measures.has_face_on_file]
+    held = calibration_of(measures)
+    out = [_face(pair, measures, policy, held) for pair in Pair if pair is Pair.SELFIE_DOCUMENT or measures.has_face_on_file]
     if measures.confidence:
         weakest, confidence = min(measures.confidence.items(), key=lambda item: item[1])
         out.append(
@@ -347,7 +354,31 @@ def pair_name(pair: Pair) -> str:
     }[pair]
 
 
-def _face(pair: Pair, measures: Measures, policy: Policy) -> Score:
+def calibration_of(measures: Measures) -> FaceCalibration | None:
+    """The calibration by which a run's scores were weighed; None where it is of another version and no longer known."""
+    if shipped().label in measures.engines:
+        return shipped()
+    label_of_own = next((name for name in measures.engines if name.startswith(OWN_LABEL)), None)
+    if label_of_own is None:
+        return None
+    with database().reading() as db:
+        return calibration.named(db, label_of_own)
+
+
+def percentage_words(percentage: int | None) -> str:
+    """A calibrated percentage and what it says; empty where there is none."""
+    if percentage is None:
+        return ""
+    if percentage >= 99:
+        return _("99 in 100 or more: of equally many right and like-looking wrong people with this score, so many are right.")
+    if percentage <= 1:
+        return _("1 in 100 or fewer: of equally many right and like-looking wrong people with this score, so few are right.")
+    return _(
+        "%(n)s in 100: of equally many right and like-looking wrong people with this score, so many are right.", n=percentage
+    )
+
+
+def _face(pair: Pair, measures: Measures, policy: Policy, held: FaceCalibration | None) -> Score:
     needed = policy.min_similarity(pair)
     found = measures.pairs.get(pair)
     usable = found is not None and isinstance(found.similarity, (int, float)) and math.isfinite(found.similarity)
@@ -376,6 +407,7 @@ def _face(pair: Pair, measures: Measures, policy: Policy) -> Score:
         line_text=_("needs %(n)s", n=format_decimal(needed, "0.0#")),
         passes=passes,
         said=said,
+        percentage=percentage_words(held.percentage(pair, value) if held is not None and value is not None else None),
     )
 
 
@@ -394,6 +426,31 @@ def strangers(fmr: float | None) -> str:
     odds = 1 / fmr
     rounded = round(odds, 1 - math.floor(math.log10(odds)))
     return _("1 in %(n)s strangers would score this high.", n=format_decimal(max(2, round(rounded))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SameFace:
+    """Another customer's case with a face like this one's, and what that is worth, in words."""
+
+    case_id: UUID
+    odds: str
+    chance: str
+
+
+def same_faces(candidates: Sequence[duplicates.Candidate], searched: int) -> list[SameFace]:
+    """What a search among all faces kept found, closest first; `searched`: how many faces it was compared with."""
+    return [
+        SameFace(
+            case_id=found.case_id,
+            odds=strangers(found.fmr),
+            chance=_(
+                "Among the %(n)s faces compared, %(expected)s such are to be expected by chance.",
+                n=format_decimal(searched),
+                expected=format_decimal(found.expected, "0.###") if found.expected >= 0.001 else _("fewer than 0.001"),
+            ),
+        )
+        for found in candidates
+    ]
 
 
 def _place(value: float, low: float, high: float) -> float:

@@ -13,14 +13,14 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.exc import NoResultFound
 
-from cases import audit, photo_store, policies, profiles, queries, review
+from cases import audit, duplicates, photo_store, policies, profiles, queries, review
 from cases.lifecycle import IllegalTransition, State
 from cases.models import Case, Photo
 from cases.staff import NotAllowed
 from verification.evidence import ChangeReason
 from verification.reasons import PhotoKind, ReasonCode
 from webapp.context import database, now
-from webapp.desk import forms, presenters
+from webapp.desk import forms, liveness, presenters
 from webapp.security import guard_blueprint, may, needs, row, signed_in
 
 desk = Blueprint("desk", __name__, url_prefix="/desk")
@@ -111,6 +111,8 @@ def _case_page(case_id: UUID, moment: datetime, *, answer: forms.Answer | None =
             checks=presenters.checks(page),
             continuity=presenters.continuity(page),
             hints=presenters.hints(page),
+            liveness=liveness.liveness_lines(page.measures, page.policy),
+            same_faces=presenters.same_faces(*duplicates.candidates(db, found)),
             portrait=presenters.portrait_frame(page),
             reasons=presenters.heavy_first(page.reasons),
             weighty=at_desk and review.weighs_against(db, found),

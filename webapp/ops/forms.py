@@ -25,7 +25,12 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "differ_below",
             "require_voices_agree",
             "require_face_on_file",
+            "min_strangers",
         ),
+    ),
+    (
+        "Signs of life",
+        ("require_liveness_for", "min_turned", "min_depth", "min_same_face", "refer_on_liveness_signs"),
     ),
     ("The document", ("accepted_types", "require_valid_mrz", "min_days_to_expiry", "refer_on_hints")),
     ("What was typed, against the document", ("min_agreement", "min_confidence", "require_certain")),
@@ -80,6 +85,7 @@ def unit(about: Threshold, value: float = 0) -> str:
         "share": _("share (0 to 1)"),
         "days": ngettext("day", "days", whole_value),
         "letters": ngettext("letter", "letters", whole_value),
+        "strangers": ngettext("stranger", "strangers", whole_value),
         "submissions": ngettext("submission", "submissions", whole_value),
     }
     return str(words.get(about.unit, about.unit))

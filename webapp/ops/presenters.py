@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask_babel import format_percent, ngettext
+from flask_babel import format_decimal, format_percent, ngettext
 from flask_babel import gettext as _
 
 from cases.policies import ActivationRow, VersionRow
-from verification.evidence import ChangeReason
+from verification.calibration import CONDITION, PRINTED, FaceCalibration, GroupRates
+from verification.challenge import Sign
+from verification.evidence import ChangeReason, Pair
 from verification.hints import Hint
+from verification.policy import Policy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,8 @@ def choice_name(setting: str, entry: str) -> str:
         }.get(entry, entry)
     from webapp.i18n import label
 
+    if setting == "refer_on_liveness_signs":
+        return label(Sign(entry))
     return label(Hint(entry)) if setting == "refer_on_hints" else label(ChangeReason(entry))
 
 
@@ -75,3 +80,112 @@ def share_said(part: int | float | None, whole: int | None = None) -> str:
     if part is None or whole == 0:
         return "–"
     return str(format_percent(part if whole is None else part / whole, "#,##0.#%"))
+
+
+# Faces
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationRow:
+    """One pair of faces: the policy's line, and what the calibration says of it."""
+
+    name: str
+    line: str
+    strangers: str  # one in how many strangers reaches the line
+    percentage: str  # shown at the line
+    people: str
+    pairs: str  # of strangers behind the curve
+    supported: str  # one in how many is the rarest that n can show
+
+
+def calibration_rows(held: FaceCalibration, policy: Policy) -> list[CalibrationRow]:
+    """What the lines of a policy mean by the calibration that holds."""
+    from webapp.desk.presenters import pair_name
+
+    rows = []
+    for pair in Pair:
+        condition, line = CONDITION[pair], policy.min_similarity(pair)
+        table = held.tables.get(condition)
+        if table is None:
+            continue
+        fmr, percentage = table.fmr(line), held.percentage(pair, line)
+        shape = table.card.get("shape", table.card)
+        rows.append(
+            CalibrationRow(
+                name=pair_name(pair),
+                line=str(format_decimal(line, "0.0#")),
+                strangers="–" if not fmr else one_in(fmr),
+                percentage="–" if percentage is None else _("%(n)s in 100", n=percentage),
+                people=str(format_decimal(shape.get("people", 0))),
+                pairs=str(format_decimal(shape.get("impostor_pairs", 0))),
+                supported=one_in(table.supported),
+            )
+        )
+    return rows
+
+
+def one_in(rate: float) -> str:
+    """A rare rate in words, rounded to two figures."""
+    odds = 1 / rate
+    digits = max(0, len(str(int(odds))) - 2)
+    return _("1 in %(n)s", n=format_decimal(max(1, round(odds, -digits))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRow:
+    """Errors of one group in words."""
+
+    name: str
+    printed: bool
+    people: int
+    genuines: int
+    impostors: int
+    fnmr: str
+    fmr: str
+
+
+def group_rows(held: FaceCalibration) -> list[GroupRow]:
+    """Errors by the groups that the data can tell, as the calibration's card says."""
+    return [
+        GroupRow(
+            name=group_name(g),
+            printed=g.condition == PRINTED,
+            people=g.people,
+            genuines=g.genuines,
+            impostors=g.impostors,
+            fnmr=rate_said(g.fnmr),
+            fmr=rate_said(g.fmr),
+        )
+        for g in held.groups
+    ]
+
+
+def group_name(group: GroupRates) -> str:
+    """Who is meant. Labels of ethnicity are the source's own words and stay as they are."""
+    kind, _colon, value = group.group.partition(": ")
+    sexes = {"female": _("women"), "male": _("men")}
+    if kind == "all":
+        return _("all")
+    if kind == "sex":
+        return sexes.get(value, value)
+    if kind == "age":
+        low, _dash, high = value.partition("-")
+        return _("age %(low)s and over", low=low) if int(high) > 100 else _("age %(low)s to %(high)s", low=low, high=high)
+    if kind == "label and sex":
+        source, _comma, sex = value.partition(", ")
+        return f"“{source}”, {sexes.get(sex, sex)}"
+    return f"“{value}”"
+
+
+def rate_said(rate: tuple[float, float, float] | None) -> str:
+    """A rate with its interval, in per cent of as many digits as it takes."""
+    if rate is None:
+        return "–"
+    middle, low, high = (_percent(value) for value in rate)
+    return f"{middle} ({low} – {high})"
+
+
+def _percent(value: float) -> str:
+    if value == 0:
+        return str(format_percent(0))
+    return str(format_percent(value, "#,##0.##%" if value >= 1e-3 else "#,##0.####%"))

@@ -10,13 +10,15 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import format_decimal
 from flask_babel import gettext as _
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
-from cases import audit, policies, queries
+from cases import audit, calibration, policies, queries
 from cases.settings import Mode
 from cases.staff import NotAllowed
+from verification.calibration import OWN_EACH, OWN_PAIRS
 from verification.policy import SHIPPED, THRESHOLDS, loosens
 from webapp.context import database, now, settings
 from webapp.ops import forms, presenters, search
@@ -48,6 +50,7 @@ def _now_page(problem: str | None = None, reason: str = "") -> str:
             switches=switches,
             pending=next((s for s in switches if s.pending and not s.to_people), None),
             figures=queries.ops_now(db, now=moment),
+            own_calibration=calibration.current(db),
             words=presenters,
             problem=problem,
             reason=reason,
@@ -100,6 +103,30 @@ def withdraw_automation(switch_id: int) -> ResponseReturnValue:
         lambda db: policies.withdraw_automation(db, switch_id, by=row(db), now=now()),
         said=_("The proposal was withdrawn."),
         back="ops.now_page",
+    )
+
+
+# Faces
+
+
+@ops.get("/faces")
+@needs("see_figures")
+def faces_page() -> ResponseReturnValue:
+    """Which calibration of the faces holds and why, what its numbers can show, and errors by group."""
+    with database().reading() as db:
+        standing = calibration.standing(db)
+        policy = policies.current(db)
+    held = standing.own or standing.shipped
+    return render_template(
+        "ops/faces.html",
+        standing=standing,
+        held=held,
+        policy=policy,
+        needed=OWN_PAIRS,
+        each=OWN_EACH,
+        rows=presenters.calibration_rows(held, policy),
+        groups=presenters.group_rows(standing.shipped),
+        said_number=format_decimal,
     )
 
 

@@ -7,6 +7,7 @@ already made is met with the page that says how things stand: back, reload and a
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import timedelta
 from threading import BoundedSemaphore
 from typing import Any
@@ -18,10 +19,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge, ServiceUnavailable
 
-from cases import audit, customers, intake, photo_store, queries, throttles
+from cases import audit, customers, head_turns, intake, photo_store, policies, queries, throttles
 from cases.lifecycle import CLOSED, IllegalTransition, State
 from cases.models import Case, Customer, Photo
 from verification import images, quality
+from verification.challenge import MAX_CAMERA_NAME, MAX_FRAME_BYTES, MAX_FRAMES, BurstRejected
 from verification.evidence import ChangeReason, Claim, Field, Measures, Profile, Quality, Side, Values
 from verification.reasons import RETAKE, PhotoKind, ReasonCode
 from webapp.context import database, now, settings
@@ -32,7 +34,7 @@ from webapp.portal import forms, letters
 from webapp.portal.entrance import customer_owns_case, own_case, refused_link, signed_in, too_many_requests
 from workers.queues import RingFailed, ring_verify
 
-CONSENT_VERSION = "2026-11"
+CONSENT_VERSION = "2026-11b"
 """Of the text in templates/portal/_consent.html; a change of that text needs a new one."""
 
 CASES_A_DAY = 5
@@ -255,7 +257,7 @@ def photo(case_id: UUID, kind: str) -> Any:
             too_many_requests(timedelta(minutes=15))
         problems, same = _take(case_id, wanted)
         if not problems:
-            return redirect(_after_photo(case_id, wanted), 303)
+            return redirect(_after_photo(case_id, wanted, turn="turn" in request.form), 303)
     again = told(case, wanted) if case.state is State.NEEDS_RETAKE and wanted.value in case.retake else []
     page = render_template(
         "portal/photo.html",
@@ -319,13 +321,20 @@ def _refusals(case_id: UUID, kind: PhotoKind) -> tuple[int, str]:
     return count, fingerprint
 
 
-def _after_photo(case_id: UUID, kind: PhotoKind) -> str:
-    """The next photo that is wanted, else the page of answers."""
+def _after_photo(case_id: UUID, kind: PhotoKind, *, turn: bool) -> str:
+    """The next photo that is wanted, else the page of answers.
+
+    After a selfie the turn of the head, where the policy asks for it with this change and a camera was found. Nobody else is led
+    there: pictures that nothing asks for are not collected.
+    """
     with database().reading() as db:
         case = own_case(db, case_id)
         wanted = _wanted(case, _photos(db, case))
+        turn = turn and kind is PhotoKind.SELFIE and _asks_for_turn(db, case)
     if wanted:
         return url_for("portal.photo", case_id=case_id, kind=wanted[0])
+    if turn:
+        return url_for("portal.turn", case_id=case_id)
     return url_for("portal.check", case_id=case_id)
 
 
@@ -376,6 +385,85 @@ def thumbnail(case_id: UUID, kind: str) -> Any:
     return response
 
 
+# --- The turn of the head
+
+
+def _asks_for_turn(db: Session, case: Case) -> bool:
+    """Whether the policy that holds asks for a turn of the head with this change."""
+    return case.change_reason.value in policies.current(db).require_liveness_for
+
+
+@portal.get("/requests/<uuid:case_id>/turn")
+@customer_owns_case
+def turn(case_id: UUID) -> Any:
+    """Ask for a turn of the head before the camera. May always be left out; nothing later depends on it."""
+    with database().reading() as db:
+        case = own_case(db, case_id)
+        if not _may_change(case):
+            return redirect(_place(db, case), 303)
+        asked = _asks_for_turn(db, case)
+        done = head_turns.latest(db, case) is not None
+    return render_template("portal/turn.html", case=case, asked=asked, done=done)
+
+
+@portal.post("/requests/<uuid:case_id>/turn/draw")
+@customer_owns_case
+def draw_turn(case_id: UUID) -> Any:
+    """Draw the order of the turns, for turn.js: it holds for two minutes and for one answer."""
+    with database().transaction() as db:
+        allowed = throttles.hit(db, "head_turn", str(g.customer_id), limit=UPLOADS_AN_HOUR, window=timedelta(hours=1), now=now())
+    if not allowed:
+        log.info("throttled", kind="head_turn", customer=str(g.customer_id))
+        too_many_requests(timedelta(minutes=15))
+    try:
+        with database().transaction() as db:
+            drawn = head_turns.draw(db, own_case(db, case_id).id, now=now())
+            return jsonify(challenge=str(drawn.id), turns=drawn.turns)
+    except IllegalTransition:
+        abort(409)
+
+
+@portal.post("/requests/<uuid:case_id>/turn")
+@takes_photos
+@customer_owns_case
+def keep_turn(case_id: UUID) -> Any:
+    """Keep the frames that answer a challenge, or say in words why not. Sent twice they are kept once."""
+    try:
+        frames = [file.stream.read(MAX_FRAME_BYTES + 1) for file in request.files.getlist("frame")[: MAX_FRAMES + 1]]
+        if any(not frame.startswith(b"\xff\xd8\xff") for frame in frames):
+            raise BurstRejected("a frame is no JPEG")
+        challenge, times, steps = _told_of_frames()
+        with database().transaction() as db:
+            head_turns.answer(
+                db,
+                own_case(db, case_id).id,
+                challenge,
+                frames=tuple(frames),
+                times=times,
+                steps=steps,
+                camera=request.form.get("camera", "")[:MAX_CAMERA_NAME],
+                now=now(),
+            )
+    except head_turns.ChallengeRefused as refused:
+        log.info("head_turn_refused", case=str(case_id), codes=[refused.why])
+        return jsonify(problem=_("That took too long. You can try again, or go on without this step.")), 409
+    except BurstRejected:
+        log.info("head_turn_refused", case=str(case_id), codes=["malformed"])
+        return jsonify(problem=_("The pictures did not arrive whole. You can try again, or go on without this step.")), 422
+    except IllegalTransition:
+        pass  # sent already, perhaps on another device: the next page says how it stands
+    return jsonify(next=url_for("portal.check", case_id=case_id))
+
+
+def _told_of_frames() -> tuple[UUID, tuple[float, ...], tuple[int, ...]]:
+    """The challenge's number, and time and step of each frame, as the browser tells them. Raises BurstRejected."""
+    try:
+        times, steps = (json.loads(request.form[name]) for name in ("times", "steps"))
+        return UUID(request.form["challenge"]), tuple(float(t) for t in times), tuple(int(step) for step in steps)
+    except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
+        raise BurstRejected("times, steps or challenge cannot be read") from None
+
+
 # --- Checking the answers, and sending
 
 
@@ -397,6 +485,8 @@ def _check_page(case_id: UUID, problems: dict[str, str]) -> Any:
             return redirect(url_for("portal.photo", case_id=case_id, kind=wanted[0]), 303)
         profile, _email = customers.current_profile(db, db.get_one(Customer, g.customer_id))
         claim, new_email = intake.claim_of(db, case)
+        turned = head_turns.latest(db, case) is not None
+        asked = _asks_for_turn(db, case)
     rows = [(field, profile.values.get(field), value) for field, value in claim.values.items()]
     page = render_template(
         "portal/check.html",
@@ -405,6 +495,8 @@ def _check_page(case_id: UUID, problems: dict[str, str]) -> Any:
         rows=rows,
         new_email=new_email,
         photos=photos,
+        turned=turned,
+        asked=asked,
         problems=problems,
         consent_version=CONSENT_VERSION,
         photo_days=settings().photo_days,

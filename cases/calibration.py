@@ -1,0 +1,187 @@
+"""A deployment's own calibration of the faces: labelled pairs from cases that agents decided, fitted, kept, and which one holds.
+
+What it means stands in `verification.calibration`. Only similarities that runs measured are used, never a photo; a row of the
+table holds numbers of scores and nothing of a person. While none holds, an automatic approval needs both references.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from cases import audit
+from cases.lifecycle import State
+from cases.models import Calibration, Case, Disposition, Event, Run, RunState
+from verification.calibration import OWN_LABEL, FaceCalibration, FmrTable, Odds, OwnPair, fit_own, shipped
+from verification.evidence import Measures, Pair
+from verification.reasons import ReasonCode
+
+ANOTHER_PERSON: dict[ReasonCode, Pair] = {
+    ReasonCode.SELFIE_DOCUMENT_FACES_DIFFER: Pair.SELFIE_DOCUMENT,
+    ReasonCode.SELFIE_ON_FILE_FACES_DIFFER: Pair.SELFIE_ON_FILE,
+    ReasonCode.DOCUMENT_ON_FILE_FACES_DIFFER: Pair.DOCUMENT_ON_FILE,
+}
+"""Reasons of a rejection by which an agent says that two faces are two people. Other pairs of the case stay unlabelled:
+a thief's own passport shows the thief."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Which calibration holds, for the ops page. `own` is None while the shipped one does."""
+
+    shipped: FaceCalibration
+    own: FaceCalibration | None
+    number: int | None  # of the newest row, whether it holds or not
+    outdated: bool  # the newest was fitted on an earlier shipped calibration and no longer holds
+    given_up: bool  # the newest says that the shipped one holds again
+    pairs: int  # labelled pairs that there are now
+    genuine: int
+
+
+def current(session: Session) -> FaceCalibration | None:
+    """The own calibration that holds; None where there is none, or where it was fitted on another shipped one."""
+    newest = _newest(session)
+    return _opened(newest) if newest is not None else None
+
+
+def standing(session: Session) -> Standing:
+    """What the ops page tells."""
+    newest = _newest(session)
+    own = _opened(newest) if newest is not None else None
+    pairs = list(labelled_pairs(session))
+    return Standing(
+        shipped=shipped(),
+        own=own,
+        number=newest.number if newest is not None else None,
+        outdated=newest is not None and newest.document is not None and own is None,
+        given_up=newest is not None and newest.document is None,
+        pairs=len(pairs),
+        genuine=sum(p.same for p in pairs),
+    )
+
+
+def named(session: Session, label: str) -> FaceCalibration | None:
+    """The own calibration of this label, holding or not: by it an old score stays explainable. None where there is none."""
+    for row in session.scalars(select(Calibration).where(Calibration.document.is_not(None))):
+        if row.document is not None and row.document["label"] == label:
+            return _read(row.document)
+    return None
+
+
+def labelled_pairs(session: Session) -> Iterator[OwnPair]:
+    """Pairs of faces that agents labelled, newest case first: both ways of the truth.
+
+    Approved by an agent who had opened the photos, and not disputed or undone since: every measured pair is of one person.
+    Rejected because two faces are two people: that pair is of two. Scores of other models or of another shipped
+    calibration are left out, since they are not of the same scale.
+    """
+    base = shipped()
+    decided = session.execute(
+        select(Case.id, Case.customer_id, Case.state, Case.disputed_at, Disposition.staff_id, Disposition.action,
+               Disposition.reasons, Disposition.created_at)
+        .join(Disposition, Disposition.case_id == Case.id)
+        .where(Disposition.action.in_(("approve", "reject")), Case.state.in_((State.APPROVED, State.REJECTED)))
+        .order_by(Disposition.created_at.desc(), Disposition.id)
+    ).all()  # fmt: skip
+    seen = set()
+    for case_id, customer, state, disputed, staff, action, reasons, at in decided:
+        if case_id in seen:
+            continue  # an appeal was answered: the last answer counts
+        seen.add(case_id)
+        if (action, state) not in (("approve", State.APPROVED), ("reject", State.REJECTED)) or disputed is not None:
+            continue
+        if not _looked(session, case_id, str(staff), at):
+            continue
+        document = session.scalars(
+            select(Run.measures)
+            .where(Run.case_id == case_id, Run.state == RunState.FINISHED, Run.measures.is_not(None), Run.finished_at <= at)
+            .order_by(Run.finished_at.desc(), Run.fence.desc())
+            .limit(1)
+        ).one_or_none()
+        if document is None:
+            continue
+        measures = Measures.from_json(document)
+        if not _of_these_models(measures, base):
+            continue
+        if action == "approve":
+            labels = dict.fromkeys(measures.pairs, True)
+        else:
+            labels = {pair: False for code, pair in ANOTHER_PERSON.items() if code.value in reasons and pair in measures.pairs}
+        for pair, same in labels.items():
+            if measures.pairs[pair].similarity is not None:
+                yield OwnPair(pair=pair, similarity=measures.pairs[pair].similarity, same=same, person=str(customer))
+
+
+def calibrate(session: Session, *, now: datetime, keep: bool = True) -> FaceCalibration:
+    """Fit an own calibration on all labelled pairs and let it hold from the next run on. Raises TooFewPairs.
+
+    `keep` False: fit and return it only. The caller commits.
+    """
+    audit.one_writer(session)
+    number = (session.scalar(select(func.max(Calibration.number))) or 0) + 1
+    made = fit_own(shipped(), labelled_pairs(session), label=f"{OWN_LABEL}{number}", date=now.date().isoformat())
+    if not keep:
+        return made
+    document = {
+        "label": made.label,
+        "card": made.card,
+        "tables": {name: table.to_json() for name, table in made.tables.items()},
+        "odds": {name: odds.to_json() for name, odds in made.odds.items()},
+    }
+    _add(session, number, document, pairs=int(made.card["pairs"]), now=now)
+    return made
+
+
+def give_up(session: Session, *, now: datetime) -> None:
+    """Let the shipped calibration hold again, from the next run on. The caller commits."""
+    audit.one_writer(session)
+    _add(session, (session.scalar(select(func.max(Calibration.number))) or 0) + 1, None, pairs=0, now=now)
+
+
+def _add(session: Session, number: int, document: dict[str, Any] | None, *, pairs: int, now: datetime) -> None:
+    session.add(Calibration(number=number, document=document, base=shipped().label, pairs=pairs, created_at=now))
+    session.flush()
+    audit.record(session, "calibrated", actor=audit.SYSTEM, now=now, calibration=number, count=pairs)
+
+
+def _newest(session: Session) -> Calibration | None:
+    return session.scalars(select(Calibration).order_by(Calibration.number.desc()).limit(1)).one_or_none()
+
+
+def _opened(row: Calibration) -> FaceCalibration | None:
+    return _read(row.document) if row.document is not None and row.base == shipped().label else None
+
+
+def _read(document: dict[str, Any]) -> FaceCalibration:
+    return replace(
+        shipped(),
+        label=document["label"],
+        card=document["card"],
+        tables={name: FmrTable.from_json(table) for name, table in document["tables"].items()},
+        odds={name: Odds.from_json(odds) for name, odds in document["odds"].items()},
+    )
+
+
+def _looked(session: Session, case_id: Any, staff: str, at: datetime) -> bool:
+    """Whether this agent had opened selfie and document of the case before she answered, as the trail says."""
+    opened = session.scalars(
+        select(Event.details).where(
+            Event.case_id == case_id,
+            Event.kind == "photo_opened",
+            Event.actor_kind == "staff",
+            Event.actor_id == staff,
+            Event.at <= at,
+        )
+    )
+    return {"selfie", "document"} <= {details.get("photo") for details in opened}
+
+
+def _of_these_models(measures: Measures, base: FaceCalibration) -> bool:
+    """Whether the scores are on the scale of `base`: its own label, or that of an own calibration fitted on it."""
+    own = any(name.startswith(OWN_LABEL) for name in measures.engines)
+    return set(base.engines) <= set(measures.engines) and (base.label in measures.engines or own)

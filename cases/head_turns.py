@@ -1,0 +1,160 @@
+"""Head-turn challenges: drawn by the server, answered once and in time, kept like photos.
+
+What the frames show nobody here knows: `verification.faces.liveness` looks at them in the run. A challenge that was not
+answered, or too late, leaves the case as it was: the step may always be left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cases import audit, moves, photo_store
+from cases.crypto import KeyDestroyed, Unreadable, vault_of
+from cases.lifecycle import Action, IllegalTransition, State
+from cases.models import Case, HeadTurn
+from verification.challenge import ORDERS, SECONDS, Burst, Challenge, Turn
+
+
+class ChallengeRefused(Exception):
+    """The frames cannot be kept; `why` is a code: unknown, expired, used."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"challenge {why}")
+        self.why = why
+
+
+def draw(session: Session, case_id: UUID, *, now: datetime) -> HeadTurn:
+    """Draw an order of turns that nobody can foresee. Raises IllegalTransition unless the case may still be worked on."""
+    case = _editable(session, case_id)
+    drawn = HeadTurn(
+        id=uuid4(),
+        customer_id=case.customer_id,
+        case_id=case.id,
+        attempt=case.attempt,
+        turns=[turn.value for turn in secrets.choice(ORDERS)],
+        drawn_at=now,
+        expires_at=now + timedelta(seconds=SECONDS),
+        data_key_id=case.data_key_id,
+    )
+    session.add(drawn)
+    session.flush()
+    audit.record(session, "head_turn_drawn", actor=_she(case), now=now, case=case, head_turn_id=drawn.id)
+    return drawn
+
+
+def answer(
+    session: Session,
+    case_id: UUID,
+    challenge_id: UUID,
+    *,
+    frames: tuple[bytes, ...],
+    times: tuple[float, ...],
+    steps: tuple[int, ...],
+    camera: str,
+    now: datetime,
+) -> HeadTurn:
+    """Keep the frames, encrypted. The same ones again are the same row, others for the same challenge are refused.
+
+    Raises ChallengeRefused, verification.challenge.BurstRejected, IllegalTransition.
+    """
+    case = _editable(session, case_id)
+    drawn = session.get(HeadTurn, challenge_id, with_for_update=True, populate_existing=True)
+    if drawn is None or drawn.case_id != case.id:
+        raise ChallengeRefused("unknown")
+    if drawn.answered_at is None and (now >= drawn.expires_at or drawn.attempt != case.attempt):
+        raise ChallengeRefused("expired")
+    came = drawn.answered_at or now
+    data = Burst(
+        challenge=Challenge(
+            turns=tuple(Turn(turn) for turn in drawn.turns), seconds=(drawn.expires_at - drawn.drawn_at).total_seconds()
+        ),
+        frames=frames,
+        times=times,
+        steps=steps,
+        elapsed=(came - drawn.drawn_at).total_seconds(),
+        camera=camera,
+    ).to_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    if drawn.answered_at is not None:
+        if drawn.sha256 != digest:
+            raise ChallengeRefused("used")
+        return drawn
+    drawn.blob = photo_store.keep_sealed(session, case.data_key, data, _place(drawn))
+    drawn.sha256, drawn.size, drawn.answered_at = digest, len(data), now
+    moves.changed(case, now=now)
+    session.flush()
+    audit.record(
+        session,
+        "head_turn_kept",
+        actor=_she(case),
+        now=now,
+        case=case,
+        head_turn_id=drawn.id,
+        size=drawn.size,
+        count=len(frames),
+    )
+    return drawn
+
+
+def latest(session: Session, case: Case) -> HeadTurn | None:
+    """The challenge that was answered last, if any."""
+    return session.scalars(
+        select(HeadTurn)
+        .where(HeadTurn.case_id == case.id, HeadTurn.answered_at.is_not(None))
+        .order_by(HeadTurn.answered_at.desc(), HeadTurn.id)
+        .limit(1)
+    ).first()
+
+
+def open_burst(session: Session, head_turn_id: UUID, *, viewer: audit.Actor, purpose: str, now: datetime) -> Burst:
+    """Return the frames and record who looked and why. Raises photo_store.PhotoGone, PhotoBroken, NoResultFound."""
+    drawn = session.get_one(HeadTurn, head_turn_id)
+    burst = _read(session, drawn)
+    audit.record(
+        session,
+        "head_turn_opened",
+        actor=viewer,
+        now=now,
+        case_id=drawn.case_id,
+        customer_id=drawn.customer_id,
+        head_turn_id=drawn.id,
+        purpose=purpose,
+    )
+    return burst
+
+
+def _read(session: Session, drawn: HeadTurn) -> Burst:
+    if drawn.shredded_at is not None or drawn.blob is None:
+        raise photo_store.PhotoGone(f"head turn {drawn.id} has no frames")
+    try:
+        sealed = photo_store.store_of(session).read(drawn.blob)
+        data = vault_of(session).open(drawn.data_key, sealed, _place(drawn))
+    except KeyDestroyed:
+        raise photo_store.PhotoGone(f"head turn {drawn.id} was shredded") from None
+    except (photo_store.BlobMissing, Unreadable):
+        raise photo_store.PhotoBroken(f"head turn {drawn.id} does not open") from None
+    if hashlib.sha256(data).hexdigest() != drawn.sha256:
+        raise photo_store.PhotoBroken(f"head turn {drawn.id} is not what was stored")
+    return Burst.from_bytes(data)
+
+
+def _editable(session: Session, case_id: UUID) -> Case:
+    case = moves.lock(session, case_id)
+    if case.state not in (State.DRAFT, State.NEEDS_RETAKE):
+        raise IllegalTransition(case.state, Action.SUBMIT)
+    return case
+
+
+def _place(drawn: HeadTurn) -> str:
+    """What the ciphertext is bound to."""
+    return f"head_turn|{drawn.case_id}|{drawn.id}"
+
+
+def _she(case: Case) -> audit.Actor:
+    return audit.Actor(kind="customer", id=str(case.customer_id))

@@ -1,0 +1,65 @@
+"""What a head-turn challenge showed, in words for the agent. Pure: no database, no request but its language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask_babel import gettext as _
+
+from verification.challenge import Sign
+from verification.evidence import Measures
+from verification.policy import Policy
+from webapp.i18n import label, sign_sentence
+
+
+@dataclass(frozen=True, kw_only=True)
+class LivenessLine:
+    """One sentence of what was seen; `sign`: yes, no, or open where it only informs, as in the other lists of the page."""
+
+    text: str
+    sign: str
+
+
+def _line(text: str, good: bool | None) -> LivenessLine:
+    return LivenessLine(text=text, sign="open" if good is None else "yes" if good else "no")
+
+
+def liveness_lines(measures: Measures | None, policy: Policy | None) -> list[LivenessLine]:
+    """Return what the challenge showed against the policy's lines; [] where no machine looked."""
+    if measures is None or policy is None:
+        return []
+    shown = measures.liveness
+    if shown is None:
+        asked = measures.reason.value in policy.require_liveness_for
+        left_out = _line(_("The customer left out the turn of the head."), False if asked else None)
+        more = _("The policy asks for it with this kind of change. People may have good reasons not to do it.")
+        return [left_out, _line(more, None)] if asked else [left_out]
+    seen = round(100 * (shown.turned or 0.0))
+    said = (
+        _("All turns asked for were seen, in their order.")
+        if seen == 100
+        else _("Of the turns asked for, %(share)s per cent were seen in their order.", share=seen)
+    )
+    lines = [_line(said, shown.turned is not None and shown.turned >= policy.min_turned)]
+    if shown.depth is None:
+        lines.append(_line(_("Depth could not be measured."), False))
+    elif shown.depth >= policy.min_depth:
+        lines.append(_line(_("The face moved as a head does, not as a flat picture."), True))
+    else:
+        lines.append(_line(_("The face moved as one flat picture does: a photo that is turned looks so."), False))
+    if shown.same_face is None:
+        lines.append(_line(_("The face could not be compared with the selfie."), False))
+    elif shown.same_face >= policy.min_same_face:
+        lines.append(_line(_("Every picture compared shows the face of the selfie."), True))
+    else:
+        lines.append(_line(_("A picture shows a face unlike the selfie's."), False))
+    lines.append(
+        _line(_("The pictures came in order and in time."), True)
+        if shown.timely
+        else _line(_("The pictures did not come in order or in time."), False)
+    )
+    for name in shown.signs:
+        if name in set(Sign):
+            said = f"{label(Sign(name))}. {sign_sentence(Sign(name))}"
+            lines.append(_line(said, False if name in policy.refer_on_liveness_signs else None))
+    return lines
