@@ -77,19 +77,19 @@ def labelled_pairs(session: Session) -> Iterator[OwnPair]:
     """Pairs of faces that agents labelled, newest case first: both ways of the truth.
 
     Approved by an agent who had opened the photos, and not disputed or undone since: every measured pair is of one person.
-    Rejected because two faces are two people: that pair is of two. Scores of other models or of another shipped
-    calibration are left out, since they are not of the same scale.
+    Rejected because two faces are two people: that pair is of two. Scores of photos that were sent again since are left out,
+    and those of other models or of another shipped calibration, since they are not of the same scale.
     """
     base = shipped()
     decided = session.execute(
-        select(Case.id, Case.customer_id, Case.state, Case.disputed_at, Disposition.staff_id, Disposition.action,
+        select(Case.id, Case.customer_id, Case.attempt, Case.state, Case.disputed_at, Disposition.staff_id, Disposition.action,
                Disposition.reasons, Disposition.created_at)
         .join(Disposition, Disposition.case_id == Case.id)
         .where(Disposition.action.in_(("approve", "reject")), Case.state.in_((State.APPROVED, State.REJECTED)))
         .order_by(Disposition.created_at.desc(), Disposition.id)
     ).all()  # fmt: skip
     seen = set()
-    for case_id, customer, state, disputed, staff, action, reasons, at in decided:
+    for case_id, customer, attempt, state, disputed, staff, action, reasons, at in decided:
         if case_id in seen:
             continue  # an appeal was answered: the last answer counts
         seen.add(case_id)
@@ -99,14 +99,15 @@ def labelled_pairs(session: Session) -> Iterator[OwnPair]:
             continue
         document = session.scalars(
             select(Run.measures)
-            .where(Run.case_id == case_id, Run.state == RunState.FINISHED, Run.measures.is_not(None), Run.finished_at <= at)
+            .where(Run.case_id == case_id, Run.attempt == attempt, Run.state == RunState.FINISHED)
+            .where(Run.measures.is_not(None), Run.finished_at <= at)
             .order_by(Run.finished_at.desc(), Run.fence.desc())
             .limit(1)
         ).one_or_none()
         if document is None:
             continue
         measures = Measures.from_json(document)
-        if not _of_these_models(measures, base):
+        if not _of_these_models(session, measures, base):
             continue
         if action == "approve":
             labels = dict.fromkeys(measures.pairs, True)
@@ -181,7 +182,10 @@ def _looked(session: Session, case_id: Any, staff: str, at: datetime) -> bool:
     return {"selfie", "document"} <= {details.get("photo") for details in opened}
 
 
-def _of_these_models(measures: Measures, base: FaceCalibration) -> bool:
+def _of_these_models(session: Session, measures: Measures, base: FaceCalibration) -> bool:
     """Whether the scores are on the scale of `base`: its own label, or that of an own calibration fitted on it."""
-    own = any(name.startswith(OWN_LABEL) for name in measures.engines)
-    return set(base.engines) <= set(measures.engines) and (base.label in measures.engines or own)
+    if not set(base.engines) <= set(measures.engines):
+        return False
+    numbers = [name.removeprefix(OWN_LABEL) for name in measures.engines if name.startswith(OWN_LABEL)]
+    rows = [session.get(Calibration, int(number)) for number in numbers if number.isdecimal()]
+    return base.label in measures.engines or any(row is not None and row.base == base.label for row in rows)

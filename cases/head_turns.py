@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 from cases import audit, moves, photo_store
 from cases.crypto import KeyDestroyed, Unreadable, vault_of
 from cases.lifecycle import Action, IllegalTransition, State
-from cases.models import Case, HeadTurn
+from cases.models import Case, HeadTurn, Photo
 from verification.challenge import ORDERS, SECONDS, Burst, Challenge, Turn
+from verification.reasons import PhotoKind
 
 
 class ChallengeRefused(Exception):
@@ -103,10 +104,11 @@ def answer(
 
 
 def latest(session: Session, case: Case) -> HeadTurn | None:
-    """The challenge that was answered last, if any."""
+    """The challenge that was answered last, if any. One answered before the current selfie was sent belongs to an earlier one."""
+    sent = select(Photo.created_at).where(Photo.case_id == case.id, Photo.kind == PhotoKind.SELFIE, Photo.current)
     return session.scalars(
         select(HeadTurn)
-        .where(HeadTurn.case_id == case.id, HeadTurn.answered_at.is_not(None))
+        .where(HeadTurn.case_id == case.id, HeadTurn.answered_at >= sent.scalar_subquery())
         .order_by(HeadTurn.answered_at.desc(), HeadTurn.id)
         .limit(1)
     ).first()

@@ -319,6 +319,9 @@ REASONS: dict[ReasonCode, Words] = {
     ReasonCode.NO_FACE_ON_FILE: Words(_LOOKS, _NOTHING_TO_DO, N_("The account has no face on file to compare with.")),
     ReasonCode.VOICES_DISAGREE: Words(_LOOKS, _NOTHING_TO_DO, N_("The two face networks contradict each other.")),
     ReasonCode.SELFIE_IS_THE_DOCUMENT: Words(_LOOKS, _NOTHING_TO_DO, N_("Selfie and document are one and the same picture.")),
+    ReasonCode.SELFIE_IS_ON_FILE: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("The selfie is a copy of the picture on file, not a new one.")
+    ),
     ReasonCode.SELFIE_SENT_BEFORE: Words(
         _LOOKS, _NOTHING_TO_DO, N_("The same selfie was sent with a request of another customer.")
     ),

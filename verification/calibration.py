@@ -640,7 +640,8 @@ def fit_own(base: FaceCalibration, pairs: Iterable[OwnPair], *, label: str, date
 
     A few hundred pairs cannot show a false match rate of 1 in 10,000, so the shape of the curve stays that of `base`.
     It is moved by as much as the own strangers score higher than those of `base` (upper end of the 90 % interval of the
-    mean, never below zero): an own calibration is stricter or equal, never kinder. The odds are fitted anew.
+    mean), and at least so far that none of the n own strangers stands where the curve says rarer than 1 in 10 n, which a few
+    look-alikes may while the mean stays. Never below zero: stricter or equal, never kinder. The odds are fitted anew.
     """
     known = [p for p in pairs if math.isfinite(p.similarity)]
     own, other = [p for p in known if p.same], [p for p in known if not p.same]
@@ -651,7 +652,9 @@ def fit_own(base: FaceCalibration, pairs: Iterable[OwnPair], *, label: str, date
         )
     middles = {name: table.strangers()[0] for name, table in base.tables.items()}
     above = np.array([p.similarity - middles[CONDITION[p.pair]] for p in other])
-    by = max(0.0, float(above.mean() + 1.645 * above.std(ddof=1) / math.sqrt(len(above))))
+    rare = {name: table.threshold(max(0.1 / len(other), 2.0 * table.floor)) for name, table in base.tables.items()}
+    beyond = max(p.similarity - rare[CONDITION[p.pair]] for p in other)
+    by = max(0.0, beyond, float(above.mean() + 1.645 * above.std(ddof=1) / math.sqrt(len(above))))
     card = {
         "date": date,
         "data": "cases decided by agents of this deployment",
@@ -683,13 +686,16 @@ def fit_own(base: FaceCalibration, pairs: Iterable[OwnPair], *, label: str, date
 
 
 def applied(measures: Measures, own: FaceCalibration, base: FaceCalibration) -> Measures:
-    """Return measures whose `fmr` is by `own`. Left as they are where their scores are not those that `own` was fitted on."""
+    """Return measures whose `fmr` is by `own`, never lower than it was.
+
+    Left as they are where their scores are not those that `own` was fitted on.
+    """
     if base.label not in measures.engines:
         return measures
-    pairs = {
-        pair: replace(found, fmr=own.fmr(pair, found.similarity) if found.fmr is not None else None)
-        for pair, found in measures.pairs.items()
-    }
+    pairs = {}
+    for pair, found in measures.pairs.items():
+        rate = own.fmr(pair, found.similarity)
+        pairs[pair] = replace(found, fmr=max(rate, found.fmr) if rate is not None and found.fmr is not None else None)
     engines = tuple(own.label if name == base.label else name for name in measures.engines)
     return replace(measures, pairs=pairs, own_calibration=True, engines=engines)
 

@@ -115,9 +115,9 @@ def same_passport(document: DocumentReading, pages: SupportingReading) -> bool |
     read = document.fields.get(Field.DOCUMENT_NUMBER)
     if read is None or pages.own_number is None:
         return None
-    if _plain(Field.DOCUMENT_NUMBER, read.value) == _plain(Field.DOCUMENT_NUMBER, pages.own_number.value):
-        return True
-    return False if read.certain and pages.own_number.certain else None
+    if not (read.certain and pages.own_number.certain):
+        return None
+    return _plain(Field.DOCUMENT_NUMBER, read.value) == _plain(Field.DOCUMENT_NUMBER, pages.own_number.value)
 
 
 def earlier_number_listed(profile: Profile, pages: SupportingReading) -> bool | None:
@@ -131,7 +131,7 @@ def earlier_number_listed(profile: Profile, pages: SupportingReading) -> bool | 
     read = [entry.values.get(Detail.DOCUMENT_NUMBER) for entry in entries]
     if not held or not read:
         return None
-    if any(number is not None and _plain(Field.DOCUMENT_NUMBER, number.value) in held for number in read):
+    if any(number is not None and number.certain and _plain(Field.DOCUMENT_NUMBER, number.value) in held for number in read):
         return True
     return False if all(number is not None and number.certain for number in read) else None
 
@@ -151,13 +151,13 @@ def surname_explained(claim: Claim, profile: Profile, pages: SupportingReading) 
     for entry in entries:
         if entry.kind is EntryKind.MARRIAGE:
             read = entry.values.get(Detail.SURNAME)
-            explained = read is not None and any(_by_marriage(new, held, read.value) for new in claimed)
+            explained = read is not None and all(_by_marriage(new, held, read.value) for new in claimed)
         elif entry.kind is EntryKind.DIVORCE:
             read = entry.values.get(Detail.SURNAME_AFTER)
-            explained = read is not None and any(_equal(new, read.value) for new in claimed)
+            explained = read is not None and all(_equal(new, read.value) for new in claimed)
         else:
             continue
-        told.append(True if explained else False if read is not None and read.certain else None)
+        told.append(explained if read is not None and read.certain else None)
     if not claimed or not told:
         return None
     return True if True in told else None if None in told else False

@@ -232,7 +232,7 @@ def _faces(m: Measures, policy: Policy) -> Iterator[ReasonCode]:
             yield ReasonCode.FACE_NOT_COMPARED
             continue
         differ, unsure = FACES[pair]
-        if not math.isfinite(scores.similarity) or scores.fmr is None or not _share(scores.fmr):
+        if not _number(scores.similarity) or scores.fmr is None or not _share(scores.fmr):
             yield ReasonCode.EVIDENCE_MISSING
         elif scores.similarity < policy.min_similarity(pair) or scores.fmr > 1.0 / policy.min_strangers:
             yield differ if scores.similarity < policy.differ_below else unsure
@@ -254,6 +254,11 @@ def _liveness(m: Measures, policy: Policy) -> Iterator[ReasonCode]:
         or any(sign in policy.refer_on_liveness_signs for sign in shown.signs)
     ):
         yield ReasonCode.LIVENESS_DOUBTED
+
+
+def _number(value: float | None) -> bool:
+    """Whether a score that was kept is one: what is read back from a row has no types."""
+    return value is not None and math.isfinite(value)
 
 
 def _share(value: float) -> bool:

@@ -171,11 +171,12 @@ def assemble(
 
 
 def _with_face(photo: Quality, found: FaceReading, kind: PhotoKind) -> Quality:
-    """A photo's quality with what was measured of its face."""
+    """A photo's quality with what was measured of its face, but not how light and how coloured it is: that tells her skin."""
     face = found.qualities.get(kind)
     if face is None:
         return photo
-    return replace(photo, **{f.name: value for f in fields(face) if (value := getattr(face, f.name)) is not None})
+    kept = (f.name for f in fields(face) if f.name not in ("luminance", "natural_colour"))
+    return replace(photo, **{name: value for name in kept if (value := getattr(face, name)) is not None})
 
 
 def _without_face_problems(

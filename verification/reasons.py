@@ -102,6 +102,7 @@ class ReasonCode(StrEnum):
     NO_FACE_ON_FILE = "no_face_on_file"
     VOICES_DISAGREE = "voices_disagree"  # the two face networks contradict each other
     SELFIE_IS_THE_DOCUMENT = "selfie_is_the_document"  # one and the same picture twice
+    SELFIE_IS_ON_FILE = "selfie_is_on_file"  # a copy of the picture that the account has already
     SELFIE_SENT_BEFORE = "selfie_sent_before"  # the same picture came with a case of another customer
     LIVENESS_NOT_SHOWN = "liveness_not_shown"  # no head-turn challenge was taken, and this change asks for one
     LIVENESS_DOUBTED = "liveness_doubted"  # one was taken, and a flat picture, another face or a recording could have given it

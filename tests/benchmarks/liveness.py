@@ -19,6 +19,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterator
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ WIDTH, HEIGHT, LENS = 480, 640, 520.0  # pixels of a frame, and its focal length
 EYES = 63.0  # millimetres between the eyes of a life-size face
 YAW = (10.0, 40.0)  # degrees by which a sheet is turned
 HEAD = (18.0, 35.0)  # degrees by which a person turns who is asked to turn clearly
-SPECIES = ("flat", "bent", "still", "other", "drawn heads", "stills of one sitting", "stills of other days")
+SPECIES = ("flat", "bent", "still", "other", "drawn heads", "stills of one sitting", "stills of other days", "mixed")
 SETS = {"stills of one sitting": "orl", "stills of other days": "lfw"}
 
 
@@ -203,9 +204,12 @@ def attack(name: str, still: Still, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def genuine_head(still: Still, rng: np.random.Generator) -> dict[str, Any]:
-    """One drawn head that turns."""
+    """One drawn head that turns. The selfie is the still it was drawn from."""
     distance, nose = distance_of(rng), float(rng.uniform(0.3, 0.42))
-    return tried(rng, lambda yaw: head(still, rng, distance=distance, yaw=yaw, nose=nose), HEAD)
+    row = tried(rng, lambda yaw: head(still, rng, distance=distance, yaw=yaw, nose=nose), HEAD)
+    selfie = found(still.picture)
+    row["same_face"] = same_face(row["faces"], encode(selfie)) if selfie is not None else None
+    return row
 
 
 def other_person(one: Still, other: Still, rng: np.random.Generator) -> dict[str, Any]:
@@ -213,7 +217,22 @@ def other_person(one: Still, other: Still, rng: np.random.Generator) -> dict[str
     distance = distance_of(rng)
     row = tried(rng, lambda yaw: head(other if yaw else one, rng, distance=distance, yaw=yaw, nose=0.36), HEAD)
     selfie = found(one.picture)
-    row["same_face"] = same_face(row["faces"], row["steps"], encode(selfie)) if selfie is not None else None
+    row["same_face"] = same_face(row["faces"], encode(selfie)) if selfie is not None else None
+    return row
+
+
+def mixed(victim: Still, thief: Still, rng: np.random.Generator) -> dict[str, Any]:
+    """In each step first the victim's flat photo, then the thief's own head, which turns. The selfie is of the victim."""
+    distance, number = distance_of(rng), count()
+
+    def frame(yaw: float) -> Pixels:
+        if next(number) % 2 == 0:
+            return sheet(victim, rng, distance=distance, yaw=float(rng.normal(0, 5)), bend=0.0)
+        return head(thief, rng, distance=distance, yaw=yaw, nose=0.36)
+
+    row = tried(rng, frame, HEAD)
+    selfie = found(victim.picture)
+    row["same_face"] = same_face(row["faces"], encode(selfie)) if selfie is not None else None
     return row
 
 
@@ -297,7 +316,12 @@ def told(rows: list[dict[str, Any]], *, genuine: bool) -> dict[str, Any]:
         "depth reached": sum(d >= SHIPPED.min_depth for d in depths),
         "depth least, median, greatest": [round(float(q), 3) for q in np.quantile(depths, (0, 0.5, 1))] if depths else None,
         **(
-            {"same face reached": sum((row["same_face"] or -9) >= SHIPPED.min_same_face for row in rows)}
+            {
+                "same face reached": sum((row["same_face"] or -9) >= SHIPPED.min_same_face for row in rows),
+                "same face least, median, greatest": [
+                    round(float(q), 1) for q in np.quantile([row["same_face"] or -9 for row in rows], (0, 0.5, 1))
+                ],
+            }
             if rows and "same_face" in rows[0]
             else {}
         ),
@@ -311,15 +335,18 @@ def one_try(order: tuple[str, Path, list[dict[str, Any]], int, int]) -> dict[str
     still = still_of(data, entries[number % len(entries)])
     if still is None:
         return None
-    if name == "other":
+    if name in TWO:
         other = still_of(data, entries[(number + 1) % len(entries)])
-        row = other_person(still, other, rng) if other is not None else None
+        row = TWO[name](still, other, rng) if other is not None else None
     else:
         row = genuine_head(still, rng) if name == "drawn heads" else attack(name, still, rng)
     return {key: row[key] for key in ("turned", "depth", "same_face") if key in row} if row is not None else None
 
 
-SHARE = {"flat": 1, "bent": 3, "still": 15, "other": 15, "drawn heads": 5}
+TWO = {"other": other_person, "mixed": mixed}
+"""Species of two people."""
+
+SHARE = {"flat": 1, "bent": 3, "still": 15, "other": 15, "drawn heads": 5, "mixed": 15}
 """One try for so many of the flat photo's."""
 
 

@@ -107,9 +107,24 @@ def test_scores_of_other_models_or_of_another_scale_are_left_out(session, agent,
 
 
 def test_runs_rated_by_an_earlier_own_calibration_are_of_the_same_scale(session, agent, now):
-    engines = (*shipped().engines, "own face calibration 1")
-    answered(session, in_review(session, now, engines=engines), agent, now)
+    for number, base in enumerate((shipped().label, "faces 2020-01-01 000000"), 1):
+        session.add(Calibration(number=number, document=None, base=base, pairs=0, created_at=now))
+    first, *others = (
+        in_review(session, now, engines=(*shipped().engines, f"own face calibration {n}")) for n in ("1", "2", "3", "x")
+    )
+    answered(session, first, agent, now)
     assert len(list(calibration.labelled_pairs(session))) == 3
+    for case in others:  # fitted on an earlier shipped calibration, or kept by nobody
+        answered(session, case, agent, now)
+    assert len(list(calibration.labelled_pairs(session))) == 3
+
+
+def test_scores_of_photos_that_were_sent_again_are_left_out(session, agent, now):
+    case = in_review(session, now)
+    answered(session, case, agent, now)
+    assert len(list(calibration.labelled_pairs(session))) == 3
+    case.attempt += 1  # as if a run of the newer photos had ended without measures
+    assert list(calibration.labelled_pairs(session)) == []
 
 
 def labelled(session, agent, now, *, approved, rejected):

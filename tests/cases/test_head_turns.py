@@ -16,6 +16,7 @@ from cases.models import Event, HeadTurn
 from cases.photo_store import PhotoBroken, PhotoGone, store_of
 from tests import factories as a
 from verification.challenge import MAX_FRAME_BYTES, MAX_FRAMES, ORDERS, SECONDS, BurstRejected, Turn
+from verification.reasons import PhotoKind
 
 SECOND = timedelta(seconds=1)
 
@@ -136,6 +137,17 @@ def test_a_run_gets_the_newest_answer_and_none_where_the_step_was_left_out(sessi
     assert runs.begin(session, case.id, now=now).head_turn == newer.id
     without = a.a_submitted(session, now=now)
     assert runs.begin(session, without.id, now=now).head_turn is None
+
+
+def test_a_new_selfie_voids_the_answer_and_a_new_document_does_not(session, case, drawn, now):
+    kept = an_answer(session, case, drawn, now=now + SECOND)
+    a.add_photos(session, case, now=now + 2 * SECOND, kinds=(PhotoKind.DOCUMENT,))
+    assert head_turns.latest(session, case) is kept
+    a.add_photos(session, case, now=now + 3 * SECOND, kinds=(PhotoKind.SELFIE,))
+    assert head_turns.latest(session, case) is None
+    newer = an_answer(session, case, head_turns.draw(session, case.id, now=now + 4 * SECOND), now=now + 5 * SECOND)
+    intake.submit(session, case.id, consent_version=a.CONSENT, now=now + 6 * SECOND)
+    assert runs.begin(session, case.id, now=now + 6 * SECOND).head_turn == newer.id
 
 
 def test_shredding_takes_the_frames_with_the_photos(session, settings, case, drawn, now):

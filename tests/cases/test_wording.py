@@ -31,6 +31,7 @@ SECRET = [
         ReasonCode.NO_FACE_ON_FILE,
         ReasonCode.VOICES_DISAGREE,
         ReasonCode.SELFIE_IS_THE_DOCUMENT,
+        ReasonCode.SELFIE_IS_ON_FILE,
         ReasonCode.SELFIE_SENT_BEFORE,
         ReasonCode.EVIDENCE_MISSING,
         ReasonCode.EVERYTHING_TO_PEOPLE,

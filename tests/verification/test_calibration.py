@@ -289,6 +289,12 @@ def test_an_own_calibration_is_never_kinder_than_the_shipped_one():
     assert own.card["pairs"] == 320 and own.card["moved_by"] > 2.5 and own.card["base"] == shipped().label
 
 
+def test_a_few_look_alikes_among_many_strangers_move_it_by_as_much_as_they_need():
+    alike = [OwnPair(pair=Pair.SELFIE_DOCUMENT, similarity=8.5, same=False, person=f"alike {n}") for n in range(10)]
+    own = fit_own(shipped(), [*own_pairs(270, 290), *alike], label="own", date="2026-11-23", rounds=5)
+    assert own.fmr(Pair.SELFIE_DOCUMENT, 8.5) >= 0.999 / (10 * 300) > shipped().fmr(Pair.SELFIE_DOCUMENT, 8.5)
+
+
 def test_strangers_like_those_of_the_shipped_one_move_it_by_little():
     own = fit_own(shipped(), own_pairs(1000, 3000), label="own", date="2026-11-23", rounds=10)
     assert own.card["moved_by"] < 0.2
@@ -309,6 +315,12 @@ def test_an_own_calibration_rates_a_run_and_is_named_by_it():
     rated = applied(a_run(), own, shipped())
     assert rated.own_calibration and rated.engines[-1] == "own face calibration 1"
     assert rated.pairs[Pair.SELFIE_DOCUMENT].fmr == own.fmr(Pair.SELFIE_DOCUMENT, 8.0) > a_run().pairs[Pair.SELFIE_DOCUMENT].fmr
+
+
+def test_a_rate_that_a_run_measured_is_never_lowered():
+    own = fit_own(shipped(), own_pairs(260, 60), label="own face calibration 1", date="2026-11-23", rounds=5)
+    higher = replace(a_run().pairs[Pair.SELFIE_DOCUMENT], fmr=0.25)
+    assert applied(a_run(pairs={Pair.SELFIE_DOCUMENT: higher}), own, shipped()).pairs[Pair.SELFIE_DOCUMENT].fmr == 0.25
 
 
 def test_scores_of_another_scale_are_not_rated_by_it():

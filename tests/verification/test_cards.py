@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from dataclasses import replace
 from datetime import date
 from functools import cache
 
@@ -13,8 +14,8 @@ from tests.specimens import cards
 from tests.specimens.draw import Faults, FontMissing
 from tests.specimens.photograph import photograph
 from verification import documents, models
-from verification.documents import layout, layout_files, lines, mrz, national, page
-from verification.evidence import DocumentReading, DocumentType, Field, Source
+from verification.documents import assemble, layout, layout_files, lines, mrz, national, page
+from verification.evidence import DocumentReading, DocumentType, Field, FieldReading, Source
 from verification.reasons import ReasonCode
 
 TODAY = date(2026, 11, 22)
@@ -226,6 +227,21 @@ def test_a_turned_front_is_read_alike(kind, turns):
     assert made_up(found.reading, card(kind).front) == {}
 
 
+@pytest.mark.engines
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("name", [Field.SURNAME_NATIVE, Field.PATRONYMIC])
+def test_a_thumb_on_the_last_letters_of_a_front_is_seen(name):
+    picture = photograph(card("kz_id").front.image, seed=1, hardness="easy")
+    clear = documents.read(picture, today=TODAY)
+    assert clear.hidden == {} and clear.fields[name].value == values(card("kz_id").front)[name]
+    x, y, _, tall = [box for box in clear.fields[name].letters if box is not None][-1]
+    covered = picture.copy()
+    covered[y - tall // 2 : y + 3 * tall // 2, x : x + 6 * tall] = (224, 172, 144)
+    reading = documents.read(covered, today=TODAY)
+    assert reading.hidden[name] is ReasonCode.DOCUMENT_COVERED and ReasonCode.DOCUMENT_COVERED in reading.problems
+    assert name not in reading.fields or not reading.fields[name].certain
+
+
 @pytest.mark.parametrize("kind", cards.KINDS)
 def test_a_layout_says_where_its_fields_are_drawn(kind):
     """Left ends and rows of every field that is printed on one line, in millimetres."""
@@ -262,6 +278,56 @@ def test_both_sides_on_one_photo_are_one_document(kind):
         assert reading.fields[name].value == told[name] and reading.fields[name].certain
     assert reading.fields[Field.DATE_OF_BIRTH].source is Source.BOTH
     assert ReasonCode.ZONES_DISAGREE not in reading.problems
+
+
+ZONE = {Field.SURNAME: "IVANOVA", Field.GIVEN_NAMES: "ANNA", Field.DATE_OF_BIRTH: "1988-03-07", Field.SEX: "F"}
+HERS = {Field.SURNAME_NATIVE: "ИВАНОВА", Field.PATRONYMIC: "ОЛЕГОВНА", Field.DATE_OF_BIRTH: "1988-03-07"}
+
+
+def beside(monkeypatch: pytest.MonkeyPatch, printed: dict[Field, str], *covered: Field) -> tuple[dict[Field, FieldReading], bool]:
+    """What comes of ZONE with a front that says `printed` beside it, all of it read for certain but what is `covered`."""
+
+    def sure(values: dict[Field, str], source: Source) -> dict[Field, FieldReading]:
+        return {name: FieldReading(value=v, confidence=0.99, certain=True, source=source) for name, v in values.items()}
+
+    fields = {name: replace(one, certain=name not in covered) for name, one in sure(printed, Source.VIZ).items()}
+    hidden = dict.fromkeys(covered, ReasonCode.DOCUMENT_COVERED)
+    seen = DocumentReading(document_type=DocumentType.TD1, country="KAZ", fields=fields, hidden=hidden)
+    corners = np.zeros((4, 2), np.float32)
+    monkeypatch.setattr(layout, "front", lambda *_, **__: layout.Front(reading=seen, quarter_turns=0, corners=corners))
+    monkeypatch.setattr(assemble, "_outside", lambda *_: [None] * 20)
+    zone = replace(mrz.parse(cards.td1_zone(cards.holder("kz_id", seed=1, today=TODAY))[0], today=TODAY), country="KAZ")
+    assert zone.valid
+    return assemble._with_front(FACE, [], [], corners, zone, sure(ZONE, Source.MRZ), today=TODAY)
+
+
+def test_what_only_the_front_says_is_certain_where_both_sides_name_one_person(monkeypatch):
+    fields, disagree = beside(monkeypatch, HERS)
+    assert not disagree and fields[Field.PATRONYMIC].certain and fields[Field.SURNAME_NATIVE].certain
+
+
+def test_what_only_the_front_says_is_uncertain_where_nothing_ties_it_to_the_back(monkeypatch):
+    fields, disagree = beside(monkeypatch, {name: v for name, v in HERS.items() if name is not Field.DATE_OF_BIRTH})
+    assert not disagree and not fields[Field.PATRONYMIC].certain and not fields[Field.SURNAME_NATIVE].certain
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "own"),
+    [
+        (Field.SURNAME_NATIVE, "ПЕТРОВА", Field.SURNAME),
+        (Field.SEX, "M", Field.SEX),
+        (Field.GIVEN_NAMES_NATIVE, "ОЛЬГА", Field.GIVEN_NAMES),
+    ],
+)
+def test_another_persons_front_beside_the_back_is_told(monkeypatch, name, value, own):
+    fields, disagree = beside(monkeypatch, {**HERS, name: value})
+    assert disagree and not fields[name].certain and not fields[own].certain and not fields[Field.PATRONYMIC].certain
+
+
+def test_a_thumb_on_a_front_is_no_other_print(monkeypatch):
+    fields, disagree = beside(monkeypatch, {**HERS, Field.SURNAME_NATIVE: "ИВАНО"}, Field.SURNAME_NATIVE)
+    assert not disagree and fields[Field.SURNAME].certain
+    assert not fields[Field.SURNAME_NATIVE].certain and not fields[Field.PATRONYMIC].certain
 
 
 @pytest.mark.engines

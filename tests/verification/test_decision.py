@@ -133,7 +133,7 @@ def test_a_share_that_is_no_share_never_approves(where, bad):
     assert decision.outcome is not Outcome.APPROVE
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, None])
 def test_a_similarity_that_is_no_number_never_approves(bad):
     pairs = {**A_GOOD_RUN.pairs, Pair.SELFIE_DOCUMENT: replace(ALIKE, similarity=bad)}
     assert ReasonCode.EVIDENCE_MISSING in reasons(replace(A_GOOD_RUN, pairs=pairs))

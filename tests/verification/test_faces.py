@@ -317,6 +317,16 @@ def test_a_selfie_that_is_the_printed_portrait_is_told(people):
 
 
 @with_faces
+def test_a_selfie_that_is_a_copy_of_the_face_on_file_is_told(people):
+    for candid, portrait in people[:4]:
+        height, width = portrait.shape[:2]
+        smaller = np.asarray(cv2.resize(portrait, (width * 4 // 5, height * 4 // 5), interpolation=cv2.INTER_AREA))
+        for copy in (portrait, smaller):
+            assert ReasonCode.SELFIE_IS_ON_FILE in compare.read_faces(copy, None, portrait).problems
+        assert ReasonCode.SELFIE_IS_ON_FILE not in compare.read_faces(candid, None, portrait).problems
+
+
+@with_faces
 def test_what_is_missing_is_left_out_and_named(people):
     blank = np.full((400, 300, 3), 128, np.uint8)
     seen = compare.read_faces(blank, blank, blank)

@@ -264,6 +264,10 @@ def native(print_: Heard, zone: FieldReading, *, name: Field = Field.SURNAME_NAT
         (heard("ЗУЕВ"), field("ZUEV"), True),
         (heard("КОНЬКОВ", other="КОНКОВ"), field("KONKOV"), False),  # Ь: the zone leaves it out
         (heard("ПОЛЯКОВ"), field("POLIAKOVA"), False),  # the zone says another name
+        (heard("ЗУЕВ", weak={"Е": 0.9}), field("ZUEV"), False),  # both readers lose two dots
+        (heard("ЗАЙКОВ", weak={"Й": 0.6}), field("ZAIKOV"), False),  # Й or И
+        (heard("КОНЬКОВ", weak={"Ь": 0.6}), field("KONKOV"), False),
+        (heard("ИВАНОВ", other="ИВАНОВА"), field("IVANOV"), False),  # the other reader saw a letter more
     ],
 )
 def test_a_native_name_is_certain_where_zone_and_readers_leave_no_other_letter(
@@ -272,6 +276,57 @@ def test_a_native_name_is_certain_where_zone_and_readers_leave_no_other_letter(
     reading = native(print_, zone)[Field.SURNAME_NATIVE]
     assert reading.value == print_.text
     assert reading.certain is certain
+
+
+def test_a_kazakh_letter_that_the_zone_does_not_show_must_be_clear() -> None:
+    lay = next(lay for lay in layout_files.layouts() if lay.name == "kz_id_front")
+    plan = lay.fields[Field.SURNAME_NATIVE]
+    for odds, certain in ((0.99, True), (0.6, False)):
+        print_ = replace(heard("КАНАТОВ", weak={"К": odds}), kazakh=True)
+        got = meaning.meant(plan, print_, {Field.SURNAME: field("KANATOV")}, country="KAZ", valid=True, today=TODAY)
+        assert got[Field.SURNAME_NATIVE].certain is certain
+
+
+def test_the_zone_chooses_no_other_text_where_both_readers_read_the_same() -> None:
+    clear = replace(heard("ИВАНОВА"), choices=(heard("ИВАНОВ"),))
+    got = native(clear, field("IVANOV"))[Field.SURNAME_NATIVE]
+    assert (got.value, got.certain) == ("ИВАНОВА", False)
+    doubtful = replace(heard("ПОЛЯХОВ", other="ПОЛЯКОБ"), choices=(heard("ПОЛЯКОВ", other="ПОЛЯКОБ"),))
+    assert native(doubtful, field("POLIAKOV"))[Field.SURNAME_NATIVE].value == "ПОЛЯКОВ"
+
+
+def test_a_choice_is_nearly_as_likely_and_leaves_no_letter_out() -> None:
+    alphabet = "ИВАНОЕ"
+    clear = read_as(spelled("ИВАНОВА", alphabet), alphabet=alphabet)
+    assert [part.text for part in clear.choices()] == ["ИВАНОВА"]
+    odds = spelled("ИВАНОВА", alphabet)
+    for at in (18, 19):  # А or Е, and its end is faint: it may be nothing at all
+        odds[at] = 0.001
+        odds[at, [0, 1 + alphabet.index("А"), 1 + alphabet.index("Е")]] = 0.3, 0.36, 0.33
+    texts = [part.text for part in read_as(odds, alphabet=alphabet).choices()]
+    assert texts[0] == "ИВАНОВА" and "ИВАНОВЕ" in texts and "ИВАНОВ" not in texts
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "certain"),
+    [
+        (Field.SURNAME_NATIVE, "БЕКЖОЛ", True),
+        (Field.SURNAME_NATIVE, "БЕКЖ ОЛ", False),  # a lost hyphen, or a letter under something
+        (Field.PATRONYMIC, "ҒАБИТОВНА", True),
+        (Field.PATRONYMIC, "ҒАБИТОВ", False),
+        (Field.PATRONYMIC, "САҢЫЛАУҚЫЗЫ", True),
+        (Field.PATRONYMIC, "САҢЫЛАУҚЫ", False),
+    ],
+)
+def test_without_a_zone_a_name_must_look_whole(name: Field, text: str, certain: bool) -> None:
+    lay = next(lay for lay in layout_files.layouts() if lay.name == "kz_id_front")
+    got = meaning.meant(lay.fields[name], heard(text), {}, country="KAZ", valid=False, today=TODAY)
+    assert got[name].certain is certain
+
+
+def test_a_patronymic_behind_given_names_must_end_as_one() -> None:
+    got = native(heard("АННА ОЛЕГОВН"), field("ANNA"), name=Field.GIVEN_NAMES_NATIVE)
+    assert got[Field.GIVEN_NAMES_NATIVE].certain and not got[Field.PATRONYMIC].certain
 
 
 def test_two_readers_of_the_print_make_a_lonely_zone_certain_and_one_does_not() -> None:

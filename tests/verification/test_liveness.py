@@ -15,6 +15,7 @@ from verification.challenge import MAX_FRAME_BYTES, Burst, BurstRejected, Challe
 from verification.decision import Outcome, decide
 from verification.evidence import ChangeReason, Liveness, Measures
 from verification.faces import liveness
+from verification.faces.encode import encode
 from verification.policy import SHIPPED, for_given, loosens
 from verification.reasons import ReasonCode
 
@@ -184,6 +185,32 @@ def test_a_head_that_turns_shows_life_and_a_photo_that_turns_does_not(people):
     assert flat[0] is not None and flat[1] is not None
     depth = liveness.depth(flat[0], flat[1])
     assert depth is not None and depth < SHIPPED.min_depth / 2
+
+
+def test_a_photo_held_up_between_the_frames_of_another_head_does_not_speak_for_it(people):
+    from tests.benchmarks import liveness as bench
+
+    victim, thief = people
+    rng = np.random.default_rng(0)
+    photo = [bench.photographed(bench.sheet(victim, rng, distance=500.0, yaw=4.0, bend=0.0), rng) for _ in range(3)]
+    own = [bench.photographed(bench.head(thief, rng, distance=500.0, yaw=yaw, nose=0.36), rng) for yaw in (0.0, 30.0, -30.0)]
+    of_photo, of_thief = ([bench.found(frame) for frame in frames] for frames in (photo, own))
+    selfie = encode(bench.found(victim.picture))
+    alone = liveness.same_face(of_photo, selfie)
+    assert alone is not None and alone >= SHIPPED.min_same_face
+    for turned in of_thief:  # one frame of another face is enough, however clear the others are
+        mixed = liveness.same_face([*of_photo, None, turned], selfie)
+        assert mixed is not None and mixed < SHIPPED.min_same_face
+    assert liveness.same_face([None, None], selfie) is None
+
+
+def test_corners_that_no_flat_picture_fits_tell_nothing(people, monkeypatch):
+    from tests.benchmarks import liveness as bench
+
+    face = bench.found(people[0].picture)
+    assert liveness.depth(face, face) == 0.0
+    monkeypatch.setattr(cv2, "findHomography", lambda *_: (None, None))
+    assert liveness.depth(face, face) is None
 
 
 # --- What the policy makes of it

@@ -22,7 +22,7 @@ from verification.evidence import (
     Side,
     Source,
 )
-from verification.reasons import ReasonCode
+from verification.reasons import PhotoKind, ReasonCode
 
 
 @pytest.mark.parametrize(("issued", "missed"), [("2020-05-05", True), ("2010-05-05", False)])
@@ -45,6 +45,24 @@ def test_a_russian_passport_of_our_days_without_its_zone_is_not_taken_for_an_old
     assert (ReasonCode.MRZ_NOT_READABLE in evidence.measures.problems) is missed
     # The account's surname must stay and was not read: no agreement.
     assert evidence.measures.unread == (Field.SURNAME,)
+
+
+def test_how_light_and_how_coloured_a_face_is_does_not_stay_with_the_measures() -> None:
+    face = Quality(head_size=90.0, luminance=0.7, natural_colour=25.0, illumination_uniformity=0.9)
+    evidence = pipeline.assemble(
+        reading=DocumentReading(),
+        found=FaceReading(qualities={PhotoKind.SELFIE: face}),
+        claim=Claim(reason=ChangeReason.NEW_PASSPORT, values={Field.DOCUMENT_NUMBER: "4511123456"}),
+        profile=None,
+        on=date(2026, 11, 22),
+        selfie=Quality(sharpness=80.0),
+        document=Quality(),
+        picture_problems=(),
+        undecodable=(),
+        has_face_on_file=False,
+        engines=("test",),
+    )
+    assert evidence.measures.selfie == Quality(sharpness=80.0, head_size=90.0, illumination_uniformity=0.9)
 
 
 @pytest.mark.engines

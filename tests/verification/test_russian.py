@@ -253,10 +253,11 @@ def test_the_page_gives_the_hyphen_that_the_zone_cannot() -> None:
 # ---------------------------------------------------------------- what must not pass
 
 
-def heard(text: str, *, at: int = 0, complete: bool = True) -> russian._Heard:
+def heard(text: str, *, at: int = 0, complete: bool = True, chance: float = 0.995) -> russian._Heard:
     """A row that both readers read."""
     line = line_at(500, 100, 900, 30)
-    return russian._Heard(letters=tuple(told(text, pitch=0.02)), line=line, at=at, complete=complete, second=text)
+    letters = tuple(replace(letter, chance=chance) for letter in told(text, pitch=0.02))
+    return russian._Heard(letters=letters, line=line, at=at, complete=complete, second=text)
 
 
 def put(name: Field, *rows: russian._Heard) -> FieldReading:
@@ -503,3 +504,41 @@ def test_a_double_name_is_not_taken_for_a_patronymic_unless_the_page_says_so() -
     assert russian._parted(zone, page_of(given_names="КИРИЛЛ", patronymic="ЭДУАРД")) == zone
     usual = zone | {Field.PATRONYMIC: field_of("ЭДУАРДОВИЧ", certain=True)}
     assert russian._parted(usual, {}) == usual
+
+
+def test_words_beside_a_cover_are_not_certain_and_figures_are() -> None:
+    def one(value: str) -> FieldReading:
+        return FieldReading(value=value, confidence=0.98, certain=True, source=Source.VIZ)
+
+    fields = {Field.SURNAME: one("ПЫГ"), Field.PATRONYMIC: one("ИЛЬИЧ"), Field.DATE_OF_BIRTH: one("1990-02-03")}
+    left = russian._unsure(fields, (Field.SURNAME, Field.DATE_OF_BIRTH))
+    assert {name for name, field in left.items() if field.certain} == {Field.PATRONYMIC, Field.DATE_OF_BIRTH}
+    assert left[Field.SURNAME].value == "ПЫГ" and left[Field.SURNAME].confidence <= 0.9
+
+
+def at(word: str, start: float, step: float, chance: float = 0.99) -> list[Letter]:
+    return [Letter(character=c, chance=chance, at=start + step * k) for k, c in enumerate(word)]
+
+
+@pytest.mark.parametrize(
+    ("behind", "chance", "text", "left_out"),
+    [
+        (0.095, 0.99, "МАРТЫШ", False),  # a wide letter's middle is farther off than narrow ones stand
+        (0.095, 0.7, "МАРТЫ", True),  # not clear: it may be the hologram's, but then nothing is certain
+        (0.16, 0.99, "МАРТЫ", True),  # too far for a letter of the word
+        (0.16, 0.3, "МАРТЫ", False),  # the paper's pattern
+    ],
+)
+def test_a_clear_letter_at_a_names_end_is_its_last_or_makes_it_uncertain(
+    behind: float, chance: float, text: str, left_out: bool
+) -> None:
+    told = [*at("МАРТЫ", 0.2, 0.05), Letter(character="Ш", chance=chance, at=0.4 + behind)]
+    kept = russian._kept(told, russian._NAME, 0.1, 0.9, 0)
+    assert "".join(letter.character for letter in kept) == text
+    assert russian._trimmed(told, kept, 0.1, 0.9) is left_out
+
+
+@pytest.mark.parametrize(("chance", "certain"), [(0.985, False), (0.995, True)])
+def test_the_dots_of_yo_are_lost_first_so_a_name_with_ye_asks_for_more(chance: float, certain: bool) -> None:
+    assert put(Field.SURNAME, heard("СОЛОВЬЕВ", chance=chance)).certain is certain
+    assert put(Field.SURNAME, heard("САЛТЫКОВ", chance=chance)).certain

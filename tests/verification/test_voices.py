@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from verification import faces, models
+from verification.calibration import SHIPPED_FILE, digest, shipped
 from verification.evidence import Pair
 from verification.faces import compare, detect, encode, voices
 from verification.faces.voices import BadDescription, OnnxVoice
@@ -106,6 +107,34 @@ def test_a_set_of_voices_without_a_calibration_has_no_rates_and_no_label(tmp_pat
     assert unrated.fmr is None and np.isfinite(unrated.similarity)
     assert compare.calibration().label not in faces.engines()
     assert any(label.startswith("sface through the front door ") for label in faces.engines())
+
+
+def own_calibration(folder, label):
+    """The shipped numbers, strangers scoring lower by 6. `label`: with {} for the digest."""
+    data = json.loads(SHIPPED_FILE.read_text(encoding="utf-8"))
+    for table in data["tables"].values():
+        table["points"] = [[similarity - 6, rate] for similarity, rate in table["points"]]
+    data["label"] = label.format(digest(data))
+    (folder / "calibration.json").write_text(json.dumps(data), encoding="utf-8")
+
+
+def test_a_calibration_without_an_added_voice_is_not_taken_up(tmp_path):
+    own_calibration(tmp_path, "faces 2030-01-01 {}")
+    faces.use(tmp_path)
+    assert compare.calibration() is shipped()
+
+
+@pytest.mark.parametrize(
+    ("label", "said"), [(shipped().label, "that of the shipped calibration"), ("faces 2030-01-01 000000", "does not end in ")]
+)
+def test_a_calibration_under_a_label_that_is_not_its_own_is_refused(tmp_path, label, said):
+    described(tmp_path)
+    own_calibration(tmp_path, label)
+    faces.use(tmp_path)
+    with pytest.raises(BadDescription, match=said):
+        compare.calibration()
+    own_calibration(tmp_path, "faces 2030-01-01 {}")
+    assert compare.calibration().label.startswith("faces 2030-01-01 ")
 
 
 def test_a_folder_that_is_not_there_changes_nothing(tmp_path):

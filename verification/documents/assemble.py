@@ -246,17 +246,35 @@ def _with_front(
     front = layout.front(picture, beside, papers, today=today, zone=fields) if len(beside) >= _FRONT_LINES else None
     if front is None or front.reading.country != parsed.country:
         return fields, False
-    together, disagree = dict(fields), False
+    together, disagree, one_card, alone = dict(fields), False, False, set[Field]()
+    otherwise = False
     for name, seen in front.reading.fields.items():
-        own, sure = fields.get(name), seen.certain and parsed.valid
-        if own is None:
+        zone_name = _ZONE_NAMES.get(name, name)
+        own, sure = fields.get(zone_name), seen.certain and parsed.valid
+        if name not in fields:
             together[name] = seen
-        elif compare(name, seen.value, own.value, country=parsed.country, truncated=parsed.truncated).agreement == 1.0:
-            together[name] = replace(own, source=Source.BOTH, certain=own.certain or (sure and seen.value == own.value))
-        elif seen.certain:
-            together[name] = replace(own, certain=False, confidence=min(own.confidence, 0.5))
+            alone.add(name)
+        if own is None:
+            continue
+        if compare(zone_name, seen.value, own.value, country=parsed.country, truncated=parsed.truncated).agreement == 1.0:
+            one_card = one_card or (name in _OF_ONE and seen.value == own.value)
+            if name in fields:
+                certain = own.certain or (sure and seen.value == own.value)
+                together[name] = replace(own, source=Source.BOTH, certain=certain)
+            continue
+        otherwise = True
+        if name not in front.reading.hidden and (seen.certain or seen.confidence >= _SAYS):  # a thumb is no other print
+            together[zone_name] = replace(own, certain=False, confidence=min(own.confidence, 0.5))
             disagree = True
+    if otherwise or not one_card:  # the front may be another person's
+        together |= {name: replace(together[name], certain=False) for name in alone}
     return together, disagree
+
+
+_ZONE_NAMES: Final = {Field.SURNAME_NATIVE: Field.SURNAME, Field.GIVEN_NAMES_NATIVE: Field.GIVEN_NAMES}
+_OF_ONE: Final = frozenset({Field.DOCUMENT_NUMBER, Field.PERSONAL_NUMBER, Field.DATE_OF_BIRTH})
+"""What tells one person's card from another's: read alike on both sides, these are sides of one card."""
+_SAYS: Final = 0.8  # confidence from which a front that is not certain says otherwise than the zone, too
 
 
 def _outside(found: Sequence[Line], corners: Quad) -> list[Line]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
-from verification.documents import layout_files, mrz_zone, page
+from verification.documents import covered, layout_files, mrz_zone, page
 from verification.documents import lines as text_lines
 from verification.documents.field_lines import on_page, settled, turned_along
 from verification.documents.hearing import hear
@@ -135,23 +135,54 @@ def _front(
         readings |= meant(layout.fields[name], value, zone, country=layout.country, valid=False, today=today)
     if len(readings) < _LEAST_FIELDS:
         return None
+    hidden = _hidden(picture, placed, lines)
+    readings = {name: replace(reading, certain=reading.certain and name not in hidden) for name, reading in readings.items()}
     if lost:  # a card that is placed wrong shows good readings of the wrong fields
         readings = {name: replace(reading, certain=False) for name, reading in readings.items()}
     m, w, h = page.MARGIN, layout.width, layout.height
     corners = placed.photo([(-m * w, -m * h), (w + m * w, -m * h), (w + m * w, h + m * h), (-m * w, h + m * h)])
     height, width = picture.shape[:2]
-    problems = (ReasonCode.DOCUMENT_CUT_OFF,) if page.outside(corners, width, height) > _OUTSIDE else ()
+    problems = [r for r in (ReasonCode.DOCUMENT_GLARE, ReasonCode.DOCUMENT_COVERED) if r in hidden.values()]
+    if page.outside(corners, width, height) > _OUTSIDE or ReasonCode.DOCUMENT_CUT_OFF in hidden.values():
+        problems.append(ReasonCode.DOCUMENT_CUT_OFF)
     reading = DocumentReading(
         document_type=layout.document,
         country=layout.country,
         fields=readings,
         portrait=_portrait(layout, placed, width, height),
-        problems=problems,
+        problems=tuple(problems),
+        hidden=hidden,
     )
     return Front(reading=reading, quarter_turns=page.quarter_turns(direction), corners=corners)
 
 
 _OUTSIDE: Final = 0.18  # of a page's longer side beyond the photo, as for pages with a zone
+
+
+_BEHIND: Final = 4.0  # heights of capitals behind what was read that are looked at as well: lost letters, and what hides them
+
+
+def _hidden(picture: Pixels, placed: Placed, lines: Mapping[Field, Sequence[Line]]) -> dict[Field, ReasonCode]:
+    """Which fields something covers, and what: of each the line that was read and behind it, or the row where it should stand."""
+    places: dict[str, list[Quad]] = {}
+    named: dict[str, list[Field]] = {}
+    for plan in placed.layout.fields.values():
+        read = lines.get(plan.name, ())
+        named[plan.name.value] = [plan.name, *([plan.then] if plan.then is not None else [])]
+        half = plan.letters / 2
+        for number, row in enumerate(plan.rows):
+            start, end, across = plan.left[0], plan.right, (row, row)
+            if number < len(read):
+                quad = placed.mm(read[number].quad)
+                start, across = float(quad[0, 0]), (float(quad[[0, 3], 1].mean()), float(quad[[1, 2], 1].mean()))
+                end = float(quad[1, 0]) + _BEHIND * plan.letters
+            elif read:
+                continue  # a value of fewer rows
+            one, two = across
+            corners = [(start, one - half), (end, two - half), (end, two + half), (start, one + half)]
+            places.setdefault(plan.name.value, []).append(placed.photo(corners))
+    seen = covered.covered(picture, [places])
+    return {name: reason for told, reason in seen.items() for name in named[told]}
 
 
 def _firsts(

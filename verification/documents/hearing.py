@@ -131,9 +131,16 @@ class Part:
         return replace(self, letters=_as_seen(self.looks, self.alphabet, best), yielded=True, others=(own, *self.others))
 
     def choices(self) -> Iterator[Part]:
-        """The part, and as it is with each other text that it may be."""
+        """The part, and as it is with each other text that is nearly as likely and leaves no letter out.
+
+        Nothing else may be chosen by what a zone says: a letter that is seen stands there, whatever the zone says.
+        """
         yield self
+        own = tuple(self.alphabet.index(letter.character) + 1 for letter in self.letters)
+        least = _together(self.looks, own) + _YIELDS if self.others else 0.0
         for other in self.others:
+            if len(_said(other, self.alphabet)) < len(bare(self.text)) or _together(self.looks, other) < least:
+                continue
             yield replace(self, letters=_as_seen(self.looks, self.alphabet, other), yielded=False, others=())
 
     def characters(self) -> Characters:

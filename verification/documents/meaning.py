@@ -10,7 +10,8 @@ from typing import Final
 
 from verification.documents import viz
 from verification.documents.hearing import MARKS, Heard
-from verification.documents.layout_files import CHECKS, FieldPlan
+from verification.documents.layout_files import CHECKS, FieldPlan, bare
+from verification.documents.plausibility import sex_of_patronymic
 from verification.evidence import Box, Field, FieldReading, Source
 from verification.names import compare, transliterate
 
@@ -134,9 +135,10 @@ def _names(
     """A name, checked against the zone's spelling of it; behind given names the patronymic."""
     zone = fields.get(plan.zone) if plan.zone is not None else None
     if plan.zone is None or zone is None:
-        return {plan.name: heard.reading(heard.text, certain=_agreed(heard))}
+        whole = " " not in heard.text and _ends_well(plan.name, heard.text)
+        return {plan.name: heard.reading(heard.text, certain=whole and _agreed(heard))}
     count = _words_of(heard.text, zone.value, plan, country)
-    if count is None:  # what a reader heard as well, and the zone says
+    if count is None and (heard.yielded or not heard.agreed):  # what a reader heard as well, and the zone says
         held = ((other, _words_of(other.text, zone.value, plan, country)) for other in heard.choices)
         heard, count = next(((other, n) for other, n in held if n is not None), (heard, None))
     text = heard.text
@@ -151,8 +153,14 @@ def _names(
         readings[plan.zone] = replace(zone, certain=True, confidence=max(zone.confidence, 0.98), source=Source.BOTH)
     if plan.then is not None and own < len(words):
         rest = heard.part(end + 1, len(text))
-        readings[plan.then] = rest.reading(rest.text, certain=count is not None and _agreed(rest))
+        certain = count is not None and _agreed(rest) and _ends_well(plan.then, rest.text)
+        readings[plan.then] = rest.reading(rest.text, certain=certain)
     return readings
+
+
+def _ends_well(name: Field, text: str) -> bool:
+    """Whether a patronymic ends as patronymics do: another may have lost its end under a thumb."""
+    return name is not Field.PATRONYMIC or sex_of_patronymic(text) is not None
 
 
 def _words_of(native: str, latin: str, plan: FieldPlan, country: str | None) -> int | None:
@@ -179,10 +187,17 @@ def _vouched(name: Heard, zone: FieldReading, unseen: frozenset[str]) -> bool:
     if not zone.certain:  # then the print must speak for the zone: two readers, and the one spelling in force
         return _agreed(name) and transliterate(name.text.replace("-", " ")) == zone.value.replace("-", " ")
     hidden = [(c, odds) for c, odds, _ in name.characters if c in unseen or (not c.isalpha() and c != " ")]
-    if name.agreed:
-        return all(odds >= _SURE for _, odds in hidden)
+    if not all(odds >= _least_hidden(c, agreed=name.agreed) for c, odds in hidden):
+        return False
     same = [c for c, _ in hidden if c.isalpha()] == [c for c in name.other if c in unseen]
-    return same and name.chance >= _ALONE and all(odds >= _SURE_MARK for _, odds in hidden)
+    return name.agreed or (same and name.chance >= _ALONE and len(bare(name.other)) <= len(bare(name.text)))
+
+
+def _least_hidden(character: str, *, agreed: bool) -> float:
+    """Least odds of a character that the zone does not show: as where there is no zone."""
+    if character in "ЕЁ":
+        return _SURE_DOTS
+    return _SURE_MARK if character.isalpha() or not agreed else _SURE
 
 
 _ALONE: Final = 0.5  # least odds of our network's letters where Tesseract read otherwise and the zone agrees

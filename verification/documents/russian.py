@@ -59,6 +59,7 @@ _ALONE: Final = "ГСДПХВ"  # a field may begin with these alone (a dot lost
 _FAINT: Final = 0.25  # least odds of a letter of a word at a name's end: below, it is no print
 _OFF: Final = 0.3  # of the distance of two rows: farther off, rows before it may be lost
 _PLAIN: Final = 0.89  # confidence of a sex read in all three letters, each of odds 0.9 or more (0.9, rounded)
+_WIDE: Final = 2.2  # times the usual distance of letters: Ш behind narrow ones stands up to 2 off, a hologram's letter farther
 _GAP: Final = 1.75  # times the usual distance of letters: in print of one width a space makes it 2
 _SURE: Final = 0.6  # least odds of each letter of a certain value, beside a second reader that agrees
 _STANDING: Final = ("Г", "С", "Д", "П", "Х", "К", "ПОС", "ДЕР", "ГОР", "ОБЛ", "РЕСП", "СТ", "АВТ", "ОКР", "ИМ")
@@ -69,8 +70,9 @@ _YIELDS: Final = -2.0  # log odds by which Tesseract's text may be less likely: 
 _SPECKS: Final = ',/№"()'  # signs that Tesseract sees in the paper's pattern
 _WRITTEN: Final = 0.7  # mean odds of a name's letters. Written by hand: 0.44 to 0.66; printed: 0.85 and more (141 names)
 _LEGIBLE: Final = 20  # clear letters from which a row is one that can be read
-_SURE_MARK: Final = 0.9  # the same of letters that differ from another in a mark alone, which both readers lose first
-_MARKED: Final = frozenset("ЕЁИЙ")
+_SURE_MARK: Final = {"Е": 0.9, "Ё": 0.9, "И": 0.9, "Й": 0.9}
+"""The same of letters that differ from another in a mark alone, which both readers lose first; two dots before anything else."""
+_SURE_NAMED: Final = 0.99  # of Е in a name: in 448 blurred rows of names rich in Ё it stood as Е, read so twice, at up to 0.985
 _CLEAR: Final = 0.8  # of each letter of a name by which the zone may be contradicted
 
 
@@ -99,6 +101,7 @@ class _Heard:
     odds: Floats | None = None
     alphabet: str = ""
     yielded: bool = False
+    trimmed: bool = False  # a clear letter of the marked row was left out
 
     @property
     def text(self) -> str:
@@ -114,7 +117,13 @@ class _Heard:
         gaps = np.diff([letter.at for letter in self.letters if letter.character != " "])
         spaced = self.text.count(" ") + 1
         wide = int((gaps > _GAP * float(np.median(gaps))).sum()) + 1 if len(gaps) else 1
-        return bool(self.letters) and not self.yielded and _plain(self.text) == _plain(self.second) and wide <= spaced
+        return (
+            bool(self.letters)
+            and not self.yielded
+            and not self.trimmed
+            and _plain(self.text) == _plain(self.second)
+            and wide <= spaced
+        )
 
     def joined_by(self, second: str) -> _Heard:
         """With Tesseract's text; where our network finds that nearly as likely as its own it stands, and is not certain.
@@ -157,7 +166,9 @@ def read_spread(image: Pixels, found: Sequence[Line], *, today: date) -> Spread 
         fields = {name: replace(field, certain=False, confidence=min(field.confidence, 0.5)) for name, field in fields.items()}
     corners = spread.corners_of(pages.whole)
     height, width = image.shape[:2]
-    hidden = _hidden(image, found, marks, pages, fields)
+    hidden = _covered(image, spread.places(found, marks, pages))
+    fields = _unsure(fields, hidden)
+    hidden = {name: reason for name, reason in hidden.items() if name not in fields or not fields[name].certain}
     problems = tuple(_problems(fields, marks, corners, width, height, hidden))
     reading = DocumentReading(
         document_type=DocumentType.RU_INTERNAL,
@@ -212,12 +223,16 @@ def _is_passport(fields: dict[Field, FieldReading], *, alone: bool) -> bool:
     )
 
 
-def _hidden(
-    picture: Pixels, found: Sequence[Line], marks: Marks, pages: Pages, fields: dict[Field, FieldReading]
-) -> dict[Field, ReasonCode]:
-    """Say which printed values cannot be seen whole, and why. A value that is certain was seen: nothing hides it."""
-    hidden = _covered(picture, spread.places(found, marks, pages))
-    return {name: reason for name, reason in hidden.items() if name not in fields or not fields[name].certain}
+def _unsure(fields: dict[Field, FieldReading], hidden: Iterable[Field]) -> dict[Field, FieldReading]:
+    """Take the certainty from words that something lies over or beside: what it leaves may be a whole, shorter name.
+
+    Figures have a length that is known, so a part of them is none; both readers saw all of those.
+    """
+    touched = set(hidden) & _ROWS.keys()
+    return {
+        name: replace(field, certain=False, confidence=min(field.confidence, 0.9)) if name in touched else field
+        for name, field in fields.items()
+    }
 
 
 def _covered(picture: Pixels, places: dict[str, list[Quad]]) -> dict[Field, ReasonCode]:
@@ -269,7 +284,8 @@ def with_page(
     pages = spread.place(marks, corners, found) if marks is not None else None
     if marks is None or pages is None:
         return _parted(fields, {}), False
-    printed = _page_fields(picture, found, marks, pages, today=today)
+    hidden = _covered(picture, spread.places(found, marks, pages))
+    printed = _unsure(_page_fields(picture, found, marks, pages, today=today), hidden)
     fields = _parted(fields, printed)
     together, contradiction = dict(fields), False
     for name, seen in printed.items():
@@ -283,9 +299,8 @@ def with_page(
         elif truncated and name in _NAMES and seen.value.startswith(own.value):
             together[name] = replace(seen, certain=False)
         elif _speaks_against(name, own, seen) or _another_name(name, seen, fields):
-            if name in _covered(picture, spread.places(found, marks, pages)):
-                continue  # a thumb's edge, not another print
-            contradiction = True
+            # Beside a thumb it may be the thumb's edge, and no other print: then nothing is told, but neither is certain.
+            contradiction = contradiction or name not in hidden or name not in _ROWS
             together[name] = replace(own, certain=False, confidence=min(own.confidence, 0.5))
     if _clash(marks.numbers) and Field.DOCUMENT_NUMBER in together:
         contradiction = True
@@ -387,9 +402,22 @@ def _read_row(picture: Pixels, row: Row, alphabet: str) -> _Heard:
     line = Line(quad=mrz_zone.stretched(row.line.quad, -before, width + behind), score=row.line.score)
     whole = before + width + behind
     odds = ctc.of_alphabet(text_lines.read_print(picture, line.quad, widths=text_lines.PRINT_WIDTHS).odds, alphabet)
-    letters = _kept(_told(odds, alphabet), alphabet, before / whole, (before + width) / whole, row.at)
+    told, start, end = _told(odds, alphabet), before / whole, (before + width) / whole
+    letters = _kept(told, alphabet, start, end, row.at)
     complete = row.whole and row.off < _OFF
-    return _Heard(letters=letters, line=line, at=row.at, complete=complete, odds=odds, alphabet=alphabet)
+    trimmed = _trimmed(told, letters, start, end)
+    return _Heard(letters=letters, line=line, at=row.at, complete=complete, odds=odds, alphabet=alphabet, trimmed=trimmed)
+
+
+def _trimmed(told: Sequence[Letter], kept: Sequence[Letter], start: float, end: float) -> bool:
+    """Whether a clear letter of the marked row (`start` to `end`, 0-1) was left out: a hologram's, or a name's wide last one."""
+    places = np.array([letter.at for letter in kept if letter.character != " "])
+    near = _TWICE * float(np.median(np.diff(places))) if len(places) > 1 else 0.0
+    return any(
+        letter.character in CYRILLIC and letter.chance >= _A_WORD and start <= letter.at <= end
+        and (not len(places) or float(np.abs(places - letter.at).min()) > near)
+        for letter in told
+    )  # fmt: skip
 
 
 def _kept(seen: Sequence[Letter], alphabet: str, start: float, end: float, at: int) -> tuple[Letter, ...]:
@@ -412,6 +440,9 @@ def _kept(seen: Sequence[Letter], alphabet: str, start: float, end: float, at: i
         while len(kept) > 1 and (len(kept[0]) == 1 or min(letter.chance for letter in kept[0]) < _FAINT):
             kept = kept[1:]
         while len(kept) > 1 and (len(kept[-1]) == 1 or min(letter.chance for letter in kept[-1]) < _FAINT):
+            if len(kept[-1]) == 1 and _wide_letter(kept[-2], kept[-1][0], end):
+                kept = [*kept[:-2], [*kept[-2], kept[-1][0]]]
+                break
             kept = kept[:-1]
     elif at == 0 and len(kept) > 1 and len(kept[0]) == 1 and kept[0][0].character not in _ALONE:
         kept = kept[1:]
@@ -421,6 +452,12 @@ def _kept(seen: Sequence[Letter], alphabet: str, start: float, end: float, at: i
             letters.append(Letter(character=" ", chance=1.0, at=(letters[-1].at + word[0].at) / 2))
         letters += word
     return tuple(letters)
+
+
+def _wide_letter(word: Sequence[Letter], last: Letter, end: float) -> bool:
+    """Whether a letter behind a word is its last: clear, inside the marked row, no farther off than a wide letter's middle is."""
+    gaps = np.diff([letter.at for letter in word])
+    return len(gaps) > 0 and last.chance >= _CLEAR and last.at <= end and last.at - word[-1].at <= _WIDE * float(np.median(gaps))
 
 
 def _told(odds: Floats, alphabet: str) -> tuple[Letter, ...]:
@@ -551,7 +588,12 @@ def _put_rows(fields: dict[Field, FieldReading], name: Field, rows: Sequence[_He
             value, letters = value + " ", [*letters, None]
         value, letters = value + row.text, [*letters, *letter_boxes(row.letters, row.line)]
     agreed = agreed and not (name in _NAMES and (value.startswith("-") or value.endswith("-")))
-    agreed = agreed and all(letter.chance >= _SURE_MARK for row in rows for letter in row.letters if letter.character in _MARKED)
+    dots = _SURE_NAMED if name in _NAMES else 0.0
+    agreed = agreed and all(
+        letter.chance >= max(_SURE_MARK.get(letter.character, 0.0), dots if letter.character == "Е" else 0.0)
+        for row in rows
+        for letter in row.letters
+    )
     if name is Field.PATRONYMIC and sex_of_patronymic(value) is None:
         agreed = False  # its end may be covered
     fields[name] = FieldReading(

@@ -238,6 +238,9 @@ def read_supporting(image: Pixels, *, today: date) -> SupportingReading:
     if not kinds:
         return SupportingReading(problems=(ReasonCode.DOCUMENT_NOT_KNOWN,))
     problems = (ReasonCode.FIELD_NOT_READ,) if any(entry.unread for entry in entries) else ()
+    if len({number.value for number in own}) > 1:  # pages of two books, or one of them misread: whose the page is nobody knows
+        own = [replace(number, certain=False, confidence=min(number.confidence, 0.5)) for number in own]
+        problems = (ReasonCode.SEVERAL_DOCUMENTS, *problems)
     return SupportingReading(
         kind=max(kinds, key=kinds.count),
         entries=tuple(_on_photo(entry, image.shape[1], image.shape[0]) for entry in entries),
@@ -814,6 +817,12 @@ def _date_at(image: Pixels, words: Sequence[_Word], at: int) -> tuple[int, _Hear
     return *_date_in_words(image, words, at), None
 
 
+def _lead(alike: Sequence[float]) -> float:
+    """How far the likeliest is before the next."""
+    best, second = sorted(alike, reverse=True)[:2]
+    return best - second
+
+
 def _date_in_words(image: Pixels, words: Sequence[_Word], at: int) -> tuple[int, _Heard | None]:
     """ "12 МАРТА 2004 Г.": the figures by both networks, the month by its word."""
     if len(words) - at < 3:
@@ -834,7 +843,8 @@ def _date_in_words(image: Pixels, words: Sequence[_Word], at: int) -> tuple[int,
     named = _Heard(
         text=f"{month + 1:02d}",
         chance=min(letter.chance for letter in word.letters),
-        agreed=int(np.argmax(told)) == month and told[month] >= 75,
+        # Ten of twelve months are told by half a word, but ИЮНЯ and ИЮЛЯ differ in one letter: it must be read, not guessed.
+        agreed=min(_lead(alike), _lead(told)) > 0 and int(np.argmax(told)) == month and told[month] >= 75,
         box=certainty.box(_place([word]).quad, 0, 1),
     )
     behind = at + 3

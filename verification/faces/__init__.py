@@ -11,13 +11,14 @@ from pathlib import Path
 def use(folder: Path | None) -> None:
     """Take up a deployment's own voices, before `load`: each `*.voice.json` of `folder`, and its `calibration.json`.
 
-    Without that calibration their scores have no rate and approve nothing. None, or a folder that is not there or empty:
-    the shipped voices alone. Raises voices.BadDescription.
+    Without that calibration their scores have no rate and approve nothing. None, or a folder without a voice: the shipped
+    voices and their calibration alone, whatever else lies there. Raises voices.BadDescription.
     """
     from verification.faces import compare, voices
 
-    voices.use(sorted(folder.glob("*.voice.json")) if folder is not None else ())
-    own = folder / "calibration.json" if folder is not None else None
+    added = sorted(folder.glob("*.voice.json")) if folder is not None else []
+    voices.use(added)
+    own = folder / "calibration.json" if folder is not None and added else None
     compare.use(own if own is not None and own.is_file() else None)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verification import models
-from verification.calibration import CLEAN, CONDITION, POOR, PRINTED, FaceCalibration, shipped
+from verification.calibration import CLEAN, CONDITION, POOR, PRINTED, FaceCalibration, digest, shipped
 from verification.evidence import FACE_CODE, Box, FaceReading, Pair, PairMeasures, Quality
 from verification.faces import copies, detect, quality, voices
 from verification.faces.encode import Encodings, encode
@@ -38,8 +38,17 @@ def use(file: Path | None) -> None:
 
 @cache
 def calibration() -> FaceCalibration:
-    """Return the calibration of this process. Raises KeyError or ValueError where a given file is none."""
-    return FaceCalibration.from_json(json.loads(_given[0].read_text(encoding="utf-8"))) if _given else shipped()
+    """Return the calibration of this process. Raises KeyError or ValueError where a given file is none, BadDescription where
+    its label is not its own: runs name a calibration by it."""
+    if not _given:
+        return shipped()
+    data = json.loads(_given[0].read_text(encoding="utf-8"))
+    own = FaceCalibration.from_json(data)
+    if own.label == shipped().label:
+        raise voices.BadDescription(f"{_given[0]}: 'label' is that of the shipped calibration")
+    if not own.label.endswith(f" {digest(data)}"):
+        raise voices.BadDescription(f"{_given[0]}: 'label' does not end in {digest(data)}: it was changed since it was made")
+    return own
 
 
 def networks() -> tuple[str, ...]:
@@ -139,19 +148,17 @@ def read_faces(
             boxes[PhotoKind.ON_FILE.value] = kept.face.box
             codes[PhotoKind.ON_FILE] = encode(kept.face)
     pairs = {pair: compare(codes[a], codes[b], pair) for pair, (a, b) in _PHOTOS.items() if a in codes and b in codes}
-    own, printed_face = codes.get(PhotoKind.SELFIE), codes.get(PhotoKind.DOCUMENT)
-    if (
-        own is not None
-        and printed_face is not None
-        and (
-            correlation(own, printed_face) >= calibration().same_picture
-            or copies.likeness(own.chip, printed_face.chip) >= copies.LINE
-        )
-    ):
-        problems.append(ReasonCode.SELFIE_IS_THE_DOCUMENT)
+    own = codes.get(PhotoKind.SELFIE)
+    for kind, told in _COPIES.items():
+        if own is not None and kind in codes and _one_photograph(own, codes[kind]):
+            problems.append(told)
     return FaceReading(
         pairs=pairs, problems=tuple(problems), boxes=boxes, document_turns=document_turns, qualities=qualities, code=_code(own)
     )
+
+
+def _one_photograph(a: Encodings, b: Encodings) -> bool:
+    return correlation(a, b) >= calibration().same_picture or copies.likeness(a.chip, b.chip) >= copies.LINE
 
 
 def _code(own: Encodings | None) -> bytes | None:
@@ -164,3 +171,6 @@ _PHOTOS = {
     Pair.SELFIE_ON_FILE: (PhotoKind.SELFIE, PhotoKind.ON_FILE),
     Pair.DOCUMENT_ON_FILE: (PhotoKind.DOCUMENT, PhotoKind.ON_FILE),
 }
+
+_COPIES = {PhotoKind.DOCUMENT: ReasonCode.SELFIE_IS_THE_DOCUMENT, PhotoKind.ON_FILE: ReasonCode.SELFIE_IS_ON_FILE}
+"""What it is called where the selfie is a copy of that photograph."""

@@ -87,7 +87,7 @@ def judge(burst: Burst, *, selfie: Pixels | None, isolate: bool = True) -> Liven
         frames=sum(face is not None for face in faces),
         turned=shown.turned,
         depth=shown.depth,
-        same_face=same_face(faces, burst.steps, encode(own)) if own is not None else None,
+        same_face=same_face(faces, encode(own)) if own is not None else None,
         timely=timely(burst),
         signs=tuple(sign.value for sign in signs),
     )
@@ -104,10 +104,11 @@ def asymmetry(marks: Points) -> float:
 
 
 def depth(straight: detect.Found, turned: detect.Found) -> float | None:
-    """Return the share 0-1 of the face's corners that were followed and moved unlike a flat picture; None: too few corners.
+    """Return the share 0-1 of the face's corners that were followed and moved unlike a flat picture; None: not to be told.
 
     The turned face is first laid upon the straight one by eyes and mouth, then by the corners themselves, and they are
-    followed again: after that a photo's corners rest where they were. A corner that is lost counts as one that rests.
+    followed again: after that a photo's corners rest where they were. A corner that is lost counts as one that rests. None also
+    where no flat picture fits the corners, as where they lie on a line.
     """
     marks = straight.landmarks
     eyes = float(np.hypot(*(marks[1] - marks[0])))
@@ -131,7 +132,7 @@ def depth(straight: detect.Found, turned: detect.Found) -> float | None:
             return 0.0
         closer: Any = cv2.findHomography(after, before, cv2.RANSAC, _FLAT * eyes)[0]  # None where they lie on a line
         if closer is None:
-            return min(least, len(before) / len(corners))
+            return None
         off = cv2.perspectiveTransform(after[:, None], closer)[:, 0] - before
         moved = int((np.hypot(off[:, 0], off[:, 1]) > _FLAT * eyes).sum())
         least = min(least, moved / len(corners))
@@ -230,12 +231,9 @@ def _repeated(pictures: Sequence[Pixels | None]) -> bool:
     return len(set(seen)) < len(seen)
 
 
-def same_face(faces: Sequence[detect.Found | None], steps: Sequence[int], own: Encodings) -> float | None:
-    """Least similarity of a frame with the selfie: one frame of each step, the clearest; None where there is no face at all."""
-    clearest: dict[int, detect.Found] = {}
-    for face, step in zip(faces, steps, strict=True):
-        if face is not None and (step not in clearest or face.score > clearest[step].score):
-            clearest[step] = face
-    if not clearest:
-        return None
-    return min(compare.compare(own, encode(face)).similarity for face in clearest.values())
+def same_face(faces: Sequence[detect.Found | None], own: Encodings) -> float | None:
+    """Least similarity of a frame with the selfie; None where there is no face at all.
+
+    Every frame counts: were only the clearest looked at, a photo held up between the frames of another head would speak for it.
+    """
+    return min((compare.compare(own, encode(face)).similarity for face in faces if face is not None), default=None)

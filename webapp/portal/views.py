@@ -39,6 +39,7 @@ CONSENT_VERSION = "2026-11b"
 
 CASES_A_DAY = 5
 UPLOADS_AN_HOUR = 40
+TURNS_AN_HOUR = 6
 """Per customer (facts/reliability.md 3 no. 21)."""
 
 REFUSALS_BEFORE_ANYWAY = 2
@@ -411,7 +412,7 @@ def turn(case_id: UUID) -> Any:
 def draw_turn(case_id: UUID) -> Any:
     """Draw the order of the turns, for turn.js: it holds for two minutes and for one answer."""
     with database().transaction() as db:
-        allowed = throttles.hit(db, "head_turn", str(g.customer_id), limit=UPLOADS_AN_HOUR, window=timedelta(hours=1), now=now())
+        allowed = throttles.hit(db, "head_turn", str(g.customer_id), limit=TURNS_AN_HOUR, window=timedelta(hours=1), now=now())
     if not allowed:
         log.info("throttled", kind="head_turn", customer=str(g.customer_id))
         too_many_requests(timedelta(minutes=15))
