@@ -37,7 +37,7 @@ _STD: Final = np.array([0.229, 0.224, 0.225], np.float32)
 _MAP_THRESHOLD: Final = 0.3  # PaddleOCR's own settings for DB post-processing
 _BOX_THRESHOLD: Final = 0.45
 _GROW: Final = 1.6  # the detector marks the core of a line; growing by area / perimeter x this restores its height
-_MAX_AREA: Final = 900_000  # pixels looked at: the detector takes about 0.3 kB of memory for each
+_MAX_AREA: Final = 900_000  # pixels looked at: the detector takes about 0.2 kB of memory for each
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _LARGE_BLOCK: Final = 20 << 20  # bytes
 _LARGE_LOOK: Final = 450_000  # pixels: a second, closer look takes 60 MB and more
@@ -212,14 +212,14 @@ def load() -> None:
         options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = False  # an arena keeps the largest picture's memory for good
         options.log_severity_level = 3
-        _sessions[name] = onnxruntime.InferenceSession(str(models.path(name)), options, providers=["CPUExecutionProvider"])
-    listed = _sessions["ppocr_rec"].get_modelmeta().custom_metadata_map["character"].split("\n")
-    listed.append(" ")  # PaddleOCR adds the space behind the listed characters
-    kept = narrowed.columns(listed)
-    network = narrowed.narrowed(models.path("ppocr_rec"), kept, len(listed) + 1)
-    _sessions["ppocr_rec"] = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
-    places = {listed[column - 1]: at for at, column in enumerate(kept) if column}  # 0 is CTC's blank
-    _keep = np.array([0, *(places[c] for c in READABLE)], np.intp)
+        network: str | bytes = str(models.path(name))
+        if name == "ppocr_rec":
+            network, characters = narrowed.recogniser(models.path(name))
+            places = {character: at for at, character in enumerate(characters, 1)}  # 0 is CTC's blank
+            _keep = np.array([0, *(places[c] for c in READABLE)], np.intp)
+        _sessions[name] = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+    del network
+    _give_back_free()
 
 
 def _return_memory() -> None:

@@ -33,7 +33,8 @@ _PARTS: Final = {
         ("output", 12, "ValueInfo", "repeated"),
         ("value_info", 13, "ValueInfo", "repeated"),
     ),
-    "Model": (("graph", 7, "Graph", "optional"),),
+    "Entry": (("key", 1, "string", "optional"), ("value", 2, "string", "optional")),
+    "Model": (("graph", 7, "Graph", "optional"), ("metadata_props", 14, "Entry", "repeated")),
 }
 
 
@@ -58,12 +59,22 @@ def _model() -> Any:
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("onnx_parts.Model"))
 
 
-def narrowed(file: Path, keep: Sequence[int], classes: int) -> bytes:
+def recogniser(file: Path) -> tuple[bytes, list[str]]:
+    """Return PP-OCRv6's recogniser with fewer classes, and what its classes from 1 on stand for. Raises NotNarrowed."""
+    model = _model().FromString(file.read_bytes())
+    listed: list[str] = next((entry.value.split("\n") for entry in model.metadata_props if entry.key == "character"), [])
+    listed.append(" ")  # PaddleOCR adds the space behind the listed characters
+    kept = columns(listed)
+    return narrowed(file, kept, len(listed) + 1, model), [listed[column - 1] for column in kept if column]
+
+
+def narrowed(file: Path, keep: Sequence[int], classes: int, model: Any = None) -> bytes:
     """Return the ONNX network in `file` with only the columns `keep` of its last layer, in that order.
 
     `classes`: how many it has. Every float32 weight whose last dimension is `classes` is cut. Raises NotNarrowed where none is.
+    `model`: the file as read already; it is changed.
     """
-    model = _model().FromString(file.read_bytes())
+    model = model if model is not None else _model().FromString(file.read_bytes())
     cut = 0
     for tensor in model.graph.initializer:
         if tensor.dims and tensor.dims[-1] == classes:
