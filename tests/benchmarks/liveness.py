@@ -32,7 +32,8 @@ from PIL import Image
 from verification.challenge import ORDERS, Turn
 from verification.faces import compare, detect, load
 from verification.faces.encode import encode
-from verification.faces.liveness import TURN, asymmetry, depth, pose, same_face, turns_shown
+from verification.faces.liveness import TURN, asymmetry, depth, same_face, turns_shown
+from verification.faces.quality import pose
 from verification.policy import SHIPPED
 from verification.reasons import PhotoKind
 

@@ -14,7 +14,7 @@ from tests.verification.test_decision import A_GOOD_RUN, POLICY
 from verification.challenge import MAX_FRAME_BYTES, Burst, BurstRejected, Challenge, Sign, Turn
 from verification.decision import Outcome, decide
 from verification.evidence import ChangeReason, Liveness, Measures
-from verification.faces import liveness
+from verification.faces import liveness, quality
 from verification.faces.encode import encode
 from verification.policy import SHIPPED, for_given, loosens
 from verification.reasons import ReasonCode
@@ -141,7 +141,7 @@ def test_the_nose_is_measured_along_the_eyes_however_the_head_leans(lean):
 
 
 def test_a_nose_to_the_persons_left_is_a_head_turned_left():
-    left, straight, right = (liveness.pose(marks(nose)) for nose in (0.25, 0.0, -0.25))
+    left, straight, right = (quality.pose(marks(nose)) for nose in (0.25, 0.0, -0.25))
     assert left is not None and straight is not None and right is not None
     assert left[0] > 15 > abs(straight[0]) and right[0] < -15
 

@@ -37,7 +37,7 @@ from verification.documents.lines import Line, Pixels, Quad
 from verification.documents.mrz import ParsedMrz
 from verification.documents.mrz_zone import Echo, Zone
 from verification.documents.national import SPECIMEN_STATES, STATES
-from verification.evidence import Box, DocumentReading, DocumentType, Field, FieldReading, MrzReading, Source
+from verification.evidence import DocumentReading, DocumentType, Field, FieldReading, MrzReading, Source
 from verification.reasons import ReasonCode
 
 FIRST_SIDE: Final = 736  # pixels: the detector's own training size finds nearly every zone
@@ -87,21 +87,8 @@ def document(image: Pixels, *, today: date) -> Found:
             read = _without_zone(image, found, today=today)
         else:
             read = _with_zone(picture, found, heard, today=today)
-    fields = {name: _on_photo(field, image.shape[1], image.shape[0]) for name, field in read.reading.fields.items()}
+    fields = {name: certainty.on_photo(field, image.shape[1], image.shape[0]) for name, field in read.reading.fields.items()}
     return replace(read, reading=replace(read.reading, fields=fields))
-
-
-def _on_photo(field: FieldReading, width: int, height: int) -> FieldReading:
-    """The same value, its boxes cut to the photo; None for one that lies beside it."""
-
-    def cut(box: Box | None) -> Box | None:
-        if box is None:
-            return None
-        left, top = max(0, box[0]), max(0, box[1])
-        right, bottom = min(width, box[0] + box[2]), min(height, box[1] + box[3])
-        return (left, top, right - left, bottom - top) if right > left and bottom > top else None
-
-    return replace(field, box=cut(field.box), letters=tuple(cut(box) for box in field.letters))
 
 
 def _zone_on(image: Pixels, *, today: date) -> tuple[Pixels, list[Line], _Heard | None]:

@@ -11,7 +11,7 @@ state must be the only one that any voice could have meant. A letter lower than 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -192,3 +192,18 @@ def _together(parts: Sequence[Place]) -> list[Place]:
         else:
             joined.append((row, start, end))
     return joined
+
+
+def cut_box(box: Box | None, width: int, height: int) -> Box | None:
+    """The part of a box that lies on a photo of that size, pixels; None for one that lies beside it."""
+    if box is None:
+        return None
+    left, top = max(0, box[0]), max(0, box[1])
+    right, bottom = min(width, box[0] + box[2]), min(height, box[1] + box[3])
+    return (left, top, right - left, bottom - top) if right > left and bottom > top else None
+
+
+def on_photo(field: FieldReading, width: int, height: int) -> FieldReading:
+    """The same value, its boxes cut to the photo."""
+    letters = tuple(cut_box(box, width, height) for box in field.letters)
+    return replace(field, box=cut_box(field.box, width, height), letters=letters)

@@ -121,7 +121,7 @@ class _Heard:
             bool(self.letters)
             and not self.yielded
             and not self.trimmed
-            and _plain(self.text) == _plain(self.second)
+            and as_print(self.text) == as_print(self.second)
             and wide <= spaced
         )
 
@@ -131,7 +131,7 @@ class _Heard:
         Each letter keeps the odds that our network gives it: what it does not see itself is never clear.
         """
         heard = replace(self, second=second)
-        text = _plain(second)
+        text = as_print(second)
         if self.odds is None or len(self.letters) < 2 or not set(text) <= {*self.alphabet} - {*_SPECKS} | {*self.text}:
             return heard
         if _bare(text) in ("", _bare(self.text)) or text.count("Ё") < self.text.count("Ё"):
@@ -558,7 +558,7 @@ def _strip(picture: Pixels, line: Line) -> ocr.Grey:
     return np.asarray(strip.max(axis=2), np.uint8)
 
 
-def _plain(text: str) -> str:
+def as_print(text: str) -> str:
     """Capitals, Tesseract's Latin look-alikes as Cyrillic, one kind of hyphen and quote, no space around a hyphen."""
     upper = text.upper().translate(_FROM_LATIN)
     for signs, one in (("—–", "-"), ("«»„“”", '"')):

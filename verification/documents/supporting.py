@@ -60,7 +60,6 @@ _MONTHS: Final = (
 )  # fmt: skip
 _EDGE: Final = 0.45  # heights of a line from the middle of a value's outer letter: beyond stand labels and frames
 _EDGES: Final = " ,:;'\"‚‹›’‘|_-*+<>[]{}()°~`"
-_FROM_LATIN: Final = str.maketrans("ABEKMHOPCTYX", "АВЕКМНОРСТУХ")
 
 _TITLES: Final = (
     (EntryKind.FOREIGN_PASSPORT, ("ЗАГРАНИЧНЫЙПАСПОРТ", "ЗАГРАНПАСПОРТ", "ВЫДАНЗАГРАНИЧНЫЙ")),
@@ -839,7 +838,7 @@ def _date_in_words(image: Pixels, words: Sequence[_Word], at: int) -> tuple[int,
         return 0, None
     strip = _strip(image, _place([word]))
     second = ocr.read_lines([strip], language="rus")[0].text
-    told = [float(fuzz.ratio(name, _as_print(second).strip(" .-"))) for name in _MONTHS]
+    told = [float(fuzz.ratio(name, russian.as_print(second).strip(" .-"))) for name in _MONTHS]
     named = _Heard(
         text=f"{month + 1:02d}",
         chance=min(letter.chance for letter in word.letters),
@@ -980,12 +979,12 @@ class _Said:
     @property
     def agreed(self) -> bool:
         """Whether the second reader has the very same text, and nothing beside it was taken for no print."""
-        return bool(self.letters) and not self.trimmed and not self.respaced and _as_print(self.text) == self.other
+        return bool(self.letters) and not self.trimmed and not self.respaced and russian.as_print(self.text) == self.other
 
     @property
     def other(self) -> str:
         """What Tesseract read, less the signs that it makes of a frame's or a label's edge."""
-        text = _as_print(self.second).strip(_EDGES).lstrip(_EDGES + ".")
+        text = russian.as_print(self.second).strip(_EDGES).lstrip(_EDGES + ".")
         return text if self.may_have_points else text.rstrip(_EDGES + ".")
 
     def spaced(self) -> _Said:
@@ -1130,14 +1129,6 @@ def _strip(image: Pixels, line: Line) -> ocr.Grey:
     return np.asarray(strip.min(axis=2), np.uint8)
 
 
-def _as_print(text: str) -> str:
-    """Capitals, Latin look-alikes as Cyrillic, one kind of hyphen and quote, no space around a hyphen."""
-    upper = text.upper().translate(_FROM_LATIN)
-    for signs, one in (("—–", "-"), ("«»„“”", '"')):
-        upper = "".join(one if c in signs else c for c in upper)
-    return re.sub(r" ?- ?", "-", " ".join(upper.split()))
-
-
 # ---------------------------------------------------------------- boxes
 
 
@@ -1154,16 +1145,5 @@ def _around(rows: Iterable[_Row]) -> Box | None:
 
 def _on_photo(entry: Entry, width: int, height: int) -> Entry:
     """The same entry, its boxes cut to the photo; None for one that lies beside it."""
-
-    def cut(box: Box | None) -> Box | None:
-        if box is None:
-            return None
-        left, top = max(0, box[0]), max(0, box[1])
-        right, bottom = min(width, box[0] + box[2]), min(height, box[1] + box[3])
-        return (left, top, right - left, bottom - top) if right > left and bottom > top else None
-
-    values = {
-        detail: replace(field, box=cut(field.box), letters=tuple(cut(box) for box in field.letters))
-        for detail, field in entry.values.items()
-    }
-    return replace(entry, values=values, box=cut(entry.box))
+    values = {detail: certainty.on_photo(field, width, height) for detail, field in entry.values.items()}
+    return replace(entry, values=values, box=certainty.cut_box(entry.box, width, height))

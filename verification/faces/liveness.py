@@ -10,7 +10,6 @@ browser are not told from her. Figures: `tests/benchmarks/liveness.py`.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,11 +51,6 @@ _PROGRAMS: Final = re.compile(
     re.IGNORECASE,
 )
 """How names begin that programs give to the cameras they imitate; some are honest (a phone as a webcam)."""
-
-_SHAPE: Final = np.array(
-    [[-0.5, 0.0, 0.0], [0.5, 0.0, 0.0], [0.0, 0.58, -0.5], [-0.37, 1.07, -0.05], [0.37, 1.07, -0.05]], np.float64
-)
-"""A head's eyes, nose tip and corners of the mouth in eye distances: right, down, away from the camera."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,25 +149,6 @@ def _followed(here: NDArray[np.uint8], there: NDArray[np.uint8], corners: Points
     missed = np.hypot(*(np.asarray(back, np.float32) - corners).reshape(-1, 2).T)
     kept = (np.asarray(seen).ravel() == 1) & (np.asarray(again).ravel() == 1) & (missed < _BACK)
     return corners.reshape(-1, 2)[kept], after.reshape(-1, 2)[kept]
-
-
-def pose(marks: Points) -> tuple[float, float, float] | None:
-    """Return yaw (+ to the person's left), pitch (+ down) and roll (+ clockwise as seen) in degrees by solvePnP on five points.
-
-    None where no head fits. Coarse: one head's shape stands for all, and the lens is taken for a long one.
-    """
-    points = np.asarray(marks, np.float64)
-    eyes = max(float(np.hypot(*(points[1] - points[0]))), 1.0)
-    centre = points.mean(axis=0)
-    lens = np.array([[8 * eyes, 0, centre[0]], [0, 8 * eyes, centre[1]], [0, 0, 1]], np.float64)
-    found, turn, _shift = cv2.solvePnP(_SHAPE, points, lens, np.zeros(4), flags=cv2.SOLVEPNP_SQPNP)
-    if not found or not np.isfinite(turn).all():
-        return None
-    matrix = cv2.Rodrigues(turn)[0]
-    yaw = math.degrees(math.atan2(matrix[2, 0], math.hypot(matrix[0, 0], matrix[1, 0])))
-    pitch = math.degrees(math.atan2(matrix[2, 1], matrix[2, 2]))
-    roll = math.degrees(math.atan2(matrix[1, 0], matrix[0, 0]))
-    return yaw, pitch, roll
 
 
 def turns_shown(faces: Sequence[detect.Found | None], steps: Sequence[int], turns: Sequence[Turn]) -> Shown:
