@@ -15,7 +15,7 @@ from verification.documents.certainty import Voices
 from verification.documents.glyphs import Verdict
 from verification.documents.lines import Line
 from verification.documents.mrz_zone import Echo, Row, Zone, joined
-from verification.evidence import DocumentType, Field
+from verification.evidence import DocumentType, Field, FieldReading, Source
 
 TODAY = date(2026, 11, 22)
 TD3 = ("P<RUSSHCHERBAKOVA<<ELVIRA<<<<<<<<<<<<<<<<<<<", "7012345677RUS8503079F3001019<<<<<<<<<<<<<<<6")
@@ -207,3 +207,19 @@ def test_agreement_is_worth_more_than_a_lone_voice_and_that_more_than_a_denied_o
         assert (
             agreed > confidence.likely(odds, voices="single", holds=True) >= confidence.likely(odds, voices="denied", holds=False)
         )
+
+
+@pytest.mark.parametrize(
+    ("box", "left"),
+    [
+        ((10, 10, 20, 20), (10, 10, 20, 20)),
+        ((-5, 90, 20, 20), (0, 90, 15, 10)),
+        ((95, 95, 20, 20), (95, 95, 5, 5)),
+        ((100, 10, 20, 20), None),
+        (None, None),
+    ],
+)
+def test_boxes_are_cut_to_the_photo(box: tuple[int, int, int, int] | None, left: tuple[int, int, int, int] | None) -> None:
+    assert certainty.cut_box(box, 100, 100) == left
+    read = FieldReading(value="A", confidence=0.9, certain=False, source=Source.VIZ, box=box, letters=(box,))
+    assert certainty.on_photo(read, 100, 100).box == left and certainty.on_photo(read, 100, 100).letters == (left,)
