@@ -42,6 +42,7 @@ async function run() {
     for (const element of before) element.hidden = true;
     video.srcObject = stream;
     await video.play();
+    await light();
     mirror.scrollIntoView({ block: "nearest" });
     const answer = await post(`${box.dataset.turn}/draw`, new FormData());
     const { challenge, turns } = await answer.json();
@@ -77,9 +78,10 @@ async function follow(steps) {
   for (const [step, direction] of steps.entries()) {
     say.textContent = box.dataset[direction];
     arrow.textContent = ARROWS[direction];
-    if (step) { sound(direction === "left" ? 660 : 880); navigator.vibrate?.(80); }
+    if (step) { sound(direction === "left" ? 660 : 880, direction === "left" ? -1 : 1); navigator.vibrate?.(80); }
     await pause(lead);
     for (let number = 0; number < FRAMES; number++) {
+      if (document.hidden) throw new Error(box.dataset.away); // the phone stops the camera of a page nobody sees
       const time = (performance.now() - began) / 1000;
       taken.push({ step, time: Math.round(time * 1000) / 1000, blob: await picture() });
       count.textContent = box.dataset.moment.replace("{n}", taken.length).replace("{total}", steps.length * FRAMES);
@@ -88,6 +90,19 @@ async function follow(steps) {
   }
   sound(440);
   return taken;
+}
+
+// Waits for the first picture that is not black: on some phones (iOS) it never comes.
+async function light() {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 8;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  for (let tried = 0; tried < 20; tried++) {
+    if (video.videoWidth) context.drawImage(video, 0, 0, 8, 8);
+    if (context.getImageData(0, 0, 8, 8).data.some((value, at) => at % 4 < 3 && value > 3)) return;
+    await pause(150);
+  }
+  throw new Error(box.dataset.black);
 }
 
 // A small JPEG of what the camera sees now, not mirrored.
@@ -104,16 +119,18 @@ async function picture() {
   throw new Error();
 }
 
-// A head that is turned may not see the screen: a short tone says that the words changed.
+// A head that is turned may not see the screen: a short tone says that the words changed, and to which side.
 function tones() {
   try {
     const sound = new AudioContext();
-    return (pitch) => {
+    return (pitch, side = 0) => {
       const tone = sound.createOscillator();
       const volume = sound.createGain();
       volume.gain.value = 0.08;
       tone.frequency.value = pitch;
-      tone.connect(volume).connect(sound.destination);
+      const place = sound.createStereoPanner?.() ?? sound.createGain();
+      if (place.pan) place.pan.value = side;
+      tone.connect(volume).connect(place).connect(sound.destination);
       tone.start();
       tone.stop(sound.currentTime + 0.15);
     };
