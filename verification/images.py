@@ -8,6 +8,7 @@ or a clean JPEG, and no metadata. Knows nothing of faces or documents.
 from __future__ import annotations
 
 import io
+import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -117,6 +118,11 @@ def normalise(data: bytes, *, limits: Limits = Limits()) -> bytes:
 
 def measure_file(data: bytes, kind: PhotoKind, *, limits: Limits = Limits()) -> tuple[bytes, Quality]:
     """Return the clean upright JPEG and its quality, both made in the child. Raises ImageRejected."""
+    return look_at_file(data, kind, limits=limits)[:2]
+
+
+def look_at_file(data: bytes, kind: PhotoKind, *, limits: Limits = Limits()) -> tuple[bytes, Quality, bytes]:
+    """As `measure_file`, and the photo's `quality.fingerprint`, made in the child as well. Raises ImageRejected."""
     from verification import sandbox
 
     _check_bytes(data, limits)
@@ -130,6 +136,26 @@ def encode_jpeg(image: Pixels, *, quality: int = Limits().jpeg_quality) -> bytes
     out = io.BytesIO()
     Image.fromarray(image).save(out, "JPEG", quality=quality)
     return out.getvalue()
+
+
+def cut(image: Pixels, view: tuple[float, float, float, float], *, turn: float = 0.0, max_side: int = 1600) -> Pixels:
+    """Return a part of a picture, at most `max_side` pixels long; what lies beyond the picture's edge is white.
+
+    `view` is x, y, width, height in pixels after the picture was turned by `turn` degrees about its origin, as SVG's
+    `rotate` does: clockwise on the screen. Raises ValueError for a view without an area.
+    """
+    x, y, width, height = view
+    if not (width >= 1 and height >= 1):
+        raise ValueError("a view needs an area")
+    scale = max(1.0, max(width, height) / max_side)
+    cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
+    # From the part's pixels back to the picture's: enlarge, shift, turn back.
+    back = (cos * scale, sin * scale, x * cos + y * sin, -sin * scale, cos * scale, y * cos - x * sin)
+    size = max(1, round(width / scale)), max(1, round(height / scale))
+    part = Image.fromarray(image).transform(
+        size, Image.Transform.AFFINE, back, resample=Image.Resampling.BICUBIC, fillcolor=(255, 255, 255)
+    )
+    return np.asarray(part)
 
 
 _SIGNATURES = ((0, b"\xff\xd8\xff", "JPEG"), (0, b"\x89PNG\r\n\x1a\n", "PNG"), (8, b"WEBP", "WEBP"), (4, b"ftyp", "HEIF"))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _CHILD = Path(__file__).with_name("decoder.py")
 _HEADER = 4096  # bytes; the child's answer starts with one line of JSON no longer than this
+_FINGERPRINT = 32  # bytes, of quality.fingerprint
 _FRAMES = 16  # of a burst at most; a challenge has 10
 _START_SECONDS = 20.0  # for the interpreter and its imports on a machine that is swapping; 0.2 is usual
 _TOO_SLOW = frozenset({signal.SIGXCPU, signal.SIGKILL})  # soft and hard processor limit, or out of memory
@@ -69,12 +70,12 @@ def normalise(data: bytes, limits: Limits) -> bytes:
     return _jpeg(_run("jpeg", data, limits)[1])
 
 
-def measure_file(data: bytes, kind: PhotoKind, limits: Limits) -> tuple[bytes, Quality]:
-    """Return a clean JPEG and the quality of its pixels. Raises images.ImageRejected."""
+def measure_file(data: bytes, kind: PhotoKind, limits: Limits) -> tuple[bytes, Quality, bytes]:
+    """Return a clean JPEG, the quality of its pixels and their fingerprint. Raises images.ImageRejected."""
     from verification.evidence import Quality
 
     header, payload = _run("jpeg", data, limits, kind=kind.value)
-    return _jpeg(payload), Quality(**header["quality"])
+    return _jpeg(payload), Quality(**header["quality"]), bytes.fromhex(header["fingerprint"])
 
 
 @lru_cache(maxsize=1)
@@ -229,6 +230,8 @@ def _header(line: bytes, limits: Limits) -> dict[str, Any]:
             raise _BadAnswer
         measured = header.get("quality")
         if measured is not None and not all(v is None or isinstance(v, (int, float)) for v in measured.values()):
+            raise _BadAnswer
+        if measured is not None and len(bytes.fromhex(header["fingerprint"])) != _FINGERPRINT:
             raise _BadAnswer
         return dict(header)
     except (ValueError, TypeError, KeyError, AttributeError):
