@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import g, redirect, render_template, request, session, url_for
+from flask import flash, g, jsonify, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,7 @@ from verification.evidence import ChangeReason, Claim, Field, Profile, Values
 from webapp.context import database, now
 from webapp.i18n import locale
 from webapp.logs import log
-from webapp.portal import forms
+from webapp.portal import forms, typed
 from webapp.portal.entrance import own_case, signed_in, too_many_requests
 from webapp.portal.steps import may_change, open_case, photos_of, place, portal, wanted_photos
 
@@ -35,18 +35,21 @@ def reason(case_id: UUID | None) -> Any:
             return redirect(place(db, case), 303)
         profile, _email = customers.current_profile(db, db.get_one(Customer, g.customer_id))
         chosen = _plan(db, case, profile)
+    nationality = profile.values.get(Field.NATIONALITY)
+    papers = forms.papers_for(nationality)
+    own = sum(nationality is not None and forms.COUNTRY[paper] == nationality for paper in papers)
     problems: dict[str, str] = {}
     if request.method == "POST":
         chosen = {"reason": request.form.get("reason"), "paper": request.form.get("paper")}
         if chosen["reason"] not in list(ChangeReason):
             problems["reason-marriage"] = _("Choose what has changed")
         if chosen["paper"] not in list(forms.Paper):
-            problems["paper-ru_internal"] = _("Choose the passport you will photograph")
+            problems[f"paper-{next(iter(papers)).value}"] = _("Choose the document you will photograph")
         if not problems:
             session["plan"] = {"customer": str(g.customer_id), **chosen}
             return redirect(url_for("portal.details", case_id=case.id if case else None), 303)
     page = render_template(
-        "portal/reason.html", problems=problems, chosen=chosen, reasons=forms.REASON_HINTS, papers=forms.PAPER_NAMES, case=case
+        "portal/reason.html", problems=problems, chosen=chosen, reasons=forms.REASON_HINTS, papers=papers, own=own, case=case
     )
     return page, 422 if problems else 200
 
@@ -58,9 +61,19 @@ def _plan(db: Session, case: Case | None, profile: Profile) -> dict[str, str | N
         return {"reason": kept.get("reason"), "paper": kept.get("paper")}
     if case is not None:
         claim, _email = intake.claim_of(db, case)
-        return {"reason": case.change_reason.value, "paper": forms.paper_of(case.country, claim.values).value}
+        return {"reason": case.change_reason.value, "paper": _paper_of(case, claim).value}
     nationality = profile.values.get(Field.NATIONALITY)
     return {"reason": None, "paper": forms.paper_of(nationality, profile.values).value if nationality else None}
+
+
+def _paper_of(case: Case, claim: Claim) -> forms.Paper:
+    """The document she named for this case in this session, else a guess from what she claims."""
+    named = session.get("paper") or {}
+    if named.get("case") == str(case.id) and named.get("paper") in list(forms.Paper):
+        paper = forms.Paper(named["paper"])
+        if forms.COUNTRY[paper] == case.country:
+            return paper
+    return forms.paper_of(case.country, claim.values)
 
 
 # --- The new details
@@ -81,54 +94,79 @@ def details(case_id: UUID | None) -> Any:
     if plan["reason"] not in list(ChangeReason) or plan["paper"] not in list(forms.Paper):
         return redirect(url_for("portal.reason", case_id=case.id if case else None), 303)
     why, paper = ChangeReason(plan["reason"]), forms.Paper(plan["paper"])
+    country = forms.COUNTRY[paper]
     questions = forms.asked(why, paper)
     asks_email = why is not ChangeReason.NEW_PASSPORT
+    first = forms.prefill(questions, claim.values if claim else _unchanged(why, questions, profile), new_email)
+    problems: dict[str, str] = {}
+    answers = None
     if request.method == "POST":
-        answers = forms.read_answers(request.form, questions, on=now().date(), ask_email=asks_email)
+        answers = forms.read_answers(
+            request.form,
+            questions,
+            on=now().date(),
+            paper=paper,
+            reason=why,
+            held=profile.values,
+            shown=first,
+            sure=request.form.getlist("sure"),
+            ask_email=asks_email,
+        )
         problems = dict(answers.problems)
-        if not problems:
-            new = Claim(reason=why, values=answers.values)
+        if answers.done:
+            values = forms.settle(answers.values, profile.values, country)
+            same = _("This is what we hold already: nothing would change")
             try:
-                return redirect(_keep_claim(case, new, forms.COUNTRY[paper], answers.email), 303)
+                if not answers.email and forms.nothing_new(values, profile.values, country):
+                    raise intake.NothingChanges("the same in other letters")
+                address = _keep_claim(case, Claim(reason=why, values=values), paper, answers.email)
             except intake.NothingChanges:
-                problems[forms.names_inputs(questions[0].field)[0]] = _("This is what we hold already: nothing would change")
-        typed, code = answers.typed, 422
-    else:
-        problems, code = {}, 200
-        typed = forms.prefill(questions, claim.values if claim else _unchanged(why, questions, profile), new_email)
+                problems[forms.names_inputs(questions[0].field)[0]] = same
+            else:
+                for sentence in answers.told:
+                    flash(sentence)
+                return redirect(address, 303)
     page = render_template(
         "portal/details.html",
         problems=problems,
+        looks=answers.looks if answers else {},
+        asks=answers.asks if answers else {},
+        sure=request.form.getlist("sure"),
         questions=questions,
-        typed=typed,
-        old=profile.values,
-        paper=paper,
+        typed=answers.typed if answers else first,
+        old={question.field: forms.held_for(question, profile.values) for question in questions},
+        country=country,
         case=case,
         inputs=forms.names_inputs,
+        lack=forms.lack_input,
+        alike=typed.alike,
+        replaced=typed.replaced_sentence,
         ask_email=asks_email,
     )
-    return page, code
+    return page, 422 if answers else 200
+
+
+@portal.post("/request/spellings")
+@signed_in
+def spellings() -> Any:
+    """How a Cyrillic name may be spelled in Latin letters, for the page to suggest while she types. Nothing is kept."""
+    return jsonify(spellings=typed.spellings(request.form.get("name", ""), request.form.get("country") or None))
 
 
 def _unchanged(why: ChangeReason, questions: tuple[forms.Asked, ...], profile: Profile) -> Values:
     """What we may fill in for her: details that usually stay, in the letters the passport uses."""
     if why in (ChangeReason.MARRIAGE, ChangeReason.DIVORCE, ChangeReason.NEW_PASSPORT):
         return {}
-    stays = {Field.GIVEN_NAMES, Field.PATRONYMIC, Field.GIVEN_NAMES_NATIVE, Field.DATE_OF_BIRTH}
+    stays = {Field.GIVEN_NAMES, Field.PATRONYMIC, Field.GIVEN_NAMES_NATIVE, Field.DATE_OF_BIRTH, Field.PERSONAL_NUMBER}
     if why is ChangeReason.MISTAKE:
         stays |= set(Field)
-    return {
-        q.field: profile.values[q.field]
-        for q in questions
-        if q.field in stays
-        and q.field in profile.values
-        and (q.script is None or all(forms.script_of(c) is q.script for c in profile.values[q.field] if c.isalpha()))
-    }
+    held = {q: forms.held_for(q, profile.values) for q in questions if q.field in stays}
+    return {q.field: value for q, value in held.items() if value and (q.script is None or forms.in_script(value, q.script))}
 
 
-def _keep_claim(case: Case | None, claim: Claim, country: str | None, email: str | None) -> str:
+def _keep_claim(case: Case | None, claim: Claim, paper: forms.Paper, email: str | None) -> str:
     """Open a draft, or amend the one that is open. Returns where to go on. Raises NothingChanges."""
-    moment = now()
+    moment, country = now(), forms.COUNTRY[paper]
     if case is None:
         with database().transaction() as db:
             allowed = throttles.hit(db, "open_case", str(g.customer_id), limit=CASES_A_DAY, window=timedelta(days=1), now=moment)
@@ -146,5 +184,6 @@ def _keep_claim(case: Case | None, claim: Claim, country: str | None, email: str
             made = intake.amend(db, own_case(db, case.id).id, claim, country=country, new_email=email, now=moment)
         wanted = wanted_photos(made, photos_of(db, made))
         address = url_for("portal.photo", case_id=made.id, kind=wanted[0]) if wanted else url_for("portal.check", case_id=made.id)
+        session["paper"] = {"case": str(made.id), "paper": paper.value}
     session.pop("plan", None)
     return address
