@@ -1,7 +1,9 @@
 """Who is here: hand-over from the host system, the demo's door, the customer's session, and whose case it is.
 
 A customer never has a password with us. Her session is a signed cookie with her id and two times; what she has typed
-lies in the draft case on the server, so a session that ends loses nothing.
+lies in the draft case on the server, and what she sends just after the end is kept there (`kept`), so a session that
+ends loses nothing. A phone that was connected by a link (`handover`) has a session of its own kind: it is known for the
+few pages of PHONE_MAY and its one case; for every other page it is a stranger.
 """
 
 from __future__ import annotations
@@ -19,14 +21,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import TooManyRequests
 
-from cases import customers, throttles
-from cases.models import Case, Customer
+from cases import customers, device_links, retention, throttles, unsent_forms
+from cases.lifecycle import State
+from cases.models import Case, Customer, DeviceLink
 from cases.settings import Mode
 from verification.evidence import Field
 from webapp import demo
 from webapp.context import database, now, settings
 from webapp.i18n import own_path
 from webapp.logs import log
+from webapp.portal import kept
 
 IDLE = timedelta(minutes=15)
 ABSOLUTE = timedelta(hours=8)
@@ -36,7 +40,29 @@ LINK_TRIES = 20
 LINK_WINDOW = timedelta(minutes=15)
 """Wrong links from one address; a token has 256 bits, so this only keeps guessing from being worth a try."""
 
+POLLS = frozenset({"portal.progress", "portal.phone_progress"})
+"""Asked by pages that wait: a page that polls is not a person who is there."""
+
+PHONE_MAY = frozenset({
+    "portal.photo", "portal.keep_upload", "portal.turn", "portal.draw_turn", "portal.keep_turn",
+    "portal.phone_here", "portal.phone_send", "portal.person", "entrance.stay",
+    "portal.unsent", "portal.unsent_photo", "portal.unsent_drop",
+})  # fmt: skip
+"""What a connected phone may do: take the photos that are wanted and send the request. It sees none of the details, changes
+none, looks at no photo, and neither withdraws nor downloads: whoever got hold of the link shall gain nothing by it."""
+
+LEFT = timedelta(minutes=15)
+"""How long the page after "save and leave" still knows which request it speaks of."""
+
 entrance = Blueprint("entrance", __name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Connected:
+    """The phone of this request: by which link, for which case."""
+
+    link_id: UUID
+    case_id: UUID
 
 
 # --- The session
@@ -52,6 +78,17 @@ def sign_in(customer_id: UUID) -> None:
         session["locale"] = kept_locale
     if plan and plan.get("customer") == str(customer_id):
         session["plan"] = plan
+    session["look_for_unsent"] = 1
+
+
+def sign_in_phone(link: DeviceLink) -> None:
+    """Start the session of a connected phone: the key is another one, so nothing takes it for the customer's own."""
+    kept_locale = session.get("locale")
+    session.clear()
+    moment = int(now().timestamp())
+    session.update(phone=str(link.id), customer_since=moment, customer_seen=moment)
+    if kept_locale:
+        session["locale"] = kept_locale
 
 
 def sign_out() -> None:
@@ -61,30 +98,75 @@ def sign_out() -> None:
     session.update(kept)
 
 
-def know_customer() -> None:
-    """Set `g.customer_id` and the account's language from the session, if there is a living one."""
-    g.customer_id = None
-    if request.endpoint in (None, "static", "healthz") or "customer" not in session:
-        return
+def know_customer() -> Any:
+    """Set `g.customer_id` and the account's language from the session, if there is a living one; `g.connected` on her phone.
+
+    A form that comes just after the end is kept, and answered with the way back to it.
+    """
+    g.customer_id = g.connected = None
+    if request.endpoint in (None, "static", "healthz") or not session.keys() & {"customer", "phone"}:
+        return None
     moment = now()
     try:
         since, seen = (datetime.fromtimestamp(int(session[key]), UTC) for key in ("customer_since", "customer_seen"))
-        customer_id = UUID(session["customer"])
+        customer_id = UUID(session["customer"]) if "customer" in session else None
+        link_id = UUID(session["phone"]) if customer_id is None else None
     except (KeyError, TypeError, ValueError):
         sign_out()
-        return
-    if moment - seen > IDLE or moment - since > ABSOLUTE:
+        return None
+    ended = moment - seen > IDLE or moment - since > ABSOLUTE
+    if link_id is not None:
+        with database().transaction() as db:
+            link = device_links.connected(db, link_id)
+            customer_id = link.customer_id if link is not None else None
+            if link is not None and not ended:
+                g.connected = Connected(link_id=link.id, case_id=link.case_id)
+                if request.endpoint in PHONE_MAY:
+                    device_links.seen(db, link, now=moment)
+        if g.connected is None:
+            if customer_id is not None:
+                kept.keep(customer_id)
+            sign_out()
+            g.phone_ended = True
+            return redirect(url_for("portal.phone_gone"), 303) if request.method == "POST" else None
+    assert customer_id is not None
+    if ended:
+        was_kept = kept.keep(customer_id)
         sign_out()
         g.session_ended = True
-        return
+        if request.method == "POST" and request.blueprint == "portal":
+            return door_for_ended(request.path if was_kept else None)
+        return None
     with database().reading() as db:
         account_locale = db.scalar(select(Customer.locale).where(Customer.id == customer_id))
     if account_locale is None:
         sign_out()
-        return
-    g.customer_id, g.account_locale = customer_id, account_locale
-    if request.endpoint != "portal.progress":  # a page that polls is not a person who is there
+        return None
+    g.account_locale = account_locale
+    if g.connected is None or request.endpoint in PHONE_MAY:
+        g.customer_id = customer_id
+    if request.endpoint not in POLLS:
         session["customer_seen"] = int(moment.timestamp())
+    if request.method == "GET" and request.blueprint == "portal":
+        return _led_elsewhere()
+    return None
+
+
+def _led_elsewhere() -> Any:
+    """A connected phone has another first page; who has just signed in finds what she sent too late, if anything."""
+    if g.connected is not None:
+        return redirect(url_for("portal.phone_here"), 303) if request.endpoint == "portal.home" else None
+    if session.pop("look_for_unsent", None):
+        with database().reading() as db:
+            if unsent_forms.find(db, g.customer_id, now=now()) is not None:
+                return redirect(url_for("portal.unsent"), 303)
+    return None
+
+
+def door_for_ended(back: str | None) -> Any:
+    """Say that the session ended, and lead to the door."""
+    flash(_("Your session ended because nothing happened for a while. What you entered is kept."))
+    return redirect(url_for("entrance.door", next=back), 303)
 
 
 def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -93,9 +175,12 @@ def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(view)
     def inner(*args: Any, **kwargs: Any) -> Any:
         if g.customer_id is None:
-            if g.get("session_ended"):
-                flash(_("Your session ended because nothing happened for a while. What you entered is kept."))
-            return redirect(url_for("entrance.door", next=request.path if request.method == "GET" else None), 303)
+            back = request.path if request.method == "GET" else None
+            if g.get("phone_ended"):
+                return redirect(url_for("portal.phone_gone"), 303)
+            if g.get("connected"):
+                return redirect(url_for("portal.phone_here"), 303) if request.method == "GET" else abort(403)
+            return door_for_ended(back) if g.get("session_ended") else redirect(url_for("entrance.door", next=back), 303)
         return view(*args, **kwargs)
 
     return inner
@@ -104,7 +189,7 @@ def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:
 def own_case(db: Session, case_id: UUID) -> Case:
     """Return the case if it is this customer's; for everybody else it does not exist. The only such check of the portal."""
     case = db.get(Case, case_id)
-    if case is None or case.customer_id != g.customer_id:
+    if case is None or case.customer_id != g.customer_id or (g.connected and g.connected.case_id != case.id):
         abort(404)
     return case
 
@@ -187,9 +272,24 @@ def follow() -> Any:
 
 @entrance.post("/sign-out")
 def leave() -> Any:
-    """End the session on this device."""
+    """End the session on this device; say what is saved where there is something to come back to."""
+    if g.get("connected"):
+        with database().transaction() as db:
+            device_links.end(db, g.connected.link_id, "left", now=now())
+        sign_out()
+        return redirect(url_for("portal.phone_gone"), 303)
+    left = None
+    if g.customer_id is not None:
+        with database().reading() as db:
+            case = db.scalars(select(Case).where(Case.customer_id == g.customer_id, Case.closed_at.is_(None))).first()
+            if case is not None and case.state in (State.DRAFT, State.NEEDS_RETAKE):
+                until = retention.kept_until(db, case)
+                left = {"case": str(case.id), "until": until.date().isoformat(), "at": int(now().timestamp())}
     sign_out()
-    return redirect(url_for(".door"), 303)
+    if left is None:
+        return redirect(url_for(".door"), 303)
+    session["left"] = left  # an id and two times: enough to write to her that it is saved, and for nothing else
+    return redirect(url_for("portal.saved"), 303)
 
 
 @entrance.post("/session")

@@ -61,7 +61,12 @@ def _check_page(case_id: UUID, problems: dict[str, str]) -> Any:
 @portal.post("/requests/<uuid:case_id>/check")
 @customer_owns_case
 def send(case_id: UUID) -> Any:
-    """Send the request. A second click finds it sent."""
+    """Send the request as she saw it: what another device changed meanwhile is shown first. A second click finds it sent."""
+    with database().reading() as db:
+        case = own_case(db, case_id)
+    if may_change(case) and request.form.get("seen", str(case.version)) != str(case.version):
+        flash(_("Something was changed on another device. Please check once more."))
+        return redirect(url_for("portal.check", case_id=case_id), 303)
     if request.form.get("consent") != CONSENT_VERSION:
         return _check_page(case_id, {"consent": _("Tick the box: without your agreement we may not compare the photos")})
     try:
