@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, String, and_, case, cast, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from cases import policies, profiles
+from cases import confirmations, conversations, policies, profiles
 from cases.crypto import KeyDestroyed, Unreadable, vault_of
 from cases.lifecycle import State
 from cases.models import (
@@ -25,6 +25,7 @@ from cases.models import (
     Disposition,
     Event,
     Heartbeat,
+    Message,
     Notification,
     Photo,
     PolicyVersion,
@@ -34,7 +35,7 @@ from cases.models import (
     Staff,
 )
 from cases.runs import readings_place
-from verification.evidence import Box, ChangeReason, Claim, Difference, Field, Measures, Pair, Profile
+from verification.evidence import Box, ChangeReason, Claim, Difference, Field, Measures, Pair, Profile, Step
 from verification.policy import Policy
 from verification.reasons import PhotoKind, ReasonCode
 
@@ -47,14 +48,14 @@ _rank: ColumnElement[int] = case((_disputed, 0), else_=1)
 class QueueFilters:
     """What the desk's queue shows. All empty: everything that waits for a person, disputes first, then oldest first."""
 
-    states: frozenset[State] = frozenset()  # empty: in review, and approved under dispute
+    states: frozenset[State] = frozenset()  # empty: in review, approved under dispute, and where the customer wrote
     owner: UUID | None = None  # only what this agent has taken
     free_only: bool = False  # only what nobody has taken
     reason: ReasonCode | None = None
     change_reason: ChangeReason | None = None
     country: str | None = None
     overdue_only: bool = False
-    search: str = ""  # a case id, or the beginning of the host system's customer id
+    search: str = ""  # a case's id or number, a confirmation's code, or the beginning of the host system's customer id
     after: str = ""  # `QueueRow.cursor` of the last row of the page before
     limit: int = 50
 
@@ -78,12 +79,15 @@ class QueueRow:
     owner_until: datetime | None
     version: int
     cursor: str
+    wrote: bool = False  # a message of the customer waits for an answer
 
 
 def desk_queue(session: Session, filters: QueueFilters, *, now: datetime) -> list[QueueRow]:
     """One page of the queue in one query. The next page starts after the last row's `cursor`. Raises ValueError."""
     wanted: list[ColumnElement[bool]] = [
-        Case.state.in_(filters.states) if filters.states else or_(Case.state == State.IN_REVIEW, _disputed),
+        Case.state.in_(filters.states)
+        if filters.states
+        else or_(Case.state == State.IN_REVIEW, _disputed, conversations.customer_wrote()),
     ]
     if filters.owner is not None:
         wanted.append(and_(Case.owner_id == filters.owner, Case.owner_until > now))
@@ -98,27 +102,41 @@ def desk_queue(session: Session, filters: QueueFilters, *, now: datetime) -> lis
     if filters.overdue_only:
         wanted.append(Case.due_at <= now)
     if text := filters.search.strip():
-        try:
-            wanted.append(Case.id == UUID(text))
-        except ValueError:
-            wanted.append(Customer.external_id.startswith(text, autoescape=True))
+        if confirmations.looks_like_code(text):
+            wanted.append(Case.id == confirmations.find(session, text))  # a code that was made up finds nothing
+        else:
+            wanted.append(_searched(text))
     if filters.after:
         rank, since, last = _cursor(filters.after)
         wanted.append(
             or_(_rank > rank, and_(_rank == rank, _since > since), and_(_rank == rank, _since == since, Case.id > last))
         )
     rows = session.execute(
-        select(Case, Customer.external_id, Staff.name, _rank.label("rank"), _since.label("since"))
+        select(Case, Customer.external_id, Staff.name, _rank.label("rank"), _since.label("since"), conversations.customer_wrote())
         .join(Customer, Customer.id == Case.customer_id)
         .outerjoin(Staff, Staff.id == Case.owner_id)
         .where(*wanted)
         .order_by(_rank, _since, Case.id)
         .limit(filters.limit)
     )
-    return [_queue_row(found, external_id, owner, rank, since, now) for found, external_id, owner, rank, since in rows]
+    return [_queue_row(*row, now=now) for row in rows]
 
 
-def _queue_row(found: Case, external_id: str, owner: str | None, rank: int, since: datetime, now: datetime) -> QueueRow:
+def _searched(text: str) -> ColumnElement[bool]:
+    """A case's id or its number as customers see it, or the beginning of the host system's customer id."""
+    by_customer = Customer.external_id.startswith(text, autoescape=True)
+    try:
+        return Case.id == UUID(text)
+    except ValueError:
+        pass
+    if confirmations.looks_like_number(text):
+        return or_(Case.id.between(*confirmations.bounds(text)), by_customer)
+    return by_customer
+
+
+def _queue_row(
+    found: Case, external_id: str, owner: str | None, rank: int, since: datetime, wrote: bool, *, now: datetime
+) -> QueueRow:
     held = found.owner_until is not None and found.owner_until > now
     return QueueRow(
         id=found.id,
@@ -136,6 +154,7 @@ def _queue_row(found: Case, external_id: str, owner: str | None, rank: int, sinc
         owner_until=found.owner_until if held else None,
         version=found.version,
         cursor=f"{rank}_{since.isoformat()}_{found.id}",
+        wrote=bool(wrote),
     )
 
 
@@ -477,6 +496,9 @@ class Progress:
     reasons: tuple[ReasonCode, ...]
     retake: tuple[PhotoKind, ...]
     version: int
+    doing: Step | None = None  # what the run that looks now is busy with
+    again: bool = False  # an earlier run of this submission was taken back
+    messages: int = 0  # written about the case so far, by both sides
 
 
 STEPS = {
@@ -488,7 +510,7 @@ STEPS = {
 
 
 def progress(session: Session, case_id: UUID) -> Progress:
-    """At most two small queries. Raises NoResultFound."""
+    """At most three small queries. Raises NoResultFound."""
     found = session.execute(select(Case).where(Case.id == case_id)).scalar_one()
     step = STEPS.get(found.state, "closed")
     if found.state is State.DRAFT:
@@ -503,7 +525,136 @@ def progress(session: Session, case_id: UUID) -> Progress:
         reasons=_codes(found.reasons),
         retake=tuple(PhotoKind(kind) for kind in found.retake),
         version=found.version,
+        doing=_doing(session, found),
+        again=found.runs_this_attempt > (1 if found.state is State.VERIFYING else 0),
+        messages=session.scalar(select(func.count()).select_from(Message).where(Message.case_id == found.id)) or 0,
     )
+
+
+def _doing(session: Session, found: Case) -> Step | None:
+    """Of the run that holds the case, never of one that was taken back and does not know it yet."""
+    if found.state is not State.VERIFYING:
+        return None
+    running = select(Run.step).where(Run.case_id == found.id, Run.fence == found.fence, Run.state == RunState.RUNNING)
+    try:
+        return Step(session.scalar(running) or Step.PHOTOS)
+    except ValueError:  # a worker of another version
+        return Step.PHOTOS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """Something that happened to a case, as its customer may know it: no names of staff, no reasons."""
+
+    at: datetime
+    what: str  # one of MOMENTS
+
+
+MOMENTS = (
+    "begun", "sent", "sent_again", "new_photo", "corrected", "checked", "retake", "with_person", "asked_person", "looking",
+    "changed", "not_changed", "person_retake", "appealed", "withdrawn", "expired",
+    "held", "restored", "undone", "you_wrote", "we_wrote", "shredded",
+)  # fmt: skip
+"""What a customer's timeline tells. Not on it, since whoever holds the account could be a thief: that the owner objected, and
+what any check found."""
+
+_TOLD = {
+    "case_opened": "begun", "referred": "with_person", "person_asked_for": "asked_person", "withdrawn": "withdrawn",
+    "expired": "expired", "appealed": "appealed", "change_held": "held", "change_restored": "restored",
+    "profile_reverted": "undone", "shredded": "shredded",
+}  # fmt: skip
+_OUTCOMES = {"approve": "changed", "retake": "retake", "refer": "checked"}
+_ANSWERS = {"approve": "changed", "reject": "not_changed", "ask_retake": "person_retake"}
+
+
+def timeline(session: Session, case_id: UUID) -> list[Moment]:
+    """What happened to a case, oldest first, from the audit trail. One query."""
+    moments: list[Moment] = []
+    sent = waits = False
+    events = session.execute(
+        select(Event.at, Event.kind, Event.actor_kind, Event.details).where(Event.case_id == case_id).order_by(Event.id)
+    )
+    for at, kind, actor, details in events:
+        what = _TOLD.get(kind)
+        if kind == "submitted":
+            what = "sent_again" if sent else "sent"
+            sent = True
+        elif kind == "photo_kept" and sent:
+            what = "new_photo"
+        elif kind == "claim_amended" and sent:
+            what = "corrected"
+        elif kind == "run_finished" and details.get("new") != State.SUBMITTED.value:
+            what = _OUTCOMES.get(details.get("outcome", ""))
+        elif kind == "disposed":
+            what = _ANSWERS.get(details.get("action", ""))
+        elif kind == "case_taken" and waits:
+            what = "looking"
+        elif kind == "message_written":
+            what = "you_wrote" if actor == "customer" else "we_wrote"
+        if "new" in details:
+            waits = details["new"] == State.IN_REVIEW.value
+        if what == "looking":
+            waits = False  # agents hand cases on among themselves; she need not follow
+        if what is not None:
+            moments.append(Moment(at=at, what=what))
+    return moments
+
+
+LEAST_ANSWERS = 20
+"""Of a week, below which a 90th percentile is one person's luck: of 20 answers two lie beyond it."""
+
+WEEK = timedelta(days=7)
+KIND_HOURS = (1, 2, 3, 4, 6, 8, 12, 24)
+"""What a waiting time is rounded up to, in hours; longer ones to whole days. Nobody is helped by "5 hours and 37 minutes"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """How long an answer by a person takes these days, as a customer may be told."""
+
+    hours: int  # nine of ten answers came within, rounded up; the setting where there were too few
+    measured: bool  # from at least LEAST_ANSWERS answers of the last seven days
+
+
+def promise(session: Session, *, now: datetime) -> Promise:
+    """The 90th percentile of the time from referral to answer in the last seven days. At most three queries.
+
+    Who waits longer than that already counts as answered this moment: else a desk that answers only its easy cases would
+    promise best.
+    """
+    answered = session.execute(
+        select(Disposition.case_id, Disposition.created_at)
+        .where(Disposition.created_at >= now - WEEK, Disposition.action.in_(_ANSWERS))
+        .order_by(Disposition.created_at.desc())
+        .limit(1000)
+    ).all()
+    if len(answered) < LEAST_ANSWERS:
+        return Promise(hours=session.info["settings"].review_hours, measured=False)
+    referred: dict[UUID, list[datetime]] = {}
+    events = session.execute(
+        select(Event.case_id, Event.at, Event.details).where(
+            Event.case_id.in_({case_id for case_id, _ in answered}),
+            Event.kind.in_(("run_finished", "person_asked_for", "referred", "appealed")),
+        )
+    )
+    for case_id, at, details in events:
+        if details.get("new") == State.IN_REVIEW.value:
+            referred.setdefault(case_id, []).append(at)
+    waits = []
+    for case_id, at in answered:
+        since = max((moment for moment in referred.get(case_id, []) if moment <= at), default=None)
+        if since is not None:
+            waits.append((at - since).total_seconds())
+    usual = _quantile(waits, 0.9)
+    if usual is not None:
+        oldest = select(Case.referred_at).where(Case.state == State.IN_REVIEW, Case.referred_at < now - timedelta(seconds=usual))
+        waits += [(now - since).total_seconds() for since in session.scalars(oldest) if since is not None]
+        usual = _quantile(waits, 0.9)
+    if usual is None or len(waits) < LEAST_ANSWERS:
+        return Promise(hours=session.info["settings"].review_hours, measured=False)
+    hours = usual / 3600
+    kind = next((n for n in KIND_HOURS if hours <= n), 24 * math.ceil(hours / 24))
+    return Promise(hours=kind, measured=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -113,8 +113,10 @@ def work(order: dict[str, Any], data: bytes, state: str) -> tuple[dict[str, Any]
             from verification import quality
             from verification.reasons import PhotoKind
 
-            measured = quality.measure(np.asarray(picture), PhotoKind(order["kind"]))
+            pixels = np.asarray(picture)
+            measured = quality.measure(pixels, PhotoKind(order["kind"]))
             header["quality"] = {name: getattr(measured, name) for name in measured.__slots__}
+            header["fingerprint"] = quality.fingerprint(pixels).hex()
         if order["form"] == "pixels":
             payload = picture.tobytes()
             header["shape"] = [picture.height, picture.width]

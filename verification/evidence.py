@@ -78,6 +78,15 @@ class Side(StrEnum):
     BOTTOM_LEFT = "bottom_left"
 
 
+class Step(StrEnum):
+    """What a run is busy with, in this order; it begins with the first. Told to the customer who waits."""
+
+    PHOTOS = "photos"
+    PASSPORT = "passport"
+    FACES = "faces"
+    DETAILS = "details"
+
+
 class Pair(StrEnum):
     """Two faces that are compared."""
 

@@ -6,13 +6,14 @@ be found are evidence too; only engine trouble (a model file missing, a child th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import date
 
 from verification import comparison, continuity, documents, faces, images, quality
 from verification.challenge import Burst
 from verification.documents import page
-from verification.evidence import Claim, DocumentReading, Evidence, FaceReading, Field, Liveness, Measures, Profile, Quality
+from verification.evidence import Claim, DocumentReading, Evidence, FaceReading, Field, Liveness, Measures, Profile, Quality, Step
 from verification.expiry import expiry, zone_expected
 from verification.faces import compare as face_comparison
 from verification.faces import liveness
@@ -31,6 +32,10 @@ def load() -> None:
 def engines() -> tuple[str, ...]:
     """Names and versions of everything that gave an opinion, so that old scores stay explainable."""
     return (*documents.engines(), *faces.engines())
+
+
+def _tell_nobody(_step: Step) -> None:
+    """For callers that nobody waits beside."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,10 +58,11 @@ def gather_evidence(
     thresholds: QualityThresholds = SHIPPED_QUALITY,
     isolate: bool = True,
     burst: Burst | None = None,
+    tell: Callable[[Step], None] = _tell_nobody,
 ) -> Evidence:
     """Look at two photos and a claim, and at the account where there is one. `on` is the day of the run.
 
-    `burst` answers a head-turn challenge; None: none was taken.
+    `burst` answers a head-turn challenge; None: none was taken. `tell` is called as each step after the first begins.
 
     `isolate` decodes the pictures in a confined child process; only tests and trusted files may do without.
     """
@@ -66,9 +72,11 @@ def gather_evidence(
 
     reading, found = DocumentReading(), FaceReading()
     quarter_turns, printed = 0, 0
+    tell(Step.PASSPORT)
     if paper.pixels is not None:
         detailed = documents.read_detailed(paper.pixels, today=on)
         reading, quarter_turns, printed = detailed.reading, detailed.quarter_turns, detailed.printed
+    tell(Step.FACES)
     found = face_comparison.read_faces(
         own.pixels,
         paper.pixels,
@@ -78,6 +86,8 @@ def gather_evidence(
     )
     if paper.pixels is not None and printed >= _PRINTED:
         reading = _cut_by_face(reading, found, paper.pixels)
+    alive = liveness.judge(burst, selfie=own.pixels, isolate=isolate) if burst is not None else None
+    tell(Step.DETAILS)
     return assemble(
         reading=reading,
         found=found,
@@ -90,7 +100,7 @@ def gather_evidence(
         undecodable=tuple(k for k, p in ((PhotoKind.SELFIE, own), (PhotoKind.DOCUMENT, paper)) if p.pixels is None),
         has_face_on_file=held is not None and held.pixels is not None,
         engines=engines(),
-        alive=liveness.judge(burst, selfie=own.pixels, isolate=isolate) if burst is not None else None,
+        alive=alive,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from cases import calibration, duplicates, head_turns, runs
 from cases.audit import MACHINE
@@ -16,6 +17,7 @@ from cases.photo_store import open_photo
 from verification import pipeline
 from verification.calibration import applied, shipped
 from verification.decision import decide
+from verification.evidence import Step
 from workers import process, queues, worker
 from workers.faults import fault
 
@@ -74,6 +76,7 @@ def verify_case(case_id: str) -> str:
         profile=order.profile,
         on=order.begun_at.date(),
         burst=burst,
+        tell=lambda step: _tell(order, step),
     )
     if own is not None:
         evidence = replace(evidence, measures=applied(evidence.measures, own, shipped()))
@@ -89,3 +92,12 @@ def verify_case(case_id: str) -> str:
     outcome = state.value if state else "fenced off"
     log.info("looked", case=case_id, run=str(order.run_id), attempt=order.attempt, outcome=outcome, seconds=round(seconds, 3))
     return outcome
+
+
+def _tell(order: runs.Order, step: Step) -> None:
+    """Let the customer's page know where the run is; a page that learns it late is no reason to give up the run."""
+    try:
+        with process.database().transaction() as session:
+            runs.step(session, order, step, now=utcnow())
+    except SQLAlchemyError as error:
+        log.warning("step_not_told", run=str(order.run_id), type=type(error).__name__)

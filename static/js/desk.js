@@ -4,13 +4,15 @@ const typing = (element) => element instanceof HTMLElement && (element.isContent
   && !["radio", "checkbox", "submit", "button"].includes(element.type));
 
 // Times in the reader's own zone
+const months = document.body.dataset.months?.split(" "); // browsers say "M11" for a month in Kazakh
 for (const time of document.querySelectorAll("time[data-local]")) {
   const moment = new Date(time.dateTime);
   if (Number.isNaN(moment.getTime())) continue;
   const near = Math.abs(Date.now() - moment) < 20 * 3600e3;
   time.title = time.textContent;
-  time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, near
-    ? { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } : { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(moment);
+  const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  time.textContent = months && !near ? `${moment.getDate()} ${months[moment.getMonth()]}, ${moment.toLocaleTimeString("ru", clock)}`
+    : new Intl.DateTimeFormat(document.documentElement.lang, near ? clock : { day: "numeric", month: "short", ...clock }).format(moment);
 }
 
 // Keys: an element with data-key answers to it

@@ -16,6 +16,7 @@ from verification import names
 from verification.evidence import Box, Difference, Field
 from verification.reasons import PhotoKind
 from webapp.desk import presenters
+from webapp.printed import Printed, printed_line
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +42,9 @@ def a_row(read: str, letters: tuple[Box | None, ...], *wrong: tuple[int, str], t
     )
 
 
-def printed(row: queries.FieldRow) -> presenters.Printed:
+def printed(row: queries.FieldRow) -> Printed:
     photo = Photo(kind=PhotoKind.DOCUMENT, quality={"width": 1000, "height": 800})
-    made = presenters._printed(row, photo)
+    made = printed_line(row, photo)
     assert made is not None
     return made
 

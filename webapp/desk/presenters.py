@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import median
 from uuid import UUID
 
 from flask_babel import format_decimal, ngettext
@@ -19,17 +18,18 @@ from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
 from cases import calibration, duplicates
-from cases.models import Photo, RunState
+from cases.models import Photo
 from cases.queries import CasePage, FieldRow
 from cases.review import WEIGHTY
 from verification.calibration import OWN_LABEL, FaceCalibration, shipped
 from verification.continuity import MAY_CHANGE
-from verification.evidence import DATES, Box, Difference, Field, Measures, Pair
+from verification.evidence import DATES, Difference, Field, Measures, Pair
 from verification.hints import RATES, Hint, Rate
 from verification.policy import Policy
-from verification.reasons import PhotoKind, ReasonCode
+from verification.reasons import ReasonCode
 from webapp.context import database
 from webapp.i18n import hint_sentence, label
+from webapp.printed import Printed, photo_read, printed_line, stretch_end
 
 SIMILARITY = (-3.0, 13.0)
 """Ends of the line on which face scores are drawn, always the same so that the eye learns it; beyond them: at the end."""
@@ -57,21 +57,9 @@ class Line:
     printed: Printed | None = None  # where it differs: the print itself
 
 
-@dataclass(frozen=True, kw_only=True)
-class Printed:
-    """A line of the document photo, cut out and turned level, the letters that differ framed. Units: pixels of the photo."""
-
-    view: str  # the view box
-    width: int  # of the whole photo
-    height: int
-    turn: float  # degrees by which the photo is turned about its origin
-    frames: tuple[tuple[float, float, float, float], ...]  # x, y, width, height, after turning
-    framed: str  # the framed letters in words; "" where their places are not known
-
-
 def lines(page: CasePage, *, with_print: bool = False) -> list[Line]:
     """The table's rows: what changes first, then what the document shows besides. `with_print`: she may see the photo."""
-    seen = _photo_read(page) if with_print else None
+    seen = photo_read(page) if with_print else None
     rows = [_line(row, seen) for row in sorted(page.fields, key=lambda r: (r.typed is None, list(Field).index(r.field)))]
     if page.new_email:
         rows.append(
@@ -110,105 +98,8 @@ def _line(row: FieldRow, seen: Photo | None) -> Line:
         differs=differs or unread,
         changes=row.changes,
         key=row.field.value,
-        printed=_printed(row, seen) if differs and seen is not None else None,
+        printed=printed_line(row, seen) if differs and seen is not None else None,
     )
-
-
-def _photo_read(page: CasePage) -> Photo | None:
-    """The document photo that the last finished run looked at: places found on it hold for no other."""
-    photo, run = page.photos.get(PhotoKind.DOCUMENT), next((run for run in page.runs if run.state is RunState.FINISHED), None)
-    if photo is None or photo.shredded_at is not None or page.shredded or run is None or photo.created_at > run.begun_at:
-        return None
-    return photo
-
-
-_NEIGHBOURS = 8
-"""Letters shown before and after those that differ, where a line is too long to be shown whole and still be read."""
-_LONG_LINE = 24
-
-
-def _printed(row: FieldRow, photo: Photo) -> Printed | None:
-    """Cut the line out of the photo and frame what differs; the line alone where its letters' places are not known."""
-    width, height = photo.quality.get("width"), photo.quality.get("height")
-    read = row.read or ""
-    letters = row.letters if len(row.letters) == len(read) else ()
-    wrong = [(d.read_at, _end(read, d.read_at, d.read)) for d in row.differences]
-    if len(letters) > _LONG_LINE and wrong:
-        first, last = min(start for start, _ in wrong) - _NEIGHBOURS, max(end for _, end in wrong) + _NEIGHBOURS
-        shown = [box for box in letters[max(first, 0) : last] if box]
-    else:
-        shown = [box for box in letters if box]
-    shown = shown or ([row.box] if row.box else [])
-    if not width or not height or not shown:
-        return None
-    turn = _slope([box for box in letters if box])
-    level = [_levelled(box, turn) for box in shown]
-    top, bottom = min(y for _, y, _, _ in level), max(y + h for _, y, _, h in level)
-    left, right = min(x for x, _, _, _ in level), max(x + w for x, _, w, _ in level)
-    room = 0.45 * median(h for _, _, _, h in level)
-    known = [_levelled(box, turn) if box else None for box in letters]
-    frames, words = [], []
-    for start, end in wrong:
-        hit = [box for box in known[start:end] if box]
-        if hit:
-            frames += hit
-            words.append(_("“%(letters)s”, letter %(n)s", letters=read[start:end], n=start + 1))
-        elif start == end and (gap := _gap(known, start)):
-            frames.append(gap)
-            words.append(_("the gap before letter %(n)s", n=start + 1) if start < len(read) else _("the gap at the end"))
-    return Printed(
-        view=f"{left - room:.1f} {top - room:.1f} {right - left + 2 * room:.1f} {bottom - top + 2 * room:.1f}",
-        width=int(width),
-        height=int(height),
-        turn=round(-turn, 2) or 0.0,
-        frames=tuple((round(x, 1), round(y, 1), round(w, 1), round(h, 1)) for x, y, w, h in frames),
-        framed="; ".join(words),
-    )
-
-
-_LEVEL = 2.0
-"""Degrees of slope that no eye minds in one line; turning less would only blur it."""
-
-
-def _slope(letters: list[Box]) -> float:
-    """Degrees by which a line runs down to the right on the photo, from its first letter's centre to its last one's."""
-    if len(letters) < 2:
-        return 0.0
-    (x, y), (far_x, far_y) = ((b[0] + b[2] / 2, b[1] + b[3] / 2) for b in (letters[0], letters[-1]))
-    slope = math.degrees(math.atan2(far_y - y, far_x - x))
-    return slope if abs(slope) > _LEVEL else 0.0
-
-
-def _levelled(box: Box, turn: float) -> tuple[float, float, float, float]:
-    """The letter's own rectangle after turning the photo level.
-
-    `box` stands upright around a letter that slopes by `turn`; its own sides follow from the box's as long as the slope is
-    not near 45 degrees, where only the box itself can be kept.
-    """
-    x, y, w, h = box
-    cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
-    centre_x, centre_y = (x + w / 2) * cos + (y + h / 2) * sin, (y + h / 2) * cos - (x + w / 2) * sin
-    across, along = abs(cos), abs(sin)
-    if abs(across**2 - along**2) > 0.3:
-        own_w, own_h = ((w * across - h * along) / (across**2 - along**2), (h * across - w * along) / (across**2 - along**2))
-    else:
-        own_w, own_h = float(w), float(h)
-    own_w, own_h = max(own_w, 0.3 * min(w, h)), max(own_h, 0.3 * min(w, h))
-    return centre_x - own_w / 2, centre_y - own_h / 2, own_w, own_h
-
-
-def _gap(known: Sequence[tuple[float, float, float, float] | None], at: int) -> tuple[float, float, float, float] | None:
-    """A narrow frame where a letter is missing: between the neighbours of place `at`, or beside the only one."""
-    before = next((box for box in reversed(known[:at]) if box), None)
-    after = next((box for box in known[at:] if box), None)
-    beside = before or after
-    if beside is None:
-        return None
-    _x, y, w, h = beside
-    middle = (
-        (before[0] + before[2] + after[0]) / 2 if before and after else before[0] + 1.25 * w if before else beside[0] - 0.25 * w
-    )
-    return middle - 0.15 * w, y, 0.3 * w, h
 
 
 def _text(value: str | None) -> Markup | None:
@@ -280,7 +171,7 @@ def marked(text: str, spans: Iterable[tuple[int, str]]) -> Markup:
     for start, piece in sorted(spans):
         if not at <= start <= len(text):
             continue
-        end = _end(text, start, piece)
+        end = stretch_end(text, start, piece)
         out += escape(text[at:start])
         if end == start:
             out += Markup('<mark class="gap"><span class="visually-hidden">{}</span></mark>').format(_("[missing here]"))
@@ -288,17 +179,6 @@ def marked(text: str, spans: Iterable[tuple[int, str]]) -> Markup:
             out += Markup('<mark>{}<span class="visually-hidden"> {}</span></mark>').format(text[start:end], _("[differs]"))
         at = end
     return out + escape(text[at:])
-
-
-def _end(text: str, start: int, piece: str) -> int:
-    """Where the stretch ends in the text as typed: hyphens and spaces between its letters were not compared."""
-    if text[start : start + len(piece)].upper() == piece.upper():
-        return start + len(piece)
-    end, left = start, sum(c.isalnum() for c in piece)
-    while end < len(text) and left > 0:
-        left -= text[end].isalnum()
-        end += 1
-    return end
 
 
 # Scores
@@ -682,7 +562,7 @@ def by_words(by: str) -> str:
 
 def portrait_frame(page: CasePage) -> tuple[str, int, int] | None:
     """The view box that shows the portrait on the document with some room around it, and the photo's size; None if not found."""
-    photo = _photo_read(page)
+    photo = photo_read(page)
     box = ((page.reading or {}).get("portrait") or {}).get("box")
     if photo is None or not box:
         return None

@@ -6,14 +6,14 @@ Every look at a case or a photo is an event of the trail, written before anythin
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.exc import NoResultFound
 
-from cases import audit, duplicates, photo_store, policies, profiles, queries, review
+from cases import audit, confirmations, conversations, duplicates, photo_store, policies, profiles, queries, review
 from cases.lifecycle import IllegalTransition, State
 from cases.models import Case, Photo
 from cases.staff import NotAllowed
@@ -76,8 +76,11 @@ def case(case_id: UUID) -> ResponseReturnValue:
     return _case_page(case_id, now())
 
 
-def _case_page(case_id: UUID, moment: datetime, *, answer: forms.Answer | None = None, told: str = "") -> str:
-    """The page, with what was typed when an answer did not go through and, in `told`, why. Each look is written down first."""
+def _case_page(case_id: UUID, moment: datetime, *, answer: forms.Answer | None = None, told: str = "", writing: str = "") -> str:
+    """The page, with what was typed when an answer or a message did not go through and, in `told`, why.
+
+    Each look is written down first.
+    """
     me = signed_in()
     assert me is not None
     with database().transaction() as db:
@@ -105,6 +108,8 @@ def _case_page(case_id: UUID, moment: datetime, *, answer: forms.Answer | None =
             and may("decide"),
             can_settle=page.disputed and found.state is State.APPROVED and may("settle_disputes"),
             can_revert=found.state is State.APPROVED and may("revert"),
+            on_hold=profiles.held(found),
+            paper_code=confirmations.code(db, found) if found.applied_version_id else None,
             sees_photos=sees_photos,
             lines=presenters.lines(page, with_print=sees_photos),
             scores=presenters.scores(page),
@@ -122,6 +127,12 @@ def _case_page(case_id: UUID, moment: datetime, *, answer: forms.Answer | None =
             rejections=forms.REJECTIONS,
             answer=answer or forms.Answer(action="", seen_version=found.version),
             told=told,
+            talk=conversations.thread(db, found),
+            writes=conversations.answers(found, row(db), now=moment),
+            waits=conversations.waits(db, found),
+            sees_message_photos=sees_photos or (found.state is State.NEEDS_RETAKE and may("decide")),
+            writing=writing,
+            message=uuid4(),
         )
 
 
@@ -241,6 +252,9 @@ def settle(case_id: UUID) -> ResponseReturnValue:
         return _case_page(case_id, moment, answer=answer, told=_("Nothing was changed. %(what)s", what=_changed(stale))), 409
     except profiles.OwnApproval:
         told = _("Nothing was changed: you approved this case yourself, so another person has to settle the dispute.")
+        return _case_page(case_id, moment, answer=answer, told=told), 409
+    except profiles.ProfileMovedOn:
+        told = _("Nothing was changed: the details were changed again while this change was on hold. Put it back, then ask anew.")
         return _case_page(case_id, moment, answer=answer, told=told), 409
     except review.NoteNeeded:
         answer.problems["settle"] = _("Say in a note why the change may stand.")

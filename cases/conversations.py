@@ -1,0 +1,255 @@
+"""What a customer and the agents write to each other about a case: words and photos, sealed under the case's key.
+
+A message moves no case: state, version and clocks stay, so no page grows stale by it. It is open for writing while a
+person has the case or a new photo is asked for; afterwards it can be read until the case is shredded, and with it goes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from cases import audit, moves, notifications, photo_store
+from cases import staff as people
+from cases.crypto import KeyDestroyed, Unreadable, vault_of
+from cases.lifecycle import State
+from cases.models import Case, Disposition, Message, Staff, Writer
+from cases.review import NotYours
+
+MOST_LETTERS = 2000
+"""Of one message: a page of handwriting. Longer texts are letters, and letters are no conversation."""
+
+MOST_MESSAGES = 200
+"""Of one case, both sides together, so that no account can fill the store."""
+
+OPEN = frozenset({State.NEEDS_RETAKE, State.IN_REVIEW})
+"""States in which somebody will read what is written: an agent, or she who is asked for a photo."""
+
+_UNSEEN = re.compile(r"[^\S\n]+|[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""Control characters and marks that turn the direction of writing: they would show a reader another text than was sent."""
+
+
+class Closed(Exception):
+    """Nobody would read it: the case is in no state in which people write. `state` says where it stands."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(f"no messages for a case that is {state.value}")
+        self.state = state
+
+
+class NothingSaid(Exception):
+    """Neither words nor a photo."""
+
+
+class TooLong(Exception):
+    """More letters than MOST_LETTERS, or more messages than MOST_MESSAGES."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One message as a page shows it. Holds what people wrote: not for logs."""
+
+    id: UUID
+    writer: Writer
+    by: str  # name of the member of staff, for the desk; "" for the customer
+    at: datetime
+    seen: bool
+    has_photo: bool
+    text: str | None = field(repr=False)  # None: a photo alone, or shredded
+
+
+def plain(text: str) -> str:
+    """What was typed as it is kept: NFC, one kind of line end, at most one empty line in a row, nothing invisible."""
+    text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
+    text = _UNSEEN.sub(lambda found: " " if found[0].isspace() else "", text)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(line.strip() for line in text.split("\n"))).strip()
+
+
+def write(
+    session: Session,
+    case_id: UUID,
+    message_id: UUID,
+    *,
+    text: str,
+    photo: bytes | None = None,
+    agent: Staff | None = None,
+    now: datetime,
+) -> Message:
+    """Keep a message of the customer or, where `agent` is given, of her to the customer, who is told by mail.
+
+    `photo` is a clean JPEG of `verification.images`. The same id again is the same message. Raises Closed, NothingSaid,
+    TooLong; for agents NotAllowed, and NotYours unless she holds the case (nobody can hold one that waits for a photo).
+    """
+    text = plain(text)
+    case = moves.lock(session, case_id)
+    held = session.get(Message, message_id)
+    if held is not None and held.case_id == case.id and held.staff_id == (agent.id if agent else None):
+        return held
+    if agent is not None:
+        people.require(agent, "decide")
+    if case.state not in OPEN or case.shredded_at is not None:
+        raise Closed(case.state)
+    if agent is not None and not answers(case, agent, now=now):
+        raise NotYours("take the case first")
+    if not text and photo is None:
+        raise NothingSaid("neither words nor a photo")
+    if len(text) > MOST_LETTERS or _count(session, case.id) >= MOST_MESSAGES:
+        raise TooLong("a message or the conversation is too long")
+    message = Message(
+        id=message_id if held is None else uuid4(),  # somebody else's number: told to nobody
+        customer_id=case.customer_id,
+        case_id=case.id,
+        writer=Writer.STAFF if agent else Writer.CUSTOMER,
+        staff_id=agent.id if agent else None,
+        data_key_id=case.data_key_id,
+        written_at=now,
+    )
+    message.data_key = case.data_key
+    if text:
+        message.text_sealed = vault_of(session).seal(case.data_key, text.encode(), _place("text", message))
+    if photo is not None:
+        message.blob = photo_store.keep_sealed(session, case.data_key, photo, _place("photo", message))
+        message.sha256, message.size = hashlib.sha256(photo).hexdigest(), len(photo)
+    told = agent is not None and not unseen(session, case.id, Writer.STAFF)  # one mail until she has looked
+    session.add(message)
+    session.flush()
+    actor = audit.Actor.staff(agent) if agent else audit.Actor(kind="customer", id=str(case.customer_id))
+    if agent is not None:
+        _see(session, case.id, Writer.CUSTOMER, now)
+    if told:
+        notifications.add(session, case, "message", actor=actor, now=now)
+    audit.record(session, "message_written", actor=actor, now=now, case=case, message_id=message.id, size=message.size)
+    return message
+
+
+def answers(case: Case, agent: Staff, *, now: datetime) -> bool:
+    """Whether this agent is the one to write: who holds the case or, while it waits for a photo and nobody can, any agent."""
+    holds = case.owner_id == agent.id and case.owner_until is not None and case.owner_until > now
+    return people.may(agent, "decide") and (holds if case.state is State.IN_REVIEW else case.state is State.NEEDS_RETAKE)
+
+
+def thread(session: Session, case: Case) -> list[Line]:
+    """Every message of a case, oldest first. Two queries."""
+    rows = session.execute(
+        select(Message, Staff.name)
+        .outerjoin(Staff, Staff.id == Message.staff_id)
+        .where(Message.case_id == case.id)
+        .order_by(Message.written_at, Message.id)
+    )
+    return [
+        Line(
+            id=row.id,
+            writer=row.writer,
+            by=name or "",
+            at=row.written_at,
+            seen=row.seen_at is not None,
+            has_photo=row.blob is not None and row.shredded_at is None,
+            text=_text(session, row),
+        )
+        for row, name in rows
+    ]
+
+
+def shown_to_customer(session: Session, case_id: UUID, *, now: datetime) -> None:
+    """She has the page with the messages before her."""
+    _see(session, case_id, Writer.STAFF, now)
+
+
+def set_aside(session: Session, case_id: UUID, *, agent: Staff, now: datetime) -> None:
+    """No answer is needed to what the customer wrote. Raises NotYours, NotAllowed, NoResultFound."""
+    people.require(agent, "decide")
+    case = moves.lock(session, case_id)
+    if not answers(case, agent, now=now):
+        raise NotYours("take the case first")
+    count = _see(session, case.id, Writer.CUSTOMER, now)
+    if count:
+        audit.record(session, "messages_set_aside", actor=audit.Actor.staff(agent), now=now, case=case, count=count)
+
+
+def unseen(session: Session, case_id: UUID, writer: Writer) -> bool:
+    """Whether something of `writer` waits for the other side."""
+    found = select(Message.id).where(Message.case_id == case_id, Message.writer == writer, Message.seen_at.is_(None)).limit(1)
+    return session.execute(found).first() is not None
+
+
+def customer_wrote() -> ColumnElement[bool]:
+    """For queries over Case: she wrote, the case is open, and no agent has answered, set it aside or disposed since."""
+    disposed = select(func.max(Disposition.created_at)).where(Disposition.case_id == Case.id).scalar_subquery()
+    waiting = select(Message.id).where(
+        Message.case_id == Case.id,
+        Message.writer == Writer.CUSTOMER,
+        Message.seen_at.is_(None),
+        or_(disposed.is_(None), Message.written_at > disposed),
+    )
+    return Case.state.in_(OPEN) & waiting.exists()
+
+
+def waits(session: Session, case: Case) -> bool:
+    """Whether something the customer wrote waits for an agent."""
+    return session.scalar(select(customer_wrote()).where(Case.id == case.id)) or False
+
+
+def open_photo(session: Session, message_id: UUID, *, case_id: UUID, viewer: audit.Actor, purpose: str, now: datetime) -> bytes:
+    """Return the clear bytes of a message's photo, and record who looked and why.
+
+    Raises photo_store.PhotoGone where there is none (any more) in this case, PhotoBroken when it is not what was stored.
+    """
+    message = session.get(Message, message_id)
+    if message is None or message.case_id != case_id or message.blob is None or message.shredded_at is not None:
+        raise photo_store.PhotoGone(f"message {message_id} has no photo")
+    try:
+        sealed = photo_store.store_of(session).read(message.blob)
+        data = vault_of(session).open(message.data_key, sealed, _place("photo", message))
+    except KeyDestroyed:
+        raise photo_store.PhotoGone(f"the photo of message {message.id} was shredded") from None
+    except (photo_store.BlobMissing, Unreadable):
+        raise photo_store.PhotoBroken(f"the photo of message {message.id} does not open") from None
+    if hashlib.sha256(data).hexdigest() != message.sha256:
+        raise photo_store.PhotoBroken(f"the photo of message {message.id} is not what was stored")
+    audit.record(
+        session,
+        "message_photo_opened",
+        actor=viewer,
+        now=now,
+        case_id=message.case_id,
+        customer_id=message.customer_id,
+        message_id=message.id,
+        purpose=purpose,
+    )
+    return data
+
+
+def shred_words(session: Session, case_id: UUID, *, now: datetime) -> None:
+    """Remove the sealed words of a case whose key is being destroyed; `retention.delete_blobs` removes the photos."""
+    session.execute(update(Message).where(Message.case_id == case_id, Message.blob.is_(None)).values(shredded_at=now))
+    session.execute(update(Message).where(Message.case_id == case_id).values(text_sealed=None))
+
+
+def _text(session: Session, message: Message) -> str | None:
+    if message.text_sealed is None:
+        return None
+    try:
+        return vault_of(session).open(message.data_key, message.text_sealed, _place("text", message)).decode()
+    except KeyDestroyed:
+        return None
+
+
+def _see(session: Session, case_id: UUID, writer: Writer, now: datetime) -> int:
+    found = update(Message).where(Message.case_id == case_id, Message.writer == writer, Message.seen_at.is_(None))
+    return int(session.execute(found.values(seen_at=now)).rowcount)  # type: ignore[attr-defined]
+
+
+def _count(session: Session, case_id: UUID) -> int:
+    return session.scalar(select(func.count()).select_from(Message).where(Message.case_id == case_id)) or 0
+
+
+def _place(what: str, message: Message) -> str:
+    """What the ciphertext is bound to."""
+    return f"messages.{what}|{message.case_id}|{message.id}"
