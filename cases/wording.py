@@ -25,6 +25,12 @@ from verification.reasons import PhotoKind, ReasonCode
 
 TRANSLATIONS = Path(__file__).with_name("translations")
 
+LANGUAGES = {"ru": "Русский", "kk": "Қазақша", "es": "Español", "en": "English"}
+"""Every language we speak, by its own name, in the order of the switch. Each has a catalogue and a text of every mail."""
+
+SOURCE = "en"
+"""The language that texts are written in where they stand in the code."""
+
 
 def N_(text: str) -> str:
     """Mark a text for translation and leave it as it is."""
@@ -587,6 +593,12 @@ def gettext(locale: str) -> Callable[[str], str]:
 def ngettext(locale: str) -> Callable[[str, str, int], str]:
     """Return the function that chooses among plural forms."""
     return translations(locale).ngettext
+
+
+def language_of(locale: str | None) -> str | None:
+    """The language of a locale such as kk, es-MX or ru_RU if we speak it, else None."""
+    language = (locale or "").replace("_", "-").partition("-")[0].lower()
+    return language if language in LANGUAGES else None
 
 
 def translations(locale: str) -> _gettext.NullTranslations:

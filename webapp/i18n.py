@@ -9,6 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from babel import Locale
+from babel.dates import get_month_names
 from flask import Flask, g, redirect, request, session
 from flask_babel import Babel, format_date, get_locale
 from flask_babel import gettext as _
@@ -17,12 +18,16 @@ from werkzeug.wrappers import Response
 
 from cases import wording
 from cases.settings import Settings
+from cases.wording import LANGUAGES
 from verification.challenge import Sign
 from verification.evidence import DATES, Field
 from verification.hints import Hint
 
-LANGUAGES = {"ru": "Русский", "en": "English"}
-"""Languages by their own names, in the order of the switch."""
+NO_MONTHS = frozenset({"kk"})
+"""Languages whose dates browsers cannot write. Seen in Debian's Chromium in November 2026."""
+
+DAYS = {"es": {"d MMMM": "d 'de' MMMM"}, "kk": {"d MMM y": "y 'ж'. d MMM"}}
+"""How a language writes a day where it differs from "27 March" and "27 Mar 2026". Source: CLDR, availableFormats MMMMd, yMMMd."""
 
 TRANSLATIONS = Path(wording.__file__).with_name("translations")
 
@@ -41,14 +46,15 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.jinja_env.filters["shown"] = shown
     app.jinja_env.globals["LANGUAGES"] = LANGUAGES
     app.jinja_env.globals["locale"] = locale
+    app.jinja_env.globals["months"] = months
     app.add_url_rule("/language", "language", switch, methods=["POST"])
 
 
 def choose() -> str:
     """Return the locale of this request."""
     return (
-        _known(session.get("locale"))
-        or _known(g.get("account_locale"))
+        wording.language_of(session.get("locale"))
+        or wording.language_of(g.get("account_locale"))
         or request.accept_languages.best_match(list(LANGUAGES))
         or _default()
     )
@@ -69,20 +75,24 @@ def own_path(address: str | None) -> str:
     return address
 
 
-def _known(code: str | None) -> str | None:
-    return code if code in LANGUAGES else None
-
-
 def _default() -> str:
     from webapp.context import settings
 
-    return _known(settings().default_locale) or next(iter(LANGUAGES))
+    return wording.language_of(settings().default_locale) or next(iter(LANGUAGES))
 
 
 def locale() -> str:
-    """The language of this page as a code: ru, en."""
+    """The language of this page as a code: ru, kk, es, en."""
     chosen = get_locale()
     return chosen.language if isinstance(chosen, Locale) else _default()
+
+
+def months() -> list[str]:
+    """Names of the months for scripts, if browsers do not know those of this language; else nothing.
+
+    Chromium carries dates for some languages only; a day in Kazakh comes out as "M11 22".
+    """
+    return list(get_month_names("wide", locale=locale()).values()) if locale() in NO_MONTHS else []
 
 
 def label(code: object) -> str:
@@ -138,5 +148,7 @@ def local_time(moment: datetime, format: str = "d MMMM, HH:mm") -> Markup:
     """A point in time: UTC with its name for readers without script; portal.js turns it into the reader's own zone."""
     from flask_babel import format_datetime
 
+    for plain, own in DAYS.get(locale(), {}).items():
+        format = format.replace(plain, own)
     shown = _("%(time)s UTC", time=format_datetime(moment, format, rebase=False))
     return Markup('<time datetime="{}" data-local>{}</time>').format(moment.strftime("%Y-%m-%dT%H:%M:%SZ"), escape(shown))

@@ -10,6 +10,7 @@ import os
 import smtplib
 import ssl
 from contextlib import suppress
+from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
@@ -70,8 +71,13 @@ def send_notification(notification_id: str) -> str:
 
 
 def write(message: notifications.Message, settings: Settings) -> EmailMessage:
-    """Return the mail of a message, in its language. Raises NotSent when its text cannot be made."""
+    """Return the mail of a message, in its language. Raises NotSent when its text cannot be made.
+
+    A host system may name a language that we do not speak: such a customer is written to in the default one.
+    """
     mail = EmailMessage(policy=SMTP)
+    language = wording.language_of(message.locale) or wording.language_of(settings.default_locale) or wording.SOURCE
+    message = replace(message, locale=language)
     try:
         subject, body = notifications.render(message.kind, message.locale, _words(message), texts=TEXTS)
         mail["From"] = settings.mail_from

@@ -6,14 +6,14 @@ import email
 import email.policy
 import stat
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
-from cases import notifications
+from cases import notifications, wording
 from cases.database import Database, utcnow
 from cases.models import Case, Event, Notification
 from cases.settings import Settings
@@ -72,7 +72,7 @@ def read(text: str | bytes) -> EmailMessage:
     return mail
 
 
-@pytest.mark.parametrize("locale", ["ru", "en"])
+@pytest.mark.parametrize("locale", list(wording.LANGUAGES))
 @pytest.mark.parametrize("kind", notifications.KINDS)
 def test_every_kind_has_a_text_in_each_language(system: System, kind: str, locale: str) -> None:
     one = owe(system, kind, locale=locale, due_at=utcnow(), retake=["document", "selfie"])
@@ -82,10 +82,20 @@ def test_every_kind_has_a_text_in_each_language(system: System, kind: str, local
     assert "$" not in body + subject and "None" not in body
     assert system.settings.portal_url in body
     has_cyrillic = [any("а" <= letter <= "я" for letter in text.lower()) for text in (subject, body)]
-    assert has_cyrillic == [locale == "ru"] * 2
+    assert has_cyrillic == [locale in ("ru", "kk")] * 2
     leaks.look(body + subject, "a mail")
     assert mail["Content-Language"] == locale
     assert mail["Auto-Submitted"] == "auto-generated"
+
+
+@pytest.mark.parametrize(("named", "language"), [("kk-KZ", "kk"), ("es_MX", "es"), ("de", "ru"), ("", "ru"), ("../en", "ru")])
+def test_a_language_we_do_not_speak_is_answered_in_the_default_one(system: System, named: str, language: str) -> None:
+    one = owe(system, "in_review", locale=named, due_at=datetime(2026, 11, 27, tzinfo=UTC))
+    assert notify.send_notification(str(one)) == "sent"
+    mail = read((system.mails / f"{one}.eml").read_bytes())
+    assert mail["Content-Language"] == language and system.settings.default_locale == "ru"
+    day = {"ru": "27 ноября 2026 г.", "kk": "2026 ж. 27 қараша", "es": "27 de noviembre de 2026"}[language]
+    assert day in " ".join(mail.get_content().split())
 
 
 def test_what_is_made_or_may_still_be_made_carries_this_was_not_me(system: System) -> None:
