@@ -88,6 +88,10 @@ KINDS: dict[str, Kind] = {
     "link_made": _kind("host system customer staff machine", "purpose expires_at"),
     "link_used": _kind("customer", "purpose"),
     "not_me_reported": _kind("customer", "state"),
+    "device_link_made": _kind("customer", "device_link_id expires_at"),
+    "device_link_opened": _kind("customer", "device_link_id"),
+    "device_link_confirmed": _kind("customer", "device_link_id"),
+    "device_link_ended": _kind("customer", "device_link_id why"),
     # a case
     "case_opened": _kind("customer host", "reason fields country email_changed"),
     "claim_amended": _kind("customer host", "reason fields country email_changed"),
@@ -108,6 +112,8 @@ KINDS: dict[str, Kind] = {
     "profile_changed": _kind("machine staff", "fields from_number to_number email_changed"),
     "profile_reverted": _kind("staff", "old new from_number to_number disputed"),
     "dispute_settled": _kind("staff"),
+    "change_held": _kind("customer", "from_number to_number"),
+    "change_restored": _kind("staff", "from_number to_number"),
     # the desk
     "case_opened_by_staff": _kind("staff", "purpose"),
     "case_taken": _kind("staff", "until from_staff"),
@@ -115,6 +121,14 @@ KINDS: dict[str, Kind] = {
     "disposed": _kind("staff", "old new action reasons retake"),
     "photo_opened": _kind("staff machine customer host", "photo_id photo purpose"),
     "head_turn_opened": _kind("staff machine", "head_turn_id purpose"),
+    # what is hers: her copy, her wish that it goes, her opinion
+    "data_downloaded": _kind("customer", "photos size"),
+    "deletion_asked": _kind("customer", "count"),
+    "rated": _kind("customer", "rating with_words"),
+    # messages: that one was written and looked at, never a word of it
+    "message_written": _kind("customer staff", "message_id size"),
+    "messages_set_aside": _kind("staff", "count"),
+    "message_photo_opened": _kind("customer staff", "message_id purpose"),
     # policies
     "policy_drafted": _kind("staff", "policy_version fields"),
     "policy_proposed": _kind("staff", "activation_id policy_version loosens"),

@@ -87,6 +87,13 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class Writer(StrEnum):
+    """Who wrote a message."""
+
+    CUSTOMER = "customer"
+    STAFF = "staff"
+
+
 class ProfileSource(StrEnum):
     """Where a profile version came from."""
 
@@ -223,6 +230,9 @@ class Case(Base):
     dispute_settled_at: Mapped[datetime | None] = mapped_column(comment="A person looked and the change stands, or was reverted")
     owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"), index=True, comment="The agent who took it")
     owner_until: Mapped[datetime | None] = mapped_column()
+    held_at: Mapped[datetime | None] = mapped_column(
+        comment="Since when her objection keeps the change back; NULL once a person has settled it"
+    )
 
     customer: Mapped[Customer] = relationship()
     data_key: Mapped[DataKey] = relationship()
@@ -298,6 +308,33 @@ class HeadTurn(Base):
     data_key: Mapped[DataKey] = relationship()
 
 
+class Upload(Base):
+    """What became of one photo that was sent, so that the same one sent again gets the same answer. Never the photo itself.
+
+    Numbered by the phone, which sends until it was answered. Deleted with the case's photos.
+    """
+
+    __tablename__ = "uploads"
+    __table_args__ = (
+        CheckConstraint("number >= 1 AND attempt >= 0", name="counts_never_negative"),
+        CheckConstraint("kind IN ('document', 'selfie')", name="of_what_customers_send"),
+        UniqueConstraint("case_id", "number"),
+    )
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, comment="Made by the phone, once for each photo chosen")
+    number: Mapped[int] = mapped_column(comment="1, 2, 3 … of the case, in the order in which they were answered")
+    kind: Mapped[PhotoKind] = mapped_column()
+    attempt: Mapped[int] = mapped_column(comment="Submissions before it came")
+    sha256: Mapped[str] = mapped_column(String(64), comment="Of the bytes as sent")
+    photo_id: Mapped[UUID | None] = mapped_column(ForeignKey("photos.id"), comment="The photo that was kept; NULL: refused")
+    codes: Mapped[list[str]] = mapped_column(default=list, comment="Reason codes, why it was refused or what it was kept despite")
+    same: Mapped[bool] = mapped_column(default=False, comment="She was told that it is the photo refused before")
+    look_sealed: Mapped[bytes | None] = mapped_column(
+        comment="Perceptual fingerprint under the case's key; NULL where the file was no picture"
+    )
+    created_at: Mapped[datetime] = mapped_column()
+
+
 class FaceEncoding(Base):
     """The encodings of a case's selfie, where a deployment compares faces across accounts. Deleted with the case's photos."""
 
@@ -353,6 +390,51 @@ class Run(Base):
     measures: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), comment="verification.evidence.Measures")
     readings_sealed: Mapped[bytes | None] = mapped_column(comment="DocumentReading and comparisons as JSON, under the case's key")
     seconds: Mapped[float | None] = mapped_column()
+    step: Mapped[str | None] = mapped_column(
+        String(20), comment="verification.evidence.Step: what it is busy with, for the customer who waits"
+    )
+
+
+class Message(Base):
+    """What a customer and an agent write to each other about a case. The words are sealed, a photo is a sealed blob."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        CheckConstraint("(writer = 'staff') = (staff_id IS NOT NULL)", name="staff_named_exactly_when_staff_wrote"),
+        CheckConstraint("(blob IS NULL) = (sha256 IS NULL)", name="a_photo_has_its_hash"),
+        CheckConstraint("text_sealed IS NOT NULL OR blob IS NOT NULL OR shredded_at IS NOT NULL", name="says_something"),
+        Index("ix_messages_case", "case_id", "written_at"),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4, comment="Drawn with the form: sent twice, kept once")
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customers.id"), index=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    writer: Mapped[Writer] = mapped_column(words(Writer))
+    staff_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+    data_key_id: Mapped[UUID] = mapped_column(ForeignKey("data_keys.id"))
+    text_sealed: Mapped[bytes | None] = mapped_column(comment="UTF-8 under the case's key; NULL: a photo alone, or shredded")
+    blob: Mapped[str | None] = mapped_column(String(32), unique=True, comment="32 hex digits, random; the name in the store")
+    sha256: Mapped[str | None] = mapped_column(String(64), comment="Of the photo's clear bytes")
+    size: Mapped[int | None] = mapped_column(comment="Clear bytes of the photo")
+    written_at: Mapped[datetime] = mapped_column()
+    seen_at: Mapped[datetime | None] = mapped_column(
+        comment="By the customer: shown to her; by staff: an agent answered it or set it aside"
+    )
+    shredded_at: Mapped[datetime | None] = mapped_column()
+
+    data_key: Mapped[DataKey] = relationship()
+
+
+class Rating(Base):
+    """How easy a customer found it, asked once after an answer. Her sentence is sealed; the mark is a number of nobody."""
+
+    __tablename__ = "ratings"
+    __table_args__ = (CheckConstraint("mark BETWEEN 1 AND 5", name="five_choices"),)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"), primary_key=True)
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customers.id"), index=True)
+    mark: Mapped[int] = mapped_column(comment="1 (very hard) to 5 (very easy)")
+    words_sealed: Mapped[bytes | None] = mapped_column(comment="A sentence, UTF-8 under the case's key; NULL: none, or shredded")
+    given_at: Mapped[datetime] = mapped_column()
+    changed_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Disposition(Base):
@@ -496,6 +578,61 @@ class Link(Base):
     created_at: Mapped[datetime] = mapped_column()
     expires_at: Mapped[datetime] = mapped_column()
     used_at: Mapped[datetime | None] = mapped_column()
+
+
+class DeviceLink(Base):
+    """A link by which a customer goes on with one case on her phone: made on one device, confirmed on another.
+
+    No personal data: devices are codes such as "chrome" and "windows", never what a browser said of itself.
+    """
+
+    __tablename__ = "device_links"
+    __table_args__ = (
+        CheckConstraint("number BETWEEN 10 AND 99", name="number_has_two_digits"),
+        CheckConstraint("expires_at > created_at", name="time_to_open"),
+        CheckConstraint("(opened_at IS NULL) = (phone_hash IS NULL)", name="opened_by_one_device"),
+        CheckConstraint("confirmed_at IS NULL OR opened_at IS NOT NULL", name="opened_before_confirmed"),
+        CheckConstraint("(ended_at IS NULL) = (ended_why IS NULL)", name="an_end_has_its_reason"),
+        Index(
+            "one_live_device_link_per_case",
+            "case_id",
+            unique=True,
+            postgresql_where=text("ended_at IS NULL"),
+            sqlite_where=text("ended_at IS NULL"),
+        ),
+        Index("ix_device_links_customer_id_ended_at", "customer_id", "ended_at"),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customers.id"))
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"), index=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True, comment="SHA-256 of the token; the token itself is nowhere")
+    browser: Mapped[str] = mapped_column(String(20), comment="Code of the browser it was made in")
+    system: Mapped[str] = mapped_column(String(20))
+    number: Mapped[int] = mapped_column(comment="What stands on the screen where it was made")
+    offered: Mapped[list[int]] = mapped_column(JSON(), comment="The three numbers that the phone shows, in its order")
+    created_at: Mapped[datetime] = mapped_column()
+    expires_at: Mapped[datetime] = mapped_column(comment="To be opened and confirmed before")
+    opened_at: Mapped[datetime | None] = mapped_column(comment="A person on a second device said that she made it")
+    phone_hash: Mapped[str | None] = mapped_column(String(64), comment="SHA-256 of the key that only this phone has")
+    phone_browser: Mapped[str | None] = mapped_column(String(20))
+    phone_system: Mapped[str | None] = mapped_column(String(20))
+    confirmed_at: Mapped[datetime | None] = mapped_column(comment="The right number was chosen: the phone is connected")
+    seen_at: Mapped[datetime | None] = mapped_column(comment="The last sign of the connected phone")
+    ended_at: Mapped[datetime | None] = mapped_column()
+    ended_why: Mapped[str | None] = mapped_column(String(20), comment="A code of cases.device_links.ENDS")
+
+
+class UnsentForm(Base):
+    """What a customer sent just after her session had ended, until she signs in again. One per customer, for a day."""
+
+    __tablename__ = "unsent_forms"
+    __table_args__ = (CheckConstraint("expires_at > created_at", name="time_to_come_back"),)
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customers.id"), primary_key=True)
+    case_id: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id"), comment="The case it was meant for, if there was one")
+    form_sealed: Mapped[bytes] = mapped_column(comment="Address and fields as JSON, under the customer's key")
+    photo_sealed: Mapped[bytes | None] = mapped_column(comment="A photo as it was sent, under the customer's key")
+    created_at: Mapped[datetime] = mapped_column()
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Staff(Base):
