@@ -139,6 +139,8 @@ KINDS: dict[str, Kind] = {
     "automation_resumed": _kind("staff", "switch_id proposed_by"),
     "automation_withdrawn": _kind("staff", "switch_id"),
     # the faces
+    "faces_forgotten": _kind("system", "count"),
+    "faces_searched": _kind("machine", "count candidates"),
     "calibrated": _kind("system", "calibration count people"),
     # notifications
     "notification_added": _kind("machine staff system customer host", "notification_id notification to_old"),

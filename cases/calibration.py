@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -28,6 +29,12 @@ ANOTHER_PERSON: dict[ReasonCode, Pair] = {
 }
 """Reasons of a rejection by which an agent says that two faces are two people. Other pairs of the case stay unlabelled:
 a thief's own passport shows the thief."""
+
+LOOKED_AT = ("selfie", "document")
+"""Photos that an agent must have opened before her answer says anything of the faces."""
+
+TOGETHER = 500
+"""Cases whose events and runs are asked for at once; some databases take no more than 999 values in a question."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,34 +95,37 @@ def labelled_pairs(session: Session) -> Iterator[OwnPair]:
         .where(Disposition.action.in_(("approve", "reject")), Case.state.in_((State.APPROVED, State.REJECTED)))
         .order_by(Disposition.created_at.desc(), Disposition.id)
     ).all()  # fmt: skip
-    seen = set()
-    for case_id, customer, attempt, state, disputed, staff, action, reasons, at in decided:
-        if case_id in seen:
-            continue  # an appeal was answered: the last answer counts
-        seen.add(case_id)
-        if (action, state) not in (("approve", State.APPROVED), ("reject", State.REJECTED)) or disputed is not None:
-            continue
-        if not _looked(session, case_id, str(staff), at):
-            continue
-        document = session.scalars(
-            select(Run.measures)
-            .where(Run.case_id == case_id, Run.attempt == attempt, Run.state == RunState.FINISHED)
-            .where(Run.measures.is_not(None), Run.finished_at <= at)
-            .order_by(Run.finished_at.desc(), Run.fence.desc())
-            .limit(1)
-        ).one_or_none()
-        if document is None:
-            continue
-        measures = Measures.from_json(document)
-        if not _of_these_models(session, measures, base):
-            continue
-        if action == "approve":
-            labels = dict.fromkeys(measures.pairs, True)
-        else:
-            labels = {pair: False for code, pair in ANOTHER_PERSON.items() if code.value in reasons and pair in measures.pairs}
-        for pair, same in labels.items():
-            if measures.pairs[pair].similarity is not None:
-                yield OwnPair(pair=pair, similarity=measures.pairs[pair].similarity, same=same, person=str(customer))
+    last = {row.id: row for row in reversed(decided)}  # an appeal was answered: the last answer counts
+    answered = [
+        last[case_id]
+        for case_id in dict.fromkeys(row.id for row in decided)
+        if (last[case_id].action, last[case_id].state) in (("approve", State.APPROVED), ("reject", State.REJECTED))
+        and last[case_id].disputed_at is None
+    ]
+    own = {row.number: row.base for row in session.execute(select(Calibration.number, Calibration.base))}
+    for at in range(0, len(answered), TOGETHER):
+        part = answered[at : at + TOGETHER]
+        looked, found = _looks(session, [row.id for row in part]), _measured(session, [row.id for row in part])
+        for row in part:
+            if not all(_before(looked.get((row.id, str(row.staff_id), photo)), row.created_at) for photo in LOOKED_AT):
+                continue
+            document = next(
+                (m for attempt, when, m in found.get(row.id, ()) if attempt == row.attempt and when <= row.created_at), None
+            )
+            if document is None:
+                continue
+            measures = Measures.from_json(document)
+            if not _of_these_models(measures, base, own):
+                continue
+            if row.action == "approve":
+                labels = dict.fromkeys(measures.pairs, True)
+            else:
+                labels = {
+                    pair: False for code, pair in ANOTHER_PERSON.items() if code.value in row.reasons and pair in measures.pairs
+                }
+            for pair, same in labels.items():
+                if measures.pairs[pair].similarity is not None:
+                    yield OwnPair(pair=pair, similarity=measures.pairs[pair].similarity, same=same, person=str(row.customer_id))
 
 
 def calibrate(session: Session, *, now: datetime, keep: bool = True) -> FaceCalibration:
@@ -168,24 +178,35 @@ def _read(document: dict[str, Any]) -> FaceCalibration:
     )
 
 
-def _looked(session: Session, case_id: Any, staff: str, at: datetime) -> bool:
-    """Whether this agent had opened selfie and document of the case before she answered, as the trail says."""
-    opened = session.scalars(
-        select(Event.details).where(
-            Event.case_id == case_id,
-            Event.kind == "photo_opened",
-            Event.actor_kind == "staff",
-            Event.actor_id == staff,
-            Event.at <= at,
-        )
+def _before(looked: datetime | None, answered: datetime) -> bool:
+    return looked is not None and looked <= answered
+
+
+def _looks(session: Session, case_ids: list[UUID]) -> dict[tuple[UUID, str, str], datetime]:
+    """When each agent first opened each kind of photo of these cases, as the trail says: (case, agent, kind) -> time."""
+    opened = session.execute(
+        select(Event.case_id, Event.actor_id, Event.details, Event.at)
+        .where(Event.case_id.in_(case_ids), Event.kind == "photo_opened", Event.actor_kind == "staff")
+        .order_by(Event.at.desc())
     )
-    return {"selfie", "document"} <= {details.get("photo") for details in opened}
+    return {(case_id, staff, details.get("photo", "")): at for case_id, staff, details, at in opened if case_id and staff}
 
 
-def _of_these_models(session: Session, measures: Measures, base: FaceCalibration) -> bool:
-    """Whether the scores are on the scale of `base`: its own label, or that of an own calibration fitted on it."""
+def _measured(session: Session, case_ids: list[UUID]) -> dict[UUID, list[tuple[int, datetime, dict[str, Any]]]]:
+    """Attempt, end and measures of each finished run of these cases, newest first."""
+    runs: dict[UUID, list[tuple[int, datetime, dict[str, Any]]]] = {}
+    for case_id, attempt, at, measures in session.execute(
+        select(Run.case_id, Run.attempt, Run.finished_at, Run.measures)
+        .where(Run.case_id.in_(case_ids), Run.state == RunState.FINISHED, Run.measures.is_not(None))
+        .order_by(Run.finished_at.desc(), Run.fence.desc())
+    ):
+        runs.setdefault(case_id, []).append((attempt, at, measures))
+    return runs
+
+
+def _of_these_models(measures: Measures, base: FaceCalibration, own: dict[int, str]) -> bool:
+    """Whether the scores are on the scale of `base`: its own label, or of an own one fitted on it (`own`: number -> base)."""
     if not set(base.engines) <= set(measures.engines):
         return False
     numbers = [name.removeprefix(OWN_LABEL) for name in measures.engines if name.startswith(OWN_LABEL)]
-    rows = [session.get(Calibration, int(number)) for number in numbers if number.isdecimal()]
-    return base.label in measures.engines or any(row is not None and row.base == base.label for row in rows)
+    return base.label in measures.engines or any(own.get(int(number)) == base.label for number in numbers if number.isdecimal())

@@ -4,13 +4,16 @@ That the very same picture came before is told from the hashes that photos have 
 deployment has switched it on (`FACE_DUPLICATES`, off as shipped: it makes a register of faces). Then each case keeps the
 encodings of its selfie's face, sealed with the case's own key, so that they become unreadable with its photos; a search opens
 them one after the other, in parts, and keeps none. Sealed encodings admit no index, so there is none: a search reads all.
+
+A face is kept in the transaction that ends its run; the search comes after, while nobody's writing waits for it, and what it
+found is kept in a transaction of its own. A worker may die between any two: upkeep searches what was not searched yet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -20,7 +23,8 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session, selectinload
 
-from cases.crypto import Unreadable, vault_of
+from cases import audit
+from cases.crypto import KeyDestroyed, Unreadable, vault_of
 from cases.models import Case, DataKey, FaceEncoding, Photo
 from verification.calibration import CLEAN, FaceCalibration, shipped
 from verification.evidence import FACE_CODE, Pair
@@ -73,37 +77,85 @@ def switched_on(session: Session) -> bool:
     return bool(session.info["settings"].face_duplicates)
 
 
-def remember(session: Session, case: Case, code: bytes | None, *, now: datetime) -> tuple[Candidate, ...]:
-    """Keep the face of a case's newest selfie, and find the same face in cases of other customers.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Searched:
+    """What one search found, and for which face: one that was kept later is another."""
 
-    `code` is `FaceReading.code`. Nothing is kept or searched while the switch is off, without a face, and for a case that
-    was shredded meanwhile. A later run of the same case takes the place of the one before.
+    case_id: UUID
+    kept_at: datetime
+    candidates: tuple[Candidate, ...]
+    searched: int  # faces it was compared with
+
+
+def remember(session: Session, case: Case, code: bytes | None, *, now: datetime) -> bool:
+    """Keep the face of a case's newest selfie, to be searched for; returns whether there is one. The caller commits.
+
+    `code` is `FaceReading.code`. Nothing is kept while the switch is off, without a face, and for a case that was shredded
+    meanwhile. A later run of the same case takes the place of the one before.
     """
     if not switched_on(session):
-        return ()
+        return False
     forget(session, case.id)
     if code is None or case.data_key.wrapped is None:
-        return ()
-    found, searched = search(session, code, customer_id=case.customer_id)
+        return False
     session.add(
         FaceEncoding(
             case_id=case.id,
             customer_id=case.customer_id,
             data_key_id=case.data_key_id,
             code_sealed=vault_of(session).seal(case.data_key, code, _place(case.id)),
-            candidates=[candidate.to_json() for candidate in found],
-            searched=searched,
+            candidates=[],
+            searched=0,
             created_at=now,
         )
     )
     session.flush()
-    return found
+    return True
 
 
-def candidates(session: Session, case: Case) -> tuple[tuple[Candidate, ...], int]:
-    """What the newest search found for the desk, and among how many faces; nothing while the switch is off."""
+def search(session: Session, case_id: UUID) -> Searched | None:
+    """Compare a kept face with those of other customers. Writes nothing; None where there is no face to search for."""
+    row = session.get(FaceEncoding, case_id) if switched_on(session) else None
+    if row is None or row.searched_at is not None:
+        return None
+    try:
+        code = vault_of(session).open(row.data_key, row.code_sealed, _place(case_id))
+    except (KeyDestroyed, Unreadable):
+        return None
+    found, searched = closest(code, _kept(session, row.customer_id), shipped())
+    return Searched(case_id=case_id, kept_at=row.created_at, candidates=found, searched=searched)
+
+
+def keep(session: Session, result: Searched, *, now: datetime) -> bool:
+    """Keep what a search found, with an event; False where the face is gone, another, or was searched for meanwhile."""
+    row = session.get(FaceEncoding, result.case_id, with_for_update=True, populate_existing=True)
+    if row is None or row.created_at != result.kept_at or row.searched_at is not None:
+        return False
+    alive = set(session.scalars(select(Case.id).where(Case.id.in_([c.case_id for c in result.candidates]))))
+    row.candidates = [c.to_json() for c in result.candidates if c.case_id in alive]
+    row.searched, row.searched_at = result.searched, now
+    session.flush()
+    case = session.get_one(Case, result.case_id)
+    audit.record(
+        session, "faces_searched", actor=audit.MACHINE, now=now, case=case, count=result.searched, candidates=len(row.candidates)
+    )
+    return True
+
+
+def unsearched(session: Session, *, now: datetime, older_than: timedelta, limit: int) -> list[UUID]:
+    """Cases whose face was kept at least so long ago and not searched for since, oldest first."""
+    if not switched_on(session):
+        return []
+    waiting = select(FaceEncoding.case_id).where(FaceEncoding.searched_at.is_(None), FaceEncoding.created_at <= now - older_than)
+    return list(session.scalars(waiting.order_by(FaceEncoding.created_at).limit(limit)))
+
+
+def candidates(session: Session, case: Case) -> tuple[tuple[Candidate, ...], int | None]:
+    """What the newest search found for the desk, and among how many faces; None: a face is kept and not searched for yet."""
     row = session.get(FaceEncoding, case.id) if switched_on(session) else None
-    return (tuple(Candidate.from_json(c) for c in row.candidates), row.searched) if row is not None else ((), 0)
+    if row is None:
+        return (), 0
+    return tuple(Candidate.from_json(c) for c in row.candidates), row.searched if row.searched_at is not None else None
 
 
 def forget(session: Session, *case_ids: UUID) -> int:
@@ -128,11 +180,6 @@ def forget_all(session: Session) -> int:
     """Delete every face kept: for the day the switch goes off. Returns how many."""
     session.flush()
     return len(session.scalars(delete(FaceEncoding).returning(FaceEncoding.case_id)).all())
-
-
-def search(session: Session, code: bytes, *, customer_id: UUID) -> tuple[tuple[Candidate, ...], int]:
-    """Compare one face with every face kept of other customers. Returns candidates, closest first, and how many were compared."""
-    return closest(code, _kept(session, customer_id), shipped())
 
 
 def closest(

@@ -11,13 +11,13 @@ import secrets
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from cases import audit, moves, photo_store
 from cases.crypto import KeyDestroyed, Unreadable, vault_of
 from cases.lifecycle import Action, IllegalTransition, State
-from cases.models import Case, HeadTurn, Photo
+from cases.models import Case, HeadTurn, Photo, TurnFrame
 from verification.challenge import ORDERS, SECONDS, Burst, Challenge, Turn
 from verification.reasons import PhotoKind
 
@@ -88,6 +88,10 @@ def answer(
         return drawn
     drawn.blob = photo_store.keep_sealed(session, case.data_key, data, _place(drawn))
     drawn.sha256, drawn.size, drawn.answered_at = digest, len(data), now
+    session.add_all(
+        TurnFrame(head_turn_id=drawn.id, number=number, sha256=hashlib.sha256(frame).hexdigest())
+        for number, frame in enumerate(frames)
+    )
     moves.changed(case, now=now)
     session.flush()
     audit.record(
@@ -112,6 +116,18 @@ def latest(session: Session, case: Case) -> HeadTurn | None:
         .order_by(HeadTurn.answered_at.desc(), HeadTurn.id)
         .limit(1)
     ).first()
+
+
+def replayed(session: Session, case: Case) -> bool:
+    """Whether a frame of the newest answer came in another answer before, of anybody: a camera gives no file twice.
+
+    Seen only where the very same bytes are sent again. Hashes stay when the frames are shredded.
+    """
+    drawn = latest(session, case)
+    if drawn is None:
+        return False
+    own = select(TurnFrame.sha256).where(TurnFrame.head_turn_id == drawn.id)
+    return bool(session.scalar(select(exists().where(TurnFrame.sha256.in_(own), TurnFrame.head_turn_id != drawn.id))))
 
 
 def open_burst(session: Session, head_turn_id: UUID, *, viewer: audit.Actor, purpose: str, now: datetime) -> Burst:

@@ -335,6 +335,15 @@ class Upload(Base):
     created_at: Mapped[datetime] = mapped_column()
 
 
+class TurnFrame(Base):
+    """A frame of an answered head turn, by its hash: the same file in two answers was not taken twice by a camera."""
+
+    __tablename__ = "turn_frames"
+    head_turn_id: Mapped[UUID] = mapped_column(ForeignKey("head_turns.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="0, 1, 2 … as sent")
+    sha256: Mapped[str] = mapped_column(String(64), index=True, comment="Of the JPEG as sent")
+
+
 class FaceEncoding(Base):
     """The encodings of a case's selfie, where a deployment compares faces across accounts. Deleted with the case's photos."""
 
@@ -349,6 +358,7 @@ class FaceEncoding(Base):
     )
     searched: Mapped[int] = mapped_column(default=0, comment="Faces it was compared with")
     created_at: Mapped[datetime] = mapped_column()
+    searched_at: Mapped[datetime | None] = mapped_column(comment="NULL = not searched for yet")
 
     data_key: Mapped[DataKey] = relationship()
 

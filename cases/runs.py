@@ -255,6 +255,7 @@ def _standing(session: Session, case: Case, *, now: datetime) -> tuple[ReasonCod
         ReasonCode.EVERYTHING_TO_PEOPLE: policies.everything_to_people(session),
         ReasonCode.ACCOUNT_UNDER_WATCH: customers.under_watch(session, case.customer_id, now=now),
         ReasonCode.CONTACT_CHANGES: new_email is not None and new_email.casefold() != held.casefold(),
+        ReasonCode.LIVENESS_DOUBTED: head_turns.replayed(session, case),
         ReasonCode.PHOTO_SENT_ANYWAY: any(photo is not None and photo.accepted_despite for photo in photos),
     }
     return (*(reason for reason, found in holds.items() if found), *duplicates.standing(session, case))

@@ -203,6 +203,11 @@ REASONS: dict[ReasonCode, Words] = {
         N_("Hold it by its edges, with no finger over the print, and take it again."),
         N_("A finger or something else covers print on the document photo."),
     ),
+    ReasonCode.DOCUMENT_HANDWRITTEN: Words(
+        N_("Your passport is filled in by hand, so a person needs to read it."),
+        _NOTHING_TO_DO,
+        N_("The page is written by hand: names and places were not read."),
+    ),
     ReasonCode.MRZ_NOT_READABLE: Words(
         N_("We could not read the lines of letters and arrows at the edge of the page."),
         N_("Take it again: these lines must be sharp, whole and without reflections."),

@@ -25,7 +25,11 @@ from verification.evidence import Measures, Pair
 Floats = NDArray[np.float64]
 
 CLEAN, PRINTED, POOR = "clean", "printed", "poor"
-"""Of one face: a photograph; printed on a page and photographed; the same with few pixels (see faces.encode.POOR_EYES)."""
+"""Of one face: a photograph; printed on a page and photographed; the same with few pixels."""
+
+POOR_EYES = 38.5
+"""Pixels between the eyes below which a printed portrait counts as poor: 96 % of imitated pages of level 3 lie below (23 to 45),
+all of level 2 above (39 to 57)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -338,7 +342,7 @@ def _logistic(value: float) -> float:
     return 1.0 / (1.0 + math.exp(-max(-700.0, min(700.0, value))))
 
 
-RIDGE = {CLEAN: 1e-5, PRINTED: 1e-4}
+RIDGE = {CLEAN: 1e-5, PRINTED: 1e-4, POOR: 1e-4}
 """How strongly a steep slope is held back, per squared slope of standardised scores: kinds of pairs that hardly overlap would
 give an endless one. Cross-validated by people, Cllr on prints of levels 1 and 2 at 1e-5, 1e-4 and 3e-4: 0.016, 0.009 and 0.011
 on average, 0.033, 0.012 and 0.017 in the worst fold; on clean pairs 0.0005, 0.002 and 0.003, and more than 1e-5 shows too low
@@ -492,7 +496,7 @@ def bands(share: Floats, pairs: LabelledScores, *, rounds: int = 500, seed: int 
 
 CONDITION: dict[Pair, str] = {Pair.SELFIE_ON_FILE: CLEAN, Pair.SELFIE_DOCUMENT: PRINTED, Pair.DOCUMENT_ON_FILE: PRINTED}
 """Which table covers which pair: photographs of faces, or one of them printed. A poor print has scales of its own, which bring
-its strangers' scores to those of other prints, and shares their table."""
+its strangers' scores to those of other prints, and shares their table; its odds are its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -538,9 +542,16 @@ class FaceCalibration:
         table = self.tables.get(CONDITION[pair])
         return table.fmr(similarity) if table else None
 
-    def percentage(self, pair: Pair, similarity: float) -> int | None:
-        """Return the calibrated percentage that people are shown, 1 to 99; None where none can be given."""
-        odds = self.odds.get(CONDITION[pair])
+    def percentage(self, pair: Pair, similarity: float, *, eyes: float | None = None) -> int | None:
+        """Return the calibrated percentage that people are shown, 1 to 99; None where none can be given.
+
+        `eyes`: pixels between the eyes of the printed portrait, where there is one and they are known (its `head_size`). The same
+        score says more of a poor print than of another, since one person's scores spread farther there.
+        """
+        condition = CONDITION[pair]
+        if condition == PRINTED and eyes is not None and eyes < POOR_EYES:
+            condition = POOR
+        odds = self.odds.get(condition)
         return odds.percentage(similarity) if odds else None
 
     @classmethod

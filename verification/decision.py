@@ -223,7 +223,7 @@ def _faces(m: Measures, policy: Policy) -> Iterator[ReasonCode]:
     needed = [Pair.SELFIE_DOCUMENT]
     if m.has_face_on_file:
         needed += [Pair.SELFIE_ON_FILE, Pair.DOCUMENT_ON_FILE]
-    elif policy.require_face_on_file or not (m.own_calibration or policy.files_only):
+    elif policy.require_face_on_file or not (policy.files_only or (m.own_calibration and not _old_portrait(m, policy))):
         # Rates measured on public figures may be far off for this lender's customers: one reference alone is no proof by them.
         yield ReasonCode.NO_FACE_ON_FILE
     for pair in needed:
@@ -238,6 +238,13 @@ def _faces(m: Measures, policy: Policy) -> Iterator[ReasonCode]:
             yield differ if scores.similarity < policy.differ_below else unsure
         elif policy.require_voices_agree and scores.voices_agree is not True:
             yield ReasonCode.VOICES_DISAGREE
+
+
+def _old_portrait(m: Measures, policy: Policy) -> bool:
+    """Whether the portrait is too old to speak alone. Unread, the internal passport's counts as old: it may be 25 years."""
+    if m.portrait_years is None:
+        return m.document_type is DocumentType.RU_INTERNAL
+    return not m.portrait_years <= policy.max_portrait_years
 
 
 def _liveness(m: Measures, policy: Policy) -> Iterator[ReasonCode]:

@@ -378,6 +378,7 @@ class Measures:
     undecodable: tuple[PhotoKind, ...] = ()  # photos that are no pictures
     has_profile: bool = False
     has_face_on_file: bool = False
+    portrait_years: float | None = None  # from the document's day of issue to the day of the run; None: not read
     earlier_number_seen: bool | None = None  # the account's former number stands on the new document; None: not looked
     pairs: dict[Pair, PairMeasures] = field(default_factory=dict)
     selfie: Quality = Quality()
@@ -416,6 +417,7 @@ class Measures:
             undecodable=tuple(PhotoKind(k) for k in d["undecodable"]),
             has_profile=d["has_profile"],
             has_face_on_file=d["has_face_on_file"],
+            portrait_years=d.get("portrait_years"),  # runs before it was measured lack it
             earlier_number_seen=d["earlier_number_seen"],
             pairs={Pair(k): PairMeasures(**v) for k, v in d["pairs"].items()},
             selfie=Quality(**d["selfie"]),

@@ -42,9 +42,14 @@ def _tell_nobody(_step: Step) -> None:
 class _Photo:
     """One photo as decoded, or why it could not be."""
 
-    pixels: images.Pixels | None
+    pixels: images.Pixels | None  # also None once they are let go
+    decoded: bool
     quality: Quality
     problems: tuple[ReasonCode, ...]
+
+    def let_go(self) -> _Photo:
+        """The same without its pixels."""
+        return replace(self, pixels=None)
 
 
 def gather_evidence(
@@ -66,27 +71,27 @@ def gather_evidence(
 
     `isolate` decodes the pictures in a confined child process; only tests and trusted files may do without.
     """
+    # One photo after the other, each let go once it was looked at: a photo takes up to 27 MB.
     own = _photo(selfie, PhotoKind.SELFIE, thresholds, isolate)
-    paper = _photo(document, PhotoKind.DOCUMENT, thresholds, isolate)
+    looks = [face_comparison.look(PhotoKind.SELFIE, own.pixels)]
+    alive = liveness.judge(burst, selfie=own.pixels, isolate=isolate) if burst is not None else None
+    own = own.let_go()
     held = _photo(on_file, PhotoKind.ON_FILE, thresholds, isolate) if on_file is not None else None
+    kept = face_comparison.look(PhotoKind.ON_FILE, held.pixels if held is not None else None)
+    held = held.let_go() if held is not None else None
 
-    reading, found = DocumentReading(), FaceReading()
-    quarter_turns, printed = 0, 0
+    paper = _photo(document, PhotoKind.DOCUMENT, thresholds, isolate)
+    reading, quarter_turns, printed = DocumentReading(), 0, 0
     tell(Step.PASSPORT)
     if paper.pixels is not None:
         detailed = documents.read_detailed(paper.pixels, today=on)
         reading, quarter_turns, printed = detailed.reading, detailed.quarter_turns, detailed.printed
     tell(Step.FACES)
-    found = face_comparison.read_faces(
-        own.pixels,
-        paper.pixels,
-        held.pixels if held is not None else None,
-        portrait=reading.portrait,
-        quarter_turns=quarter_turns,
-    )
+    portrait = reading.portrait
+    looks += [face_comparison.look(PhotoKind.DOCUMENT, paper.pixels, portrait=portrait, quarter_turns=quarter_turns), kept]
+    found = face_comparison.together(looks)
     if paper.pixels is not None and printed >= _PRINTED:
         reading = _cut_by_face(reading, found, paper.pixels)
-    alive = liveness.judge(burst, selfie=own.pixels, isolate=isolate) if burst is not None else None
     tell(Step.DETAILS)
     return assemble(
         reading=reading,
@@ -97,12 +102,14 @@ def gather_evidence(
         selfie=own.quality,
         document=paper.quality,
         picture_problems=(*own.problems, *paper.problems),
-        undecodable=tuple(k for k, p in ((PhotoKind.SELFIE, own), (PhotoKind.DOCUMENT, paper)) if p.pixels is None),
-        has_face_on_file=held is not None and held.pixels is not None,
+        undecodable=tuple(k for k, p in ((PhotoKind.SELFIE, own), (PhotoKind.DOCUMENT, paper)) if not p.decoded),
+        has_face_on_file=held is not None and held.decoded,
         engines=engines(),
         alive=alive,
     )
 
+
+DAYS_A_YEAR = 365.25
 
 _PRINTED = 4  # lines beside a face that make it a paper's: a selfie with less is no document that is cut off
 
@@ -166,6 +173,7 @@ def assemble(
         undecodable=undecodable,
         has_profile=profile is not None,
         has_face_on_file=has_face_on_file,
+        portrait_years=_portrait_years(reading, on=on),
         earlier_number_seen=continuity.earlier_number_seen(profile, reading) if profile is not None else None,
         pairs=found.pairs,
         selfie=_with_face(selfie, found, PhotoKind.SELFIE),
@@ -178,6 +186,16 @@ def assemble(
         engines=engines,
     )
     return Evidence(reading=reading, faces=found, comparisons={f: pair for f, (pair, _) in compared.items()}, measures=measures)
+
+
+def _portrait_years(reading: DocumentReading, *, on: date) -> float | None:
+    """Years since the document was issued: its portrait is at least as old. None where no such day was read, or one to come."""
+    issued = reading.fields.get(Field.ISSUED_ON)
+    try:
+        days = (on - date.fromisoformat(issued.value)).days if issued is not None else -1
+    except ValueError:
+        return None
+    return round(days / DAYS_A_YEAR, 1) if days >= 0 else None
 
 
 def _with_face(photo: Quality, found: FaceReading, kind: PhotoKind) -> Quality:
@@ -208,6 +226,6 @@ def _photo(data: bytes, kind: PhotoKind, thresholds: QualityThresholds, isolate:
     except images.ImageRejected as rejected:
         # A face on file that cannot be read is no fault of the customer's: it counts as none.
         problems = () if kind is PhotoKind.ON_FILE else (rejected.reason,)
-        return _Photo(pixels=None, quality=Quality(), problems=problems)
+        return _Photo(pixels=None, decoded=False, quality=Quality(), problems=problems)
     measured = quality.measure(pixels, kind)
-    return _Photo(pixels=pixels, quality=measured, problems=quality.problems(measured, thresholds, kind))
+    return _Photo(pixels=pixels, decoded=True, quality=measured, problems=quality.problems(measured, thresholds, kind))

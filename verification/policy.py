@@ -51,6 +51,7 @@ class Policy:
     differ_below: float = 3.5
     require_voices_agree: bool = True
     require_face_on_file: bool = True
+    max_portrait_years: int = 10
     min_strangers: int = 10_000
     # Signs of life: the head-turn challenge; tests/benchmarks/liveness.py. Of 300 flat photos one was seen to turn as asked,
     # and none was deeper than 0.06; heads drawn in the middle 0.24. Other people's faces reached 3.7, 3.3 between frames of her
@@ -153,6 +154,11 @@ THRESHOLDS: dict[str, Threshold] = {
         help="Without it a thief's own passport and face would match each other perfectly. As long as the rates are those of "
         "public figures, it is required whatever stands here.",
     ),
+    "max_portrait_years": Threshold(
+        label="Years a printed portrait may speak alone", unit="years", looser=Looser.HIGHER, low=0, high=60,
+        help="An older portrait decides only beside a face on file: faces change, and a look-alike is harder to tell from an old "
+        "picture. Most passports hold for 10 years, a Russian internal one for up to 25.",
+    ),
     "min_strangers": Threshold(
         label="Strangers of whom at most one may score as high", unit="strangers", looser=Looser.LOWER, low=100, high=1_000_000,
         help="The rate that every pair of faces must reach, by the calibration that holds: 10 000 means 1 in 10 000.",
@@ -230,7 +236,7 @@ THRESHOLDS: dict[str, Threshold] = {
     ),
 }  # fmt: skip
 
-_WHOLE = ("min_strangers", "min_days_to_expiry", "max_mistake_letters", "max_attempts")
+_WHOLE = ("max_portrait_years", "min_strangers", "min_days_to_expiry", "max_mistake_letters", "max_attempts")
 
 
 def _check(name: str, value: Any, about: Threshold) -> None:

@@ -58,6 +58,7 @@ class ReasonCode(StrEnum):
     DOCUMENT_MIRRORED = "document_mirrored"  # left and right are exchanged, as front cameras do
     DOCUMENT_CUT_OFF = "document_cut_off"
     DOCUMENT_COVERED = "document_covered"  # a finger, a cloth, another paper over print
+    DOCUMENT_HANDWRITTEN = "document_handwritten"  # an old internal passport filled in with a pen: no photo makes it print
     MRZ_NOT_READABLE = "mrz_not_readable"
     PORTRAIT_NOT_FOUND = "portrait_not_found"
 

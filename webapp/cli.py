@@ -1,4 +1,4 @@
-"""Commands for the people who run the system: `flask --app webapp.app seed | staff | audit | policy | calibrate`."""
+"""Commands for the people who run the system: `flask --app webapp.app seed | staff | audit | policy | calibrate | faces`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cases import audit, calibration, policies, staff
-from cases.models import Role, Staff
+from cases import audit, calibration, duplicates, policies, staff
+from cases.models import Customer, Role, Staff
 from cases.settings import Mode, Settings
 from verification.calibration import TooFewPairs
 from webapp.context import database, now, settings
@@ -33,7 +33,7 @@ DEMO_STAFF = (
 
 def init_app(app: Flask) -> None:
     """Register the commands."""
-    for command in (seed, staff_cli, audit_cli, policy_cli, calibrate):
+    for command in (seed, staff_cli, audit_cli, policy_cli, calibrate, faces_cli):
         app.cli.add_command(command)
 
 
@@ -193,6 +193,27 @@ def calibrate(dry_run: bool, shipped: bool) -> None:
             raise click.ClickException(f"{few}. Nothing was changed; the shipped calibration goes on.") from None
     lines = {name: round(table.threshold(1e-4), 2) for name, table in made.tables.items()}
     click.echo(json.dumps({"label": made.label, "kept": not dry_run, "similarity_at_1_in_10000": lines, "card": made.card}))
+
+
+faces_cli = AppGroup("faces", help="Encodings of faces that are kept to find the same face in other accounts.")
+
+
+@faces_cli.command("forget")
+@click.option("--customer", metavar="ID", help="Only of this customer, by the host system's own id.")
+@click.confirmation_option(prompt="Delete them? Cases and photos stay.")
+@with_appcontext
+def faces_forget(customer: str | None) -> None:
+    """Delete the encodings kept of everybody, for the day FACE_DUPLICATES goes off, or of one customer. Touches no photo."""
+    with database().transaction() as db:
+        if customer is None:
+            count = duplicates.forget_all(db)
+        else:
+            whose = db.scalar(select(Customer).where(Customer.external_id == customer))
+            if whose is None:
+                raise click.ClickException("There is no customer of this id. Nothing was changed.")
+            count = duplicates.forget_person(db, whose.id)
+        audit.record(db, "faces_forgotten", actor=audit.SYSTEM, now=now(), count=count)
+    click.echo(f"{count} forgotten")
 
 
 policy_cli = AppGroup("policy", help="Thresholds by which the machine decides.")

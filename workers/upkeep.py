@@ -17,11 +17,11 @@ from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from cases import audit, notifications, retention, runs, throttles
+from cases import audit, duplicates, notifications, retention, runs, throttles
 from cases.database import utcnow
 from cases.models import Heartbeat
 from cases.settings import Settings
-from workers import logs, process, queues, worker
+from workers import faces, logs, process, queues, worker
 from workers.faults import fault
 
 log = structlog.get_logger()
@@ -32,6 +32,10 @@ FORGET_PROCESSES = timedelta(hours=1)
 """Signs of life older than this are of processes that are gone."""
 FORGET_THROTTLES = timedelta(days=2)
 """The longest window in which tries are counted is a day."""
+SEARCH_AGAIN = timedelta(minutes=2)
+"""A face that was kept this long ago and is still not searched for: its worker is gone. A search takes seconds."""
+SEARCHES = 20
+"""Faces searched for in one round; the rest follows in the next."""
 BATCH = 200
 """Messages rung at once; the rest follows in the next round."""
 
@@ -56,6 +60,7 @@ def timetable(settings: Settings) -> tuple[Task, ...]:
         Task(name="recover", every=often, do=recover),
         Task(name="ring_cases", every=often, do=ring_cases),
         Task(name="ring_notifications", every=often, do=ring_notifications),
+        Task(name="search_faces", every=60, do=search_faces),
         Task(name="beat", every=worker.BEAT, do=beat),
         Task(name="expire", every=60, in_turn=expire),
         Task(name="shred", every=60, in_turn=shred),
@@ -157,6 +162,13 @@ def ring_notifications() -> int:
     for notification_id in lost:
         queues.ring_notification(notification_id)
     return len(lost)
+
+
+def search_faces() -> int:
+    """Search for faces whose worker died between decision and search."""
+    with process.database().reading() as session:
+        waiting = duplicates.unsearched(session, now=utcnow(), older_than=SEARCH_AGAIN, limit=SEARCHES)
+    return sum(faces.search(case_id) for case_id in waiting)
 
 
 def beat() -> int:

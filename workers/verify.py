@@ -18,7 +18,7 @@ from verification import pipeline
 from verification.calibration import applied, shipped
 from verification.decision import decide
 from verification.evidence import Step
-from workers import process, queues, worker
+from workers import faces, process, queues, worker
 from workers.faults import fault
 
 log = structlog.get_logger()
@@ -31,10 +31,10 @@ def load() -> None:
     """
     import cv2
 
-    from verification import faces
+    from verification import faces as networks
 
     cv2.setNumThreads(1)
-    faces.use(process.settings().data_dir / "voices")
+    networks.use(process.settings().data_dir / "voices")
     pipeline.load()
 
 
@@ -85,10 +85,12 @@ def verify_case(case_id: str) -> str:
     fault("after_work")
     with database.transaction() as session:
         state = runs.finish(session, order, evidence, decision, seconds=seconds, now=utcnow())
+        kept = state is not None and duplicates.remember(
+            session, session.get_one(Case, order.case_id), evidence.faces.code, now=utcnow()
+        )
     fault("after_finish")
-    if state is not None:
-        with database.transaction() as session:  # its own: a search reads all faces kept, and holds up nobody's decision
-            duplicates.remember(session, session.get_one(Case, order.case_id), evidence.faces.code, now=utcnow())
+    if kept:
+        faces.search(order.case_id)
     outcome = state.value if state else "fenced off"
     log.info("looked", case=case_id, run=str(order.run_id), attempt=order.attempt, outcome=outcome, seconds=round(seconds, 3))
     return outcome

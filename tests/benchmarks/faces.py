@@ -15,6 +15,7 @@ the first pass takes minutes. `--voices` lets a deployment's own models speak to
 
 `--case N` times N whole cases instead (12 megapixel selfie, 12 megapixel page of level 2, face on file), decoding aside, in a
 child forked after loading as a worker's horse is, beside the bare network passes and face_recognition on the same pictures.
+As a worker does, it holds one photo at a time; the photos are made beforehand, in another process.
 """
 
 from __future__ import annotations
@@ -34,13 +35,16 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import cv2
+import dlib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from verification import calibration as cal
+from verification import images, models
 from verification.calibration import CLEAN, POOR, PRINTED
-from verification.faces import compare, detect, encode, engines, load, use, voices
+from verification.faces import compare, detect, encode, engines, load, networks, use, voices
 from verification.reasons import PhotoKind
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,9 +111,9 @@ def main() -> int:
     if not (options.data / "pairs.json").is_file():
         print(f"no pairs.json in {options.data}: nothing measured", file=sys.stderr)
         return 2
-    people = read_people(options.data)
     if options.case:
-        return _report(whole_cases(options.data, people, options.case), options.json)
+        return _report(whole_cases(options.data, options.case), options.json)
+    people = read_people(options.data)
     chosen = [n for n in range(len(people.images)) if options.limit is None or people.of(n) < options.limit]
     use(options.voices)
     began, cpu = time.perf_counter(), time.process_time()
@@ -511,8 +515,11 @@ def calibrated(people: People, coded: Levels, *, rounds: int, who: frozenset[int
         ),
     }
     odds = {}
-    for condition, levels in ((CLEAN, (None,)), (PRINTED, (1, 2))):
+    for condition, levels in ODDS.items():
         like = [_like(people, coded, fit, level, who) for level in levels]
+        like = [pairs for pairs in like if 0 < int((pairs.first == pairs.second).sum()) < len(pairs.score)]
+        if not like and condition == POOR:
+            continue  # no percentage is shown then
         about_odds = {
             **about,
             "data": f"strangers of like sex and ethnicity label, born within {YEARS} years; {', '.join(map(_name, levels))}",
@@ -536,12 +543,27 @@ def calibrated(people: People, coded: Levels, *, rounds: int, who: frozenset[int
     return replace(made, label=f"faces {day} {cal.digest(made.to_json())}")
 
 
+ODDS: dict[str, tuple[int | None, ...]] = {CLEAN: (None,), PRINTED: (1, 2), POOR: (3,)}
+"""The levels on which the odds of each condition are fitted; of level 3 those portraits that count as poor."""
+
+
+def _odds(fitted: cal.FaceCalibration, level: int | None) -> cal.Odds:
+    """What percentages of a level are shown by."""
+    condition = next(name for name, levels in ODDS.items() if level in levels)
+    return fitted.odds.get(condition) or fitted.odds[PRINTED]
+
+
 def _like(people: People, coded: Levels, fit: Fit, level: int | None, who: frozenset[int] | None) -> cal.LabelledScores:
-    """Candid photos against official portraits, strangers like-looking only. Other folders: every pair of two people."""
+    """Candid photos against official portraits, strangers like-looking only. Other folders: every pair of two people.
+
+    Of level 3 those whose portrait counts as poor.
+    """
     sides = {name: (at, rows, columns) for name, at, rows, columns in conditions(people, coded)}
     first = next(iter(sides))
     at, rows, columns = sides.get(_name(level) if level is not None else "house - congress", sides[first])
     rows, columns = ([n for n in side if who is None or people.of(n) in who] for side in (rows, columns))
+    if level == 3:
+        rows = [n for n in rows if str(coded[3][n]["condition"]) == POOR]
     known = any(people.images[n].get("gender") for n in rows)
     keep = people.alike if known else None
     return pairs_of(people, rows, columns, fit.scores(coded, at, rows, columns), keep=keep)
@@ -616,14 +638,14 @@ def cross_validated(people: People, coded: Levels, *, repeats: int, seed: int = 
                 scores = pairs_of(people, rows, columns, fit.scores(coded, level, rows, columns)).split()
                 like = _like(people, coded, fit, level, test)
                 into = lines.setdefault(name, {})
-                into.setdefault("cllr", []).append(cal.cllr(fitted.odds[condition], like.split()))
+                odds = _odds(fitted, level)
+                into.setdefault("cllr", []).append(cal.cllr(odds, like.split()))
                 into.setdefault("eer", []).append(cal.equal_error_rate(scores))
                 for fmr in FMRS:
                     rate = cal.error_rates(scores, [fitted.tables[condition].threshold(fmr)])[0]
                     into.setdefault(f"tar at the line of {fmr:g}", []).append(1.0 - rate.fnmr)
                     into.setdefault(f"fmr at the line of {fmr:g}", []).append(rate.fmr)
                 if repeat == 0:
-                    odds = fitted.odds[condition]
                     share = np.array([odds.share(s) for s in like.score])
                     shown.setdefault(name, []).append((share, like))
     out: dict[str, Any] = {}
@@ -838,26 +860,40 @@ def _pair_seconds(clean: dict[int, Coded]) -> float:
 MEGAPIXELS = 12
 
 
-def whole_cases(data: Path, people: People, count: int) -> dict[str, Any]:
+def whole_cases(data: Path, count: int) -> dict[str, Any]:
     """CPU seconds and memory of `count` cases (at least three), each three photos and all pairs."""
     pages = _pages_module()
     if pages is None:
         return {"left out": "printed_portrait.py not found"}
-    began, cpu = time.perf_counter(), time.process_time()
-    load()
-    out: dict[str, Any] = {
-        "cold start, seconds": round(time.perf_counter() - began, 2),
-        "cold start, cpu seconds": round(time.process_time() - cpu, 2),
-        "memory with all models, MB": _memory(),
-    }
-    _, _, candid, official = next(c for c in conditions(people, {None: {n: {} for n in range(len(people.images))}}))
-    at_home = {people.of(n): n for n in official}
-    pairs = [(n, at_home[people.of(n)]) for n in candid if people.of(n) in at_home][: max(3, count)]
-    ours = _in_a_horse(lambda: _our_cases(data, people, pairs, pages))
-    out |= ours
-    out["face_recognition, cpu seconds a case"] = _in_a_horse(lambda: _its_cases(data, people, pairs[:1], pages))
-    out["of the bare passes"] = round(ours["cpu seconds a case"] / ours["bare passes, cpu seconds a case"], 2)
+    with tempfile.TemporaryDirectory() as folder:
+        cases = [Path(case) for case in _in_a_horse(lambda: _made(data, max(3, count), pages, Path(folder)))]
+        before = _memory()
+        began, cpu = time.perf_counter(), time.process_time()
+        load()
+        out: dict[str, Any] = {
+            "cold start, seconds": round(time.perf_counter() - began, 2),
+            "cold start, cpu seconds": round(time.process_time() - cpu, 2),
+            "memory before loading (Python and libraries), MB": before,
+            "memory with all models, MB": _memory(),
+            "peak memory while loading, MB": _peak(),
+        }
+        ours = _in_a_horse(lambda: _our_cases(cases))
+        out |= ours
+        out["bare passes, cpu seconds a case"] = _in_a_horse(lambda: _bare_passes(cases[0]))
+        out["peak memory of the horse where photos are decoded as a worker does, MB"] = _in_a_horse(lambda: _decoded(cases))
+        out["the same passes by dlib and OpenCV themselves, cpu seconds a case"] = _in_a_horse(
+            lambda: _passes_of_theirs(cases[0])
+        )
+        out["face_recognition, cpu seconds a case"] = _in_a_horse(lambda: _its_cases(cases[:1]))
+    spent = ours["cpu seconds a case"]
+    out["of the bare passes"] = round(spent / out["bare passes, cpu seconds a case"], 2)
+    out["of face_recognition"] = f"1/{out['face_recognition, cpu seconds a case'] / spent:.1f}"
     return out
+
+
+def _peak() -> int:
+    """Highest resident memory of this process so far, MB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def _memory() -> int:
@@ -886,13 +922,27 @@ def _in_a_horse(work: Callable[[], Any]) -> Any:
     return json.loads(told)
 
 
-def _photos(data: Path, people: People, pair: tuple[int, int], pages: Any) -> list[NDArray[np.uint8]]:
-    """Selfie and document of 12 megapixels, and the face on file as it is."""
-    document = _picture(data, people, pair[0], 2, pages)
-    assert document is not None
-    selfie, on_file = (_picture(data, people, n, None, pages) for n in (pair[1], pair[0]))
-    assert selfie is not None and on_file is not None
-    return [_enlarged(selfie), _enlarged(document), on_file]
+CASE = (PhotoKind.SELFIE, PhotoKind.DOCUMENT, PhotoKind.ON_FILE)
+
+
+def _made(data: Path, count: int, pages: Any, folder: Path) -> list[str]:
+    """Make selfie and document of 12 megapixels, and the face on file as it is: arrays and files in a folder a case."""
+    people = read_people(data)
+    _, _, candid, official = next(c for c in conditions(people, {None: {n: {} for n in range(len(people.images))}}))
+    at_home = {people.of(n): n for n in official}
+    pairs = [(n, at_home[people.of(n)]) for n in candid if people.of(n) in at_home][:count]
+    made = []
+    for number, (on_file, selfie) in enumerate(pairs):
+        case = folder / str(number)
+        case.mkdir()
+        for kind, n, level in zip(CASE, (selfie, on_file, on_file), (None, 2, None), strict=True):
+            picture = _picture(data, people, n, level, pages)
+            assert picture is not None
+            picture = picture if kind is PhotoKind.ON_FILE else _enlarged(picture)
+            np.save(case / f"{kind}.npy", picture)
+            Image.fromarray(picture).save(case / f"{kind}.jpg", quality=92)
+        made.append(str(case))
+    return made
 
 
 def _enlarged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -901,50 +951,95 @@ def _enlarged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
 
 
-def _our_cases(data: Path, people: People, pairs: list[tuple[int, int]], pages: Any) -> dict[str, Any]:
-    spent, bare, found = [], [], 0
-    for pair in pairs:
-        selfie, document, on_file = _photos(data, people, pair, pages)
+def _our_cases(cases: list[Path]) -> dict[str, Any]:
+    spent, found = [], 0
+    for case in cases:
+        looks, seconds = [], 0.0
+        for kind in CASE:
+            photo = np.load(case / f"{kind}.npy")
+            begun = time.process_time()
+            looks.append(compare.look(kind, photo))
+            seconds += time.process_time() - begun
+            del photo
         begun = time.process_time()
-        seen = compare.read_faces(selfie, document, on_file)
-        spent.append(time.process_time() - begun)
+        seen = compare.together(looks)
+        spent.append(seconds + time.process_time() - begun)
         found += len(seen.pairs) == 3
-        bare.append(_bare_passes())
     return {
-        "cases": len(pairs),
+        "cases": len(cases),
         "with all three pairs": found,
         "cpu seconds a case": round(float(np.median(spent)), 3),
         "first, second and last": [round(s, 3) for s in (spent[0], spent[1], spent[-1])],
-        "bare passes, cpu seconds a case": round(float(np.median(bare)), 3),
-        "peak memory of the horse, MB (three 12 MP pictures included)": round(
-            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        ),
+        "peak memory of the horse (one 12 MP picture at a time included), MB": _peak(),
         "memory of the horse after, MB": _memory(),
     }
 
 
-def _bare_passes() -> float:
-    """CPU seconds of what no case can do without: per photo YuNet at 480 pixels and in the crop, both voices on two chips."""
-    small, crop, chip = (np.zeros(shape, np.uint8) for shape in ((360, 480, 3), (400, 400, 3), (112, 112, 3)))
-    large = np.zeros((150, 150, 3), np.uint8)
-    begun = time.process_time()
-    for _photo_of_three in range(3):
-        detect._yunet(small)
-        detect._yunet(crop)
-        for _way in range(2):
-            voices._sface().feature(chip)
-            voices._resnet().compute_face_descriptor(large)
-    return time.process_time() - begun
+def _decoded(cases: list[Path]) -> int:
+    """Peak memory of a horse that decodes each photo as a worker does, in a child, and looks at it."""
+    for case in cases:
+        compare.together([compare.look(kind, images.decode((case / f"{kind}.jpg").read_bytes())) for kind in CASE])
+    return _peak()
 
 
-def _its_cases(data: Path, people: People, pairs: list[tuple[int, int]], pages: Any) -> float:
+def _inputs(case: Path) -> list[tuple[NDArray[np.uint8], ...]]:
+    """What the networks are shown of each photo of a case at least: the photo at 480 pixels, a crop, two chips."""
+    out = []
+    for kind in CASE:
+        height, width = np.load(case / f"{kind}.npy", mmap_mode="r").shape[:2]
+        scale = 480 / max(height, width)
+        sides = ((round(height * scale), round(width * scale)), *((n, n) for n in (detect.CROP, *_CHIPS)))
+        out.append(tuple(np.zeros((*side, 3), np.uint8) for side in sides))
+    return out
+
+
+_CHIPS = (networks.SFACE_CHIP, networks.DLIB_CHIP)
+
+
+def _bare_passes(case: Path) -> float:
+    """CPU seconds of what no case can do without: per photo YuNet at 480 pixels and in the crop, both voices on two chips.
+
+    The median of five.
+    """
+    inputs, spent = _inputs(case), []
+    for _again in range(5):
+        begun = time.process_time()
+        for small, crop, chip, large in inputs:
+            detect._yunet(small)
+            detect._yunet(crop)
+            networks.sface((chip, chip))
+            networks.dlib_resnet((large, large))
+        spent.append(time.process_time() - begun)
+    return round(float(np.median(spent)), 3)
+
+
+def _passes_of_theirs(case: Path) -> float:
+    """The bare passes run by OpenCV and by dlib instead of `networks`. The median of five."""
+    yunet = cv2.FaceDetectorYN.create(str(models.path("yunet")), "", (320, 320), 0.6, 0.3, 50)
+    sface = cv2.FaceRecognizerSF.create(str(models.path("sface")), "")
+    resnet = dlib.face_recognition_model_v1(str(models.path("dlib_resnet")))
+    inputs, spent = _inputs(case), []
+    for _again in range(5):
+        begun = time.process_time()
+        for small, crop, chip, large in inputs:
+            for picture in (small, crop):
+                yunet.setInputSize((picture.shape[1], picture.shape[0]))
+                yunet.detect(picture)
+            for _way in range(2):
+                sface.feature(chip)
+                resnet.compute_face_descriptor(large)
+        spent.append(time.process_time() - begun)
+    return round(float(np.median(spent)), 3)
+
+
+def _its_cases(cases: list[Path]) -> float:
     import face_recognition
 
     spent = []
-    for pair in pairs:
-        photos = _photos(data, people, pair, pages)
+    for case in cases:
+        photos = [np.load(case / f"{kind}.npy") for kind in CASE]
         begun = time.process_time()
-        codes = [face_recognition.face_encodings(np.ascontiguousarray(photo)) for photo in photos]
+        codes = [face_recognition.face_encodings(photo) for photo in photos]
         for a, b in combinations([c[0] for c in codes if c], 2):
             face_recognition.compare_faces([a], b)
         spent.append(time.process_time() - begun)

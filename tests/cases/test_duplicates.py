@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from cases import duplicates, intake, wording
 from cases.crypto import destroy
-from cases.models import FaceEncoding
+from cases.models import Event, FaceEncoding
 from tests import factories as a
 from verification.calibration import shipped
 from verification.decision import Outcome, decide
@@ -34,6 +34,15 @@ def code(seed: int, near: int | None = None, off: float = 0.0) -> bytes:
 def switched_on(session):
     session.info["settings"] = session.info["settings"].model_copy(update={"face_duplicates": True})
     return session
+
+
+def found_by(session, case, face: bytes | None, *, now) -> tuple[duplicates.Candidate, ...]:
+    """Keep a face, search for it, keep what was found."""
+    if not duplicates.remember(session, case, face, now=now):
+        return ()
+    result = duplicates.search(session, case.id)
+    assert result is not None and duplicates.keep(session, result, now=now)
+    return result.candidates
 
 
 def rows(session) -> int:
@@ -89,7 +98,9 @@ def test_a_selfie_sent_before_goes_to_a_person_and_the_sender_is_not_told_why():
 def test_nothing_is_kept_or_compared_while_the_switch_is_off(session, now):
     case = a.a_submitted(session, now=now)
     assert session.info["settings"].face_duplicates is False
-    assert duplicates.remember(session, case, code(1), now=now) == ()
+    assert not duplicates.remember(session, case, code(1), now=now)
+    assert duplicates.search(session, case.id) is None
+    assert duplicates.unsearched(session, now=now, older_than=timedelta(0), limit=9) == []
     assert rows(session) == 0 and duplicates.candidates(session, case) == ((), 0)
 
 
@@ -97,8 +108,8 @@ def test_the_same_face_in_another_account_is_found_with_odds_and_others_are_not(
     session = switched_on
     cases = [a.a_submitted(session, now=now) for _ in range(6)]
     for n, case in enumerate(cases[:5]):
-        assert duplicates.remember(session, case, code(n), now=now) == ()
-    found = duplicates.remember(session, cases[5], code(99, near=3, off=0.35), now=now)
+        assert found_by(session, case, code(n), now=now) == ()
+    found = found_by(session, cases[5], code(99, near=3, off=0.35), now=now)
     assert [one.case_id for one in found] == [cases[3].id] and found[0].customer_id == cases[3].customer_id
     assert 0 <= found[0].fmr <= 1e-4 and found[0].expected == pytest.approx(5 * found[0].fmr, abs=1e-6)
     assert duplicates.candidates(session, cases[5]) == (found, 5)
@@ -108,13 +119,13 @@ def test_a_customer_is_not_her_own_double_and_a_later_run_replaces_the_earlier(s
     session = switched_on
     customer = a.a_customer(session, now=now)
     first = a.a_submitted(session, now=now, customer=customer)
-    duplicates.remember(session, first, code(1), now=now)
+    found_by(session, first, code(1), now=now)
     intake.withdraw(session, first.id, now=now)
     second = a.a_submitted(session, now=now, customer=customer)
-    assert duplicates.remember(session, second, code(1), now=now) == ()
-    assert duplicates.remember(session, second, code(2), now=now) == ()
+    assert found_by(session, second, code(1), now=now) == ()
+    assert found_by(session, second, code(2), now=now) == ()
     assert rows(session) == 2
-    assert duplicates.remember(session, second, None, now=now) == () and rows(session) == 1
+    assert not duplicates.remember(session, second, None, now=now) and rows(session) == 1
 
 
 def test_what_is_kept_is_sealed_and_dies_with_the_cases_key(switched_on, now):
@@ -125,21 +136,59 @@ def test_what_is_kept_is_sealed_and_dies_with_the_cases_key(switched_on, now):
     assert code(1) not in sealed and code(1)[:16] not in sealed
     destroy(first.data_key, now=now)
     session.flush()
-    assert duplicates.search(session, code(1), customer_id=second.customer_id) == ((), 0)
-    assert duplicates.remember(session, first, code(1), now=now) == () and rows(session) == 0
+    assert found_by(session, second, code(1), now=now) == () and duplicates.candidates(session, second) == ((), 0)
+    assert not duplicates.remember(session, first, code(1), now=now) and rows(session) == 1
 
 
 def test_it_is_forgotten_by_case_by_person_and_whole(switched_on, now):
     session = switched_on
     first, second, third = (a.a_submitted(session, now=now) for _ in range(3))
     duplicates.remember(session, first, code(1), now=now)
-    duplicates.remember(session, second, code(9, near=1, off=0.2), now=now)
+    found_by(session, second, code(9, near=1, off=0.2), now=now)
     duplicates.remember(session, third, code(3), now=now)
     assert duplicates.candidates(session, second)[0]
     assert duplicates.forget_person(session, first.customer_id) == 1
     assert duplicates.candidates(session, second) == ((), 1) and rows(session) == 2
     assert duplicates.forget(session, second.id) == 1 and duplicates.forget(session, second.id) == 0
     assert duplicates.forget_all(session) == 1 and rows(session) == 0
+
+
+def test_until_it_was_searched_for_the_desk_is_told_so_and_upkeep_finds_it(switched_on, now):
+    session = switched_on
+    first, second = a.a_submitted(session, now=now), a.a_submitted(session, now=now)
+    found_by(session, first, code(1), now=now)
+    assert duplicates.remember(session, second, code(1), now=now)
+    assert duplicates.candidates(session, second) == ((), None)
+    waiting = {"older_than": timedelta(minutes=2), "limit": 9}
+    assert duplicates.unsearched(session, now=now + timedelta(minutes=1), **waiting) == []
+    assert duplicates.unsearched(session, now=now + timedelta(minutes=2), **waiting) == [second.id]
+    result = duplicates.search(session, second.id)
+    assert duplicates.keep(session, result, now=now)
+    assert [c.case_id for c in duplicates.candidates(session, second)[0]] == [first.id]
+    assert not duplicates.keep(session, result, now=now) and duplicates.search(session, second.id) is None
+    assert duplicates.unsearched(session, now=now + timedelta(days=1), **waiting) == []
+
+
+def test_a_search_for_a_face_that_was_replaced_meanwhile_is_not_kept(switched_on, now):
+    session = switched_on
+    case = a.a_submitted(session, now=now)
+    duplicates.remember(session, case, code(1), now=now)
+    late = duplicates.search(session, case.id)
+    duplicates.remember(session, case, code(2), now=now + timedelta(seconds=5))
+    assert not duplicates.keep(session, late, now=now + timedelta(seconds=6))
+    assert duplicates.candidates(session, case) == ((), None)
+
+
+def test_each_search_is_an_event_with_counts_and_nothing_of_a_person(switched_on, now):
+    session = switched_on
+    first, second = a.a_submitted(session, now=now), a.a_submitted(session, now=now)
+    found_by(session, first, code(1), now=now)
+    found_by(session, second, code(1), now=now)
+    events = session.scalars(select(Event).where(Event.kind == "faces_searched").order_by(Event.id)).all()
+    assert [(e.case_id, e.details) for e in events] == [
+        (first.id, {"count": 0, "candidates": 0}),
+        (second.id, {"count": 1, "candidates": 1}),
+    ]
 
 
 def test_a_candidate_survives_json():

@@ -16,7 +16,7 @@ from cases.models import Event, HeadTurn
 from cases.photo_store import PhotoBroken, PhotoGone, store_of
 from tests import factories as a
 from verification.challenge import MAX_FRAME_BYTES, MAX_FRAMES, ORDERS, SECONDS, BurstRejected, Turn
-from verification.reasons import PhotoKind
+from verification.reasons import PhotoKind, ReasonCode
 
 SECOND = timedelta(seconds=1)
 
@@ -167,3 +167,26 @@ def test_frames_whose_blob_is_lost_are_told(session, case, drawn, now):
     kept = an_answer(session, case, drawn, now=now + SECOND)
     store_of(session).shred(kept.blob)
     assert retention.orphans(session, now=now).photos == (kept.id,)
+
+
+def test_a_frame_that_came_in_another_answer_before_goes_to_a_person(session, case, drawn, now):
+    an_answer(session, case, drawn, now=now)
+    assert not head_turns.replayed(session, case)
+    other = a.a_draft(session, now=now)
+    again = head_turns.draw(session, other.id, now=now)
+    assert not head_turns.replayed(session, other), "nothing was answered yet"
+    count = 2 * (len(again.turns) + 1)
+    an_answer(session, other, again, now=now, frames=(*frames(count - 1), b"\xff\xd8\xff another"))
+    assert head_turns.replayed(session, other)
+    intake.submit(session, other.id, consent_version="1", now=now)
+    order = runs.begin(session, other.id, now=now)
+    assert ReasonCode.LIVENESS_DOUBTED in order.standing
+
+
+def test_frames_of_its_own_are_nobodys_replay(session, case, drawn, now):
+    an_answer(session, case, drawn, now=now)
+    other = a.a_draft(session, now=now)
+    asked = head_turns.draw(session, other.id, now=now)
+    fresh = tuple(b"\xff\xd8\xff fresh %d" % number for number in range(2 * (len(asked.turns) + 1)))
+    an_answer(session, other, asked, now=now, frames=fresh)
+    assert not head_turns.replayed(session, other) and not head_turns.replayed(session, case)

@@ -14,7 +14,7 @@ from tests.specimens.draw import FontMissing
 from verification import documents
 from verification.documents import covered
 from verification.evidence import DocumentReading, DocumentType, Field
-from verification.reasons import RETAKE, PhotoKind, ReasonCode
+from verification.reasons import MENDABLE, RETAKE, PhotoKind, ReasonCode
 
 TODAY = date(2026, 11, 22)
 CUT, GLARE, UNKNOWN = ReasonCode.DOCUMENT_CUT_OFF, ReasonCode.DOCUMENT_GLARE, ReasonCode.DOCUMENT_NOT_KNOWN
@@ -142,6 +142,14 @@ def test_nothing_wrong_is_certain_and_what_can_be_read_is_returned(fault: str) -
     told(read)
     least = {"page_two": 2, "page_three": 4, "handwriting": 1}.get(fault, 5)
     assert read.document_type is DocumentType.RU_INTERNAL and len(right(read, printed)) >= least
+
+
+@needs_blanks
+@pytest.mark.engines
+def test_a_page_filled_in_with_a_pen_is_told_and_no_new_photo_is_asked_for() -> None:
+    assert ReasonCode.DOCUMENT_HANDWRITTEN in reading("handwriting").problems
+    assert ReasonCode.DOCUMENT_HANDWRITTEN not in reading("stamp").problems
+    assert ReasonCode.DOCUMENT_HANDWRITTEN not in MENDABLE
 
 
 @needs_blanks

@@ -12,6 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verification.calibration import (
+    CLEAN,
+    POOR,
+    POOR_EYES,
+    PRINTED,
     SHIPPED_FILE,
     FaceCalibration,
     FmrTable,
@@ -329,3 +333,19 @@ def test_scores_of_another_scale_are_not_rated_by_it():
     assert applied(other, own, shipped()) == other
     unrated = replace(a_run().pairs[Pair.SELFIE_DOCUMENT], fmr=None)  # voices without a calibration
     assert applied(a_run(pairs={Pair.SELFIE_DOCUMENT: unrated}), own, shipped()).pairs[Pair.SELFIE_DOCUMENT].fmr is None
+
+
+def test_a_poor_print_is_shown_odds_of_its_own():
+    held = shipped()
+    score = 4.0
+    usual = held.percentage(Pair.SELFIE_DOCUMENT, score, eyes=POOR_EYES)
+    assert usual == held.percentage(Pair.SELFIE_DOCUMENT, score) == held.odds[PRINTED].percentage(score)
+    poor = held.percentage(Pair.SELFIE_DOCUMENT, score, eyes=POOR_EYES - 0.1)
+    assert poor == held.odds[POOR].percentage(score) and poor > usual
+    assert held.percentage(Pair.SELFIE_ON_FILE, score, eyes=10.0) == held.odds[CLEAN].percentage(score)
+
+
+def test_a_poor_print_is_not_rated_where_no_odds_were_fitted_for_it():
+    own = fit_own(shipped(), own_pairs(260, 60), label="own", date="2026-11-23", rounds=5)
+    assert own.percentage(Pair.SELFIE_DOCUMENT, 7.0, eyes=30.0) is None
+    assert own.percentage(Pair.SELFIE_DOCUMENT, 7.0, eyes=60.0) == own.percentage(Pair.SELFIE_DOCUMENT, 7.0)

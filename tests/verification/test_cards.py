@@ -284,7 +284,9 @@ ZONE = {Field.SURNAME: "IVANOVA", Field.GIVEN_NAMES: "ANNA", Field.DATE_OF_BIRTH
 HERS = {Field.SURNAME_NATIVE: "ИВАНОВА", Field.PATRONYMIC: "ОЛЕГОВНА", Field.DATE_OF_BIRTH: "1988-03-07"}
 
 
-def beside(monkeypatch: pytest.MonkeyPatch, printed: dict[Field, str], *covered: Field) -> tuple[dict[Field, FieldReading], bool]:
+def beside(
+    monkeypatch: pytest.MonkeyPatch, printed: dict[Field, str], *covered: Field
+) -> tuple[dict[Field, FieldReading], bool, dict[Field, ReasonCode]]:
     """What comes of ZONE with a front that says `printed` beside it, all of it read for certain but what is `covered`."""
 
     def sure(values: dict[Field, str], source: Source) -> dict[Field, FieldReading]:
@@ -302,12 +304,12 @@ def beside(monkeypatch: pytest.MonkeyPatch, printed: dict[Field, str], *covered:
 
 
 def test_what_only_the_front_says_is_certain_where_both_sides_name_one_person(monkeypatch):
-    fields, disagree = beside(monkeypatch, HERS)
-    assert not disagree and fields[Field.PATRONYMIC].certain and fields[Field.SURNAME_NATIVE].certain
+    fields, disagree, hidden = beside(monkeypatch, HERS)
+    assert not disagree and fields[Field.PATRONYMIC].certain and fields[Field.SURNAME_NATIVE].certain and not hidden
 
 
 def test_what_only_the_front_says_is_uncertain_where_nothing_ties_it_to_the_back(monkeypatch):
-    fields, disagree = beside(monkeypatch, {name: v for name, v in HERS.items() if name is not Field.DATE_OF_BIRTH})
+    fields, disagree, _ = beside(monkeypatch, {name: v for name, v in HERS.items() if name is not Field.DATE_OF_BIRTH})
     assert not disagree and not fields[Field.PATRONYMIC].certain and not fields[Field.SURNAME_NATIVE].certain
 
 
@@ -320,14 +322,15 @@ def test_what_only_the_front_says_is_uncertain_where_nothing_ties_it_to_the_back
     ],
 )
 def test_another_persons_front_beside_the_back_is_told(monkeypatch, name, value, own):
-    fields, disagree = beside(monkeypatch, {**HERS, name: value})
+    fields, disagree, _ = beside(monkeypatch, {**HERS, name: value})
     assert disagree and not fields[name].certain and not fields[own].certain and not fields[Field.PATRONYMIC].certain
 
 
 def test_a_thumb_on_a_front_is_no_other_print(monkeypatch):
-    fields, disagree = beside(monkeypatch, {**HERS, Field.SURNAME_NATIVE: "ИВАНО"}, Field.SURNAME_NATIVE)
+    fields, disagree, hidden = beside(monkeypatch, {**HERS, Field.SURNAME_NATIVE: "ИВАНО"}, Field.SURNAME_NATIVE)
     assert not disagree and fields[Field.SURNAME].certain
     assert not fields[Field.SURNAME_NATIVE].certain and not fields[Field.PATRONYMIC].certain
+    assert hidden == {Field.SURNAME_NATIVE: ReasonCode.DOCUMENT_COVERED}
 
 
 @pytest.mark.engines

@@ -155,6 +155,7 @@ def test_a_similarity_that_is_no_number_never_approves(bad):
             "unread",
             "country",
             "earlier_number_seen",
+            "portrait_years",  # counts only where there is no face on file: tested below
             "never_expires",
             "change_letters",
             "reason",
@@ -270,6 +271,25 @@ def test_by_the_shipped_calibration_a_face_on_file_is_needed_whatever_the_policy
     own = replace(ONE_REFERENCE, own_calibration=True)
     assert decide(own, lax, attempt=1).outcome is Outcome.APPROVE
     assert reasons(own, POLICY) == (ReasonCode.NO_FACE_ON_FILE,)  # the policy may still ask for it
+
+
+@pytest.mark.parametrize(
+    ("years", "kind", "outcome"),
+    [
+        (10.0, DocumentType.TD3, Outcome.APPROVE),
+        (10.1, DocumentType.TD3, Outcome.REFER),
+        (None, DocumentType.TD3, Outcome.APPROVE),  # holds for ten years at most, and has not expired
+        (None, DocumentType.RU_INTERNAL, Outcome.REFER),
+        (4.0, DocumentType.RU_INTERNAL, Outcome.APPROVE),
+        (float("nan"), DocumentType.TD3, Outcome.REFER),
+    ],
+)
+def test_an_old_portrait_does_not_speak_alone(years, kind, outcome):
+    lax = replace(POLICY, require_face_on_file=False, max_portrait_years=10)
+    run = replace(ONE_REFERENCE, own_calibration=True, portrait_years=years, document_type=kind)
+    assert decide(run, lax, attempt=1).outcome is outcome
+    with_face_on_file = replace(A_GOOD_RUN, own_calibration=True, portrait_years=years, document_type=kind)
+    assert decide(with_face_on_file, lax, attempt=1).outcome is Outcome.APPROVE
 
 
 @pytest.mark.parametrize("own", [True, False])

@@ -279,6 +279,20 @@ def test_what_a_print_does_to_all_faces_is_taken_away_before_comparing(people):
 
 
 @with_faces
+def test_a_poor_print_is_looked_at_in_three_sizes_and_both_ways(people):
+    found = detect.main_face(people[0][1]).face
+    assert found is not None
+    chip = voices.Seen(found=found).five_points
+    seen = voices.views(chip, True)
+    assert len(seen) == 6 and len(voices.views(chip, False)) == 2
+    assert all((one[:, ::-1] == mirrored).all() for one, mirrored in zip(seen[::2], seen[1::2], strict=True))
+    middle = slice(46, 66), slice(46, 66)
+    for other in seen[2::2]:
+        assert not (other == chip).all()
+        assert np.abs(other[middle].astype(int) - chip[middle]).mean() < 12  # the middle stays where it is
+
+
+@with_faces
 def test_only_poor_prints_are_smoothed(people):
     found = detect.main_face(people[0][1]).face
     assert found is not None

@@ -465,6 +465,25 @@ def test_a_reader_that_lost_a_dot_does_not_take_it_away() -> None:
     assert not part.agreed
 
 
+def test_a_reader_that_lost_a_mark_is_followed_only_where_the_network_hardly_saw_it() -> None:
+    alphabet = "ФЕЁДОР"
+    clear = spelled("ФЁДОР", alphabet)
+    assert read_as(clear, alphabet=alphabet).joined_by("ФЕДОР").text == "ФЁДОР"
+    doubted = clear.copy()
+    doubted[:, 1 + alphabet.index("Е")] = 0.8 * doubted[:, 1 + alphabet.index("Ё")]
+    assert read_as(doubted, alphabet=alphabet).joined_by("ФЕДОР").text == "ФЕДОР"
+    other = clear.copy()
+    other[:, 1 + alphabet.index("Е")] = 0.1 * other[:, 1 + alphabet.index("Ё")]
+    assert read_as(other, alphabet=alphabet).joined_by("ФЕДОР").text == "ФЁДОР"
+
+
+@pytest.mark.parametrize(("text", "certain"), [("Г. ТВЕРЬ / RUSSIA", True), ("Г. ТВЕРЬ", False)])
+def test_a_place_without_its_state_may_be_cut(text: str, certain: bool) -> None:
+    plan = next(lay for lay in layout_files.layouts() if lay.name == "rus_travel_2010").fields[Field.PLACE_OF_BIRTH]
+    got = meaning.meant(plan, heard(text), {}, country="RUS", valid=True, today=TODAY)
+    assert got[Field.PLACE_OF_BIRTH].certain is certain
+
+
 def test_of_several_looks_the_text_that_all_together_find_likeliest_is_taken() -> None:
     alphabet = "ӘБІЛТЕУОВА"
     one, two = spelled("ӘБІЛТЛЕУОВА", alphabet), spelled("ӘБІЛТІЛЕУОВА", alphabet)
@@ -532,6 +551,21 @@ def test_pieces_of_one_line_are_joined_and_print_beside_it_is_not() -> None:
     (line,) = rows[Field.GIVEN_NAMES_NATIVE]
     left, right = line.quad[:, 0].min() / PX, line.quad[:, 0].max() / PX
     assert (round(float(left)), round(float(right))) == (38, 72)
+
+
+def test_a_sign_that_was_marked_apart_is_joined_to_the_tilted_line_beside_it() -> None:
+    lay = next(lay for lay in layout_files.layouts() if lay.name == "rus_travel_2010")
+    placed = placing.place(lay, placing.from_corners(lay, PAGE * PX), ())
+    along = np.array([1, 0], np.float32)
+    plan = lay.fields[Field.PLACE_OF_BIRTH]
+    left, row, tall = sum(plan.left) / 2 * PX, plan.rows[0] * PX, 1.55 * plan.letters * PX
+    word = quad_at(left + 0.9 * tall, row - tall / 2, 6 * tall, tall)
+    word[[1, 2], 1] += 0.42 * tall  # four degrees
+    for wide, high in ((0.95, 0.9), (1.05, 0.62)):  # "Г." upright as high as the line, and marked low
+        sign = quad_at(left, row - high * tall / 2 - 0.02 * tall, wide * tall, high * tall)
+        marked = field_lines.on_page([Line(quad=quad, score=1.0) for quad in (sign, word)], placed, along)
+        (line,) = field_lines.rows_of([plan], marked, 1.0)[Field.PLACE_OF_BIRTH]
+        assert line.width > 6.7 * tall, (wide, high)
 
 
 def test_small_print_and_print_off_its_row_is_left_out() -> None:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from verification import documents
-from verification.documents import russian, spread
+from verification.documents import ctc, russian, spread
 from verification.documents.lines import Letter, Line
 from verification.documents.spread import Mark, Marks
 from verification.evidence import DocumentType, Field, FieldReading, Source
@@ -278,7 +278,7 @@ def test_two_red_prints_that_differ_speak_against_each_other() -> None:
         seen = replace(marks(), numbers=both)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(spread, "marks_on", lambda *_args, _seen=seen, **_more: _seen)
-            fields, contradiction = russian.with_page(
+            fields, contradiction, _ = russian.with_page(
                 picture, corners, dict(own), [], direction=RIGHT, truncated=False, today=TODAY
             )
         assert contradiction is against and fields[Field.DOCUMENT_NUMBER].certain is not against
@@ -542,3 +542,85 @@ def test_a_clear_letter_at_a_names_end_is_its_last_or_makes_it_uncertain(
 def test_the_dots_of_yo_are_lost_first_so_a_name_with_ye_asks_for_more(chance: float, certain: bool) -> None:
     assert put(Field.SURNAME, heard("СОЛОВЬЕВ", chance=chance)).certain is certain
     assert put(Field.SURNAME, heard("САЛТЫКОВ", chance=chance)).certain
+
+
+# ---------------------------------------------------------------- rows under a stamp, signs, abbreviations, pens
+
+
+def test_rows_under_a_mark_that_is_too_large_for_one_are_looked_at_where_they_should_stand() -> None:
+    landmarks = marks()
+    pages = spread.place(landmarks, None, [])
+    assert pages is not None
+    plan, issue = spread.layout(), landmarks.dates[0].line
+    y = pages.upper.spread(issue.centre)[1]
+    (first, _), *others = plan["below_issue"]["issuer"]
+    row = line_at(*pages.upper.photo(0.5, y + first), 400, 30)
+    near = [offset for offset, _ in others]
+    x, middle = pages.upper.photo(0.4, y + float(np.mean(near)))
+    stamp = line_at(x, middle, 560, 200)
+
+    def issuers(*found: Line) -> list[tuple[int, bool]]:
+        rows = spread.rows([issue, landmarks.dates[1].line, *found], landmarks, pages, (1000, 1408))
+        return [(row.at, row.marked) for row in rows["issuer"]]
+
+    assert issuers(row) == [(0, True)]
+    assert issuers(row, stamp) == [(0, True), *((at, False) for at in range(1, len(near) + 1))]
+
+
+def test_what_was_read_where_nothing_was_marked_is_not_certain() -> None:
+    row = russian._Heard(letters=tuple(told("ЮЖНЫЙ")), line=line_at(500, 100, 300, 30), at=0, second="ЮЖНЫЙ")
+    assert row.agreed and not replace(row, marked=False).agreed
+
+
+@pytest.mark.parametrize(
+    ("text", "read", "doubted"),
+    [
+        ("ИРКУТСКОЙ ОВЛ.", "ИРКУТСКОЙ ОБЛ.", True),  # the one abbreviation with one letter otherwise
+        ("ИРКУТСКОЙ ОБЛ.", "ИРКУТСКОЙ ОБЛ.", False),
+        ("ПОС. ЮГ", "ПОС. ЮГ", False),
+        ("ЗЫК. ЮГ", "ЗЫК. ЮГ", True),  # none is near
+        ("ИМ. В.И. ЮГОВА", "ИМ. В.И. ЮГОВА", False),
+    ],
+)
+def test_a_word_before_a_dot_is_an_abbreviation_or_not_certain(text: str, read: str, doubted: bool) -> None:
+    row = russian._abbreviated(heard_row(text))
+    assert (row.text, row.yielded) == (read, doubted)
+
+
+@pytest.mark.parametrize(
+    ("text", "chance", "second", "read"),
+    [
+        ("ЮЖНОЛЕСЬЕ,", 0.6, "ЮЖНОЛЕСЬЕ", "ЮЖНОЛЕСЬЕ"),
+        ("ЮЖНОЛЕСЬЕ,", 0.95, "ЮЖНОЛЕСЬЕ", "ЮЖНОЛЕСЬЕ,"),
+        ("ЮЖНОЛЕСЬЕ,", 0.6, "ЮЖНОЛЕСЬЕ,", "ЮЖНОЛЕСЬЕ,"),
+        ("ДЕЛ.", 0.8, "ДЕЛ", "ДЕЛ"),
+        ("ОБЛ.", 0.6, "ОБЛ", "ОБЛ."),
+    ],
+)
+def test_a_faint_sign_at_a_rows_end_is_print_only_if_both_readers_see_it(
+    text: str, chance: float, second: str, read: str
+) -> None:
+    row = heard_row(text)
+    row = replace(row, letters=(*row.letters[:-1], replace(row.letters[-1], chance=chance)), second=second)
+    assert russian._without_speck(row).text == read
+    assert russian._without_speck(row).yielded is (text != read)
+
+
+@pytest.mark.parametrize(("odds", "plain", "pen"), [(0.6, 0.99, True), (0.9, 0.99, False), (0.6, 0.5, False)])
+def test_a_page_filled_in_with_a_pen_is_told_by_its_letters_beside_the_plain_number(odds: float, plain: float, pen: bool) -> None:
+    rows = [russian._Heard(letters=tuple(told("ЮЖНОЛЕСЬЕ", chance=odds)), line=line_at(500, 100, 300, 30), at=0)] * 3
+    seen = marks()
+    seen = replace(seen, numbers=tuple(replace(number, agreed=True, chance=plain) for number in seen.numbers))
+    assert russian._by_hand(rows, seen) is pen
+
+
+def heard_row(text: str) -> russian._Heard:
+    return russian._Heard(letters=tuple(told(text)), line=line_at(500, 100, 300, 30), at=0, second=text)
+
+
+@pytest.mark.parametrize(
+    ("second", "own", "plainer"),
+    [("ФЕДОР", "ФЁДОР", True), ("ФЁДОР", "ФЕДОР", False), ("КР ІШКІ", "ҚР ІШКІ", True), ("ФОДОР", "ФЁДОР", False)],
+)
+def test_a_reader_that_lost_a_mark_is_told(second: str, own: str, plainer: bool) -> None:
+    assert ctc.plainer(second, own) is plainer

@@ -20,6 +20,7 @@ from tests.specimens.photograph import photograph
 from verification import continuity, images
 from verification.documents import supporting
 from verification.documents.lines import Letter, Line
+from verification.documents.supporting import covers, labels, rows, stamps, words
 from verification.evidence import ChangeReason, Claim, DocumentReading, Field, FieldReading, Profile, Source
 from verification.papers import Detail, Entry, EntryKind, PageKind, SupportingReading
 from verification.reasons import ReasonCode
@@ -195,9 +196,9 @@ def test_the_command_prints_what_was_read(tmp_path):
 # ---------------------------------------------------------------- which words are what
 
 
-def row(*lines: str) -> supporting._Row:
+def row(*lines: str) -> rows.Row:
     """A row as if read from one line per text."""
-    words, pieces = [], []
+    said, pieces = [], []
     for at, text in enumerate(lines):
         quad = np.array([[0, 0], [400, 0], [400, 40], [0, 40]], np.float32) + np.array([500 * at, 0], np.float32)
         line = Line(quad=quad, score=0.9)
@@ -205,9 +206,9 @@ def row(*lines: str) -> supporting._Row:
         step, place = 1 / (len(text) + 1), 0
         for word in text.split():
             letters = [Letter(character=c, chance=0.9, at=step * (place + n + 1)) for n, c in enumerate(word)]
-            words.append(supporting._Word(letters=tuple(letters), line=line))
+            said.append(rows.Word(letters=tuple(letters), line=line))
             place += len(word) + 1
-    return supporting._Row(pieces=tuple(pieces), words=tuple(words))
+    return rows.Row(pieces=tuple(pieces), words=tuple(said))
 
 
 @pytest.mark.parametrize(
@@ -227,7 +228,7 @@ def row(*lines: str) -> supporting._Row:
     ],
 )
 def test_a_stamp_is_known_by_its_title(text, kind):
-    assert supporting._title(row(text)) is kind
+    assert stamps.title_of(row(text)) is kind
 
 
 @pytest.mark.parametrize(
@@ -243,20 +244,50 @@ def test_a_stamp_is_known_by_its_title(text, kind):
     ],
 )
 def test_a_value_stands_beside_its_label(text, parts):
-    found = [p for p in supporting._parts_of(row(text), EntryKind.MARRIAGE, title=False) if p.words or p.details]
+    found = [p for p in labels.parts_of(row(text), EntryKind.MARRIAGE, title=False) if p.words or p.details]
     assert [(p.details, " ".join(word.text for word in p.words)) for p in found] == parts
 
 
 def test_a_name_is_certain_only_by_two_readers():
     line = Line(quad=np.array([[0, 0], [400, 0], [400, 40], [0, 40]], np.float32), score=0.9)
     letters = tuple(Letter(character=c, chance=0.9, at=(n + 1) / 8) for n, c in enumerate("ЩЕГЛОВА"))
-    alone = supporting._Said(letters=letters, line=line, second="ЩЕГЛОBА")  # Tesseract's Latin B is the same letter
-    assert supporting._field(Detail.SURNAME, [alone]).certain
-    other = supporting._Said(letters=letters, line=line, second="ЩЕГЛОВ")
-    assert not supporting._field(Detail.SURNAME, [other]).certain
+    alone = words._Said(letters=letters, line=line, second="ЩЕГЛОBА")  # Tesseract's Latin B is the same letter
+    assert words._field(Detail.SURNAME, [alone]).certain
+    other = words._Said(letters=letters, line=line, second="ЩЕГЛОВ")
+    assert not words._field(Detail.SURNAME, [other]).certain
     faint = tuple(Letter(character=c, chance=0.3, at=(n + 1) / 8) for n, c in enumerate("ЩЕГЛОВА"))
-    assert supporting._field(Detail.SURNAME, [supporting._Said(letters=faint, line=line, second="ИНОЕ")]) is None
-    assert not supporting._field(Detail.PATRONYMIC, [alone]).certain  # no patronymic ends like this: it may be cut
+    assert words._field(Detail.SURNAME, [words._Said(letters=faint, line=line, second="ИНОЕ")]) is None
+    assert not words._field(Detail.PATRONYMIC, [alone]).certain  # no patronymic ends like this: it may be cut
+
+
+def test_a_piece_of_a_name_is_none():
+    line = Line(quad=np.array([[0, 0], [400, 0], [400, 40], [0, 40]], np.float32), score=0.9)
+    letters = tuple(Letter(character=c, chance=0.99, at=(n + 1) / 8) for n, c in enumerate("ВАНА"))
+    assert words._field(Detail.GIVEN_NAMES, [words._Said(letters=letters, line=line, second="ВАНА")]).certain
+    assert not words._field(Detail.GIVEN_NAMES, [words._Said(letters=letters[:2], line=line, second="ВА")]).certain
+
+
+@pytest.mark.parametrize(("thumb", "told"), [(None, False), ((560, 700), True), ((900, 1050), False)])
+def test_words_beside_a_cover_are_not_certain(thumb, told):
+    page = np.full((400, 1100, 3), (228, 216, 210), np.uint8)
+    marked = [
+        Line(quad=np.array([[300, y], [560, y], [560, y + 36], [300, y + 36]], np.float32), score=0.9) for y in (60, 130, 200)
+    ]
+    for y in (60, 130, 200):
+        page[y + 8 : y + 28, 304:556:14] = 30
+    if thumb:
+        page[100:200, thumb[0] : thumb[1]] = (224, 172, 144)
+
+    def value(y):
+        return FieldReading(value="ВАНА", confidence=0.98, certain=True, source=Source.VIZ, box=(300, y, 260, 36))
+
+    values = {Detail.SURNAME: value(60), Detail.GIVEN_NAMES: value(130), Detail.DOCUMENT_NUMBER: value(130)}
+    entry, reasons = covers.unsure(
+        Entry(kind=EntryKind.MARRIAGE, values=values, unread=()), covers.over(page, marked, np.array([1, 0], np.float32))
+    )
+    assert (ReasonCode.DOCUMENT_COVERED in reasons) is told
+    assert entry.values[Detail.GIVEN_NAMES].certain is not told
+    assert entry.values[Detail.SURNAME].certain and entry.values[Detail.DOCUMENT_NUMBER].certain
 
 
 # ---------------------------------------------------------------- what it means for the account

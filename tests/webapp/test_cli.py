@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskCliRunner
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from cases import calibration
-from cases.models import Calibration, Case, Customer, Event, Staff
+from cases.models import Calibration, Case, Customer, Event, FaceEncoding, Staff
 from cases.settings import Mode
+from tests import factories
 from tests.webapp.conftest import Portal, make_settings, prepare
 from verification.calibration import OwnPair
 from verification.evidence import Pair
@@ -197,3 +198,29 @@ def test_calibrating_keeps_it_unless_told_not_to_and_can_be_taken_back(portal: P
     with portal.db.reading() as session:
         assert calibration.current(session) is None
     assert runner.invoke(args=["calibrate", "--shipped", "--dry-run"]).exit_code == 2
+
+
+def test_kept_faces_are_forgotten_of_one_customer_or_of_all(portal: Portal) -> None:
+    runner = portal.app.test_cli_runner()
+    with portal.db.transaction() as db:
+        customers = [factories.a_customer(db, now=portal.clock()) for _ in range(3)]
+        for number, customer in enumerate(customers):
+            case = factories.a_draft(db, now=portal.clock(), customer=customer)
+            db.add(
+                FaceEncoding(
+                    case_id=case.id, customer_id=customer.id, data_key_id=case.data_key_id, code_sealed=b"sealed", candidates=[],
+                    searched=number, created_at=portal.clock(),
+                )
+            )  # fmt: skip
+    assert runner.invoke(args=["faces", "forget", "--yes", "--customer", "nobody"]).exit_code == 1
+    assert runner.invoke(args=["faces", "forget"], input="n\n").exit_code == 1
+    with portal.db.reading() as db:
+        known = [db.get_one(Customer, customer.id).external_id for customer in customers]
+    one = runner.invoke(args=["faces", "forget", "--yes", "--customer", known[0]])
+    assert one.exit_code == 0 and one.output == "1 forgotten\n"
+    rest = runner.invoke(args=["faces", "forget", "--yes"])
+    assert rest.output == f"{len(customers) - 1} forgotten\n"
+    with portal.db.reading() as db:
+        told = db.scalars(select(Event).where(Event.kind == "faces_forgotten").order_by(Event.id)).all()
+        assert [event.details for event in told] == [{"count": 1}, {"count": len(customers) - 1}]
+        assert db.scalar(select(func.count()).select_from(FaceEncoding)) == 0

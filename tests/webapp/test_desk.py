@@ -20,8 +20,8 @@ from cases.models import Case, Customer, Event, FaceEncoding, Photo, Role, Run, 
 from cases.queries import case_events
 from tests import factories
 from tests.webapp.staff_fixtures import Browser, Office, a_case, found, make_office
-from verification.calibration import OwnPair, shipped
-from verification.evidence import Box, Evidence, Field, Pair, PairMeasures
+from verification.calibration import POOR_EYES, OwnPair, shipped
+from verification.evidence import Box, Evidence, Field, Pair, PairMeasures, Quality
 from verification.hints import RATES, Hint
 from verification.reasons import PhotoKind, ReasonCode
 
@@ -587,6 +587,16 @@ def test_scores_are_told_as_the_percentage_of_the_calibration_that_rated_them(of
     assert f"{middle} in 100: {words} many are right." in shown
 
 
+def test_a_poor_portrait_is_rated_by_the_odds_of_poor_ones(office, agent):
+    usual = shipped().percentage(Pair.SELFIE_DOCUMENT, 6.0)
+    poor = shipped().percentage(Pair.SELFIE_DOCUMENT, 6.0, eyes=POOR_EYES - 1)
+    assert usual != poor
+    for seed, (eyes, share) in enumerate(((POOR_EYES + 1, usual), (POOR_EYES - 1, poor))):
+        evidence = found(similarity=6.0, engines=(*shipped().engines, shipped().label), document=Quality(head_size=eyes))
+        shown = text(agent.get(f"/desk/cases/{taken(office, agent, evidence=evidence, seed=seed)}"))
+        assert f"{share} in 100: of equally many" in shown
+
+
 @pytest.mark.parametrize(
     ("percentage", "said"),
     [(None, ""), (1, "1 in 100 or fewer: "), (2, "2 in 100: "), (98, "98 in 100: "), (99, "99 in 100 or more: ")],
@@ -624,7 +634,7 @@ def test_the_same_face_in_another_account_is_shown_with_its_odds_where_that_is_s
         db.add(
             FaceEncoding(
                 case_id=case.id, customer_id=case.customer_id, data_key_id=case.data_key_id, code_sealed=b"sealed",
-                candidates=[kept], searched=2000, created_at=office.clock(),
+                candidates=[kept], searched=2000, created_at=office.clock(), searched_at=office.clock(),
             )
         )  # fmt: skip
     assert "The same face in other accounts" not in text(agent.get(f"/desk/cases/{case_id}"))

@@ -15,12 +15,15 @@ import pytest
 from sqlalchemy import select
 from werkzeug.serving import make_server
 
-from cases import customers, policies, review
+from cases import customers, duplicates, policies, review
+from cases.duplicates import Candidate
 from cases.lifecycle import State
-from cases.models import Case, Heartbeat, Role, Staff
+from cases.models import Case, FaceEncoding, Heartbeat, Role, Staff
 from tests import factories
 from tests.webapp.staff_fixtures import CLAIM, PASSWORD, PROFILE, Office, a_case, found, make_office
-from verification.evidence import ChangeReason, Claim, Field
+from verification.challenge import Sign
+from verification.evidence import ChangeReason, Claim, Field, Liveness
+from verification.hints import Hint
 from verification.policy import SHIPPED
 from verification.reasons import ReasonCode
 
@@ -68,6 +71,17 @@ def furnish(office: Office) -> dict[str, Any]:
         out["case"] = a_case(db, now=now - timedelta(hours=20), seed=1).id
         out["stranger"] = a_case(db, now=now - timedelta(hours=26), seed=2, evidence=stranger).id
         a_case(db, now=now - timedelta(hours=3), seed=3, evidence=expired, country="KAZ")
+        shown = Liveness(frames=6, turned=0.5, depth=0.01, same_face=3.1, timely=True, signs=(Sign.CAMERA_VIRTUAL.value,))
+        doubted = found(hints=(Hint.SEEN_ON_SCREEN, Hint.WITHOUT_COLOUR), liveness=shown, portrait_years=17.4)
+        case = a_case(db, now=now - timedelta(hours=4), seed=8, evidence=doubted)
+        twin = Candidate(case_id=out["case"], customer_id=case.customer_id, similarity=9.0, fmr=2e-5, expected=0.04).to_json()
+        db.add(
+            FaceEncoding(
+                case_id=case.id, customer_id=case.customer_id, data_key_id=case.data_key_id, code_sealed=b"sealed",
+                candidates=[twin], searched=2000, created_at=now, searched_at=now,
+            )
+        )  # fmt: skip
+        out["doubted"] = case.id
         a_case(db, now=now - timedelta(hours=2, minutes=9), seed=4, claim=mistake, evidence=found(mistake, PROFILE))
         other = a_case(db, now=now - timedelta(minutes=50), seed=5).id
         review.take(db, other, agent=rows[people["senior"]], now=now)
@@ -111,11 +125,13 @@ def sign_in(page: Any, office: Office, address: str, email: str, language: str =
 SCREENS = (
     ("agent", "queue", "/desk"),
     ("agent", "case-free", "/desk/cases/{case}"),
+    ("agent", "case-doubted", "/desk/cases/{doubted}"),
     ("agent", "case-other", "/desk/cases/{other}"),
     ("agent", "case-mine", "/desk/cases/{stranger}"),
     ("agent", "case-mine-letter", "/desk/cases/{case}"),
     ("senior", "case-disputed", "/desk/cases/{disputed}"),
     ("ops", "ops-now", "/ops"),
+    ("ops", "faces", "/ops/faces"),
     ("ops", "policies", "/ops/policies"),
     ("ops", "draft", "/ops/policies/draft"),
     ("second", "policy-pending", "/ops/policies/3"),
@@ -125,8 +141,9 @@ SCREENS = (
 
 @pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("ru", "dark")])
 def test_no_screen_has_an_axe_violation_or_breaks(
-    office: Office, address: str, chromium: Any, language: str, scheme: str
+    office: Office, address: str, chromium: Any, language: str, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(duplicates, "switched_on", lambda session: True)
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     SHOTS.mkdir(exist_ok=True)
     scene = furnish(office)

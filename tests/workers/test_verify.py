@@ -13,21 +13,22 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import numpy as np
 import pytest
 from sqlalchemy import select, update
 
 from cases import calibration, policies, runs
 from cases.database import Database, utcnow
 from cases.lifecycle import State
-from cases.models import Case, Event, Photo, ProfileVersion, Role, Run, RunState
+from cases.models import Case, Event, FaceEncoding, Photo, ProfileVersion, Role, Run, RunState
 from cases.photo_store import PhotoBroken
 from cases.settings import Mode, Settings
 from tests import factories
 from tests.workers.system import ROOT, System
 from verification.calibration import FaceCalibration, OwnPair, shipped
-from verification.evidence import Evidence, Measures, Pair
+from verification.evidence import FACE_CODE, Evidence, Measures, Pair
 from verification.policy import SHIPPED
-from workers import faults, process, verify
+from workers import faults, process, upkeep, verify
 
 
 @pytest.fixture
@@ -231,3 +232,56 @@ def test_faults_strike_nowhere_but_in_tests(system: System, monkeypatch: pytest.
     assert struck == ["horse", "worker"]
     with pytest.raises(ValueError):
         faults.fault("after_lunch")
+
+
+def code(seed: int) -> bytes:
+    """A face's encodings as evidence carries them."""
+    made = np.random.default_rng(seed).normal(size=(2, 128))
+    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(FACE_CODE).tobytes()
+
+
+def faces_are_kept(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deployment that looks for the same face in other accounts; every selfie shows one and the same."""
+    switched = system.settings.model_copy(update={"face_duplicates": True})
+    process.close()
+    process.use(switched)
+
+    def gather(**given: Any) -> Evidence:
+        evidence = factories.good_evidence(given["claim"], given["profile"])
+        return replace(evidence, faces=replace(evidence.faces, code=code(1)))
+
+    monkeypatch.setattr(verify.pipeline, "gather_evidence", gather)
+
+
+def face_of(system: System, case_id: UUID) -> FaceEncoding:
+    with system.database.reading() as session:
+        return session.get_one(FaceEncoding, case_id)
+
+
+def test_the_same_face_is_searched_for_after_the_decision(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    faces_are_kept(system, monkeypatch)
+    first, second = (system.submit(ring=False) for _ in range(2))
+    assert [verify.verify_case(str(one)) for one in (first, second)] == ["approved", "approved"]
+    assert face_of(system, first).searched == 0 and face_of(system, first).candidates == []
+    assert [c["case_id"] for c in face_of(system, second).candidates] == [str(first)]
+
+
+def test_a_worker_that_dies_between_decision_and_search_leaves_the_search_to_upkeep(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces_are_kept(system, monkeypatch)
+    first, second = (system.submit(ring=False) for _ in range(2))
+    verify.verify_case(str(first))
+
+    def die(where: str) -> None:
+        if where == "after_finish":
+            raise SystemExit(9)
+
+    monkeypatch.setattr(verify, "fault", die)
+    with pytest.raises(SystemExit):
+        verify.verify_case(str(second))
+    assert case(system, second).state is State.APPROVED and face_of(system, second).searched_at is None
+    assert upkeep.search_faces() == 0, "a worker may still be at it"
+    monkeypatch.setattr(upkeep, "SEARCH_AGAIN", timedelta(0))
+    assert upkeep.search_faces() == 1 and upkeep.search_faces() == 0
+    assert [c["case_id"] for c in face_of(system, second).candidates] == [str(first)]

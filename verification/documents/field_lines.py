@@ -54,6 +54,8 @@ _GAP_NAME: Final = 0.4  # the same within one name or number: a mark printed bes
 _LATE: Final = 1.5  # mm to the right of all places where a value begins from which it has lost letters
 _ALIKE: Final = 0.7  # height of one piece of a line by that of another: one without marks or descenders is lower
 _ALIKE_NAME: Final = 0.8
+_SIGN: Final = 1.3  # heights of the line beside it up to which a piece is a sign or two: "/", "Г.", marked low
+_ALIKE_SIGN: Final = 0.55
 _LEVEL: Final = 0.12  # heights that pieces of one line lie above or below each other; a mark beside a name lay 0.25 off
 
 
@@ -160,14 +162,15 @@ def rows_of(plans: Iterable[FieldPlan], marked: Sequence[Marked], tall: float) -
 
 def _whole(first: Marked, marked: Sequence[Marked], used: set[int], plan: FieldPlan) -> Line:
     """Join what the detector marked apart: pieces on the same row, near enough and of the same height."""
-    normal = np.array([-first.line.direction[1], first.line.direction[0]])
-
     alike, widest = (_ALIKE, _GAP) if plan.shape in ("text", "names") else (_ALIKE_NAME, _GAP_NAME)
 
     def joins(piece: Marked, gap: float) -> bool:
-        across = abs(float((piece.line.centre - first.line.centre) @ normal))
-        level = across < _LEVEL * first.line.height and alike < piece.height / first.height < 1 / alike
-        return level and -0.5 * first.height < gap < widest * first.height
+        longer, shorter = (first, piece) if first.line.width >= piece.line.width else (piece, first)
+        along = longer.line.direction  # the shorter's is any: "Г." or "/" is as high as wide
+        across = abs(float((piece.line.centre - first.line.centre) @ (-along[1], along[0])))
+        least = _ALIKE_SIGN if alike is _ALIKE and shorter.line.width < _SIGN * longer.line.height else alike
+        level = across < _LEVEL * longer.line.height and least < piece.height / first.height < 1 / least
+        return level and -0.5 * max(first.height, piece.height) < gap < widest * first.height
 
     pieces, end, start = [first], first.right, first.left
     beside = [mark for at, mark in enumerate(marked) if at not in used]

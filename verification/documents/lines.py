@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, TypeVar, cast
 
 import cv2
@@ -37,10 +38,11 @@ _STD: Final = np.array([0.229, 0.224, 0.225], np.float32)
 _MAP_THRESHOLD: Final = 0.3  # PaddleOCR's own settings for DB post-processing
 _BOX_THRESHOLD: Final = 0.45
 _GROW: Final = 1.6  # the detector marks the core of a line; growing by area / perimeter x this restores its height
-_MAX_AREA: Final = 900_000  # pixels looked at: the detector takes about 0.2 kB of memory for each
+_MAX_AREA: Final = 900_000  # pixels looked at
+_STRIP: Final = 550_000  # pixels looked at in one go: the detector takes about 0.25 kB of memory for each
+_BEYOND: Final = 64  # pixels that a strip sees of its neighbour, a multiple of 32 as every side
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _LARGE_BLOCK: Final = 20 << 20  # bytes
-_LARGE_LOOK: Final = 450_000  # pixels: a second, closer look takes 60 MB and more
 _KEPT_FREE: Final = 32 << 20  # bytes
 _MAX_LINES: Final = 250  # a page has fewer; noise has more
 _MAX_WIDTH: Final = 2400  # pixels of a 48-high crop: 50:1, longer than any line of a document
@@ -263,11 +265,32 @@ def find(picture: Pixels, *, longest: int) -> list[Line]:
     normal /= _STD
     planes = np.ascontiguousarray(normal.transpose(2, 0, 1)[None])
     del normal, small
-    if size[0] * size[1] > _LARGE_LOOK:
-        _give_back_free()
-    (chance,) = _sessions["ppocr_det"].run(None, {"x": planes})
     back = np.array([width / size[0], height / size[1]], np.float32)
-    return _lines(chance[0, 0], back)
+    return _lines(_chance(planes), back)
+
+
+def _chance(planes: Floats) -> Floats:
+    """The detector's map of a picture, shape (h, w). A large one is looked at in strips across its longer side.
+
+    A strip sees some of its neighbour, so that nothing is cut where they meet; the network's few global averages differ a little.
+    """
+    height, width = planes.shape[2:]
+    count = -(-height * width // _STRIP)
+    _give_back_free()
+    chance = np.empty((height, width), np.float32)
+    axis, side = (0, height) if height >= width else (1, width)
+    edges = [round(side * at / count / 32) * 32 for at in range(count + 1)]
+    for start, stop in pairwise(edges):
+        first, last = max(0, start - _BEYOND), min(side, stop + _BEYOND)
+        seen = slice(first, last)
+        strip = planes[:, :, seen] if axis == 0 else planes[:, :, :, seen]
+        (found,) = _sessions["ppocr_det"].run(None, {"x": np.ascontiguousarray(strip)})
+        kept = slice(start - first, stop - first)
+        if axis == 0:
+            chance[start:stop] = found[0, 0, kept]
+        else:
+            chance[:, start:stop] = found[0, 0][:, kept]
+    return chance
 
 
 def _lines(chance: Floats, back: Floats) -> list[Line]:

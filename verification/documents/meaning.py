@@ -35,7 +35,8 @@ def meant(
         text = heard.text
     if not text or (plan.pattern is not None and not plan.pattern.fullmatch(text)):
         return {}
-    whole = not (_lost_dot(text, plan.dotted) or cut_short(text, plan.dotted))
+    both = len(plan.alphabets) == 1 or not plan.dotted or "/" in text  # the state, in Latin, ends a place: a thumb may hide it
+    whole = both and not (_lost_dot(text, plan.dotted) or cut_short(text, plan.dotted))
     holds = whole and (plan.check is None or CHECKS[plan.check](text))
     return {plan.name: heard.reading(text, certain=holds and _agreed(heard, checked=plan.check is not None))}
 

@@ -63,12 +63,16 @@ _WIDE: Final = 2.2  # times the usual distance of letters: Ш behind narrow ones
 _GAP: Final = 1.75  # times the usual distance of letters: in print of one width a space makes it 2
 _SURE: Final = 0.6  # least odds of each letter of a certain value, beside a second reader that agrees
 _STANDING: Final = ("Г", "С", "Д", "П", "Х", "К", "ПОС", "ДЕР", "ГОР", "ОБЛ", "РЕСП", "СТ", "АВТ", "ОКР", "ИМ")
+_KNOWN: Final = frozenset({*_STANDING, "УЛ", "РАЙ", "КР", "ПГТ", "РП", "СТ-ЦА", "ЖД"})
+_FIRM: Final = 0.85  # odds of a dot at a row's end; specks of paper read as one had 0.57 to 0.81
 _DOTTED: Final = 16.0  # times likelier that a dot follows one of these than none
 _ENDED: Final = 4.0  # times likelier that none follows another word
 _SPACED: Final = 16.0  # times likelier that a space follows a dot than a letter. A lost space had odds of 0.7, printed none: 0.01
 _YIELDS: Final = -2.0  # log odds by which Tesseract's text may be less likely: right ones from -0.6 on, wrong ones below -4.9
 _SPECKS: Final = ',/№"()'  # signs that Tesseract sees in the paper's pattern
 _WRITTEN: Final = 0.7  # mean odds of a name's letters. Written by hand: 0.44 to 0.66; printed: 0.85 and more (141 names)
+_PENNED: Final = 0.78  # mean odds of all letters of a page. By hand: 0.47 to 0.72 (20 papers); printed, "hard": 0.86 on (21)
+_FEW: Final = 2  # letters of a word, or of a row: a stamp's strokes look like so many
 _LEGIBLE: Final = 20  # clear letters from which a row is one that can be read
 _SURE_MARK: Final = {"Е": 0.9, "Ё": 0.9, "И": 0.9, "Й": 0.9}
 """The same of letters that differ from another in a mark alone, which both readers lose first; two dots before anything else."""
@@ -102,6 +106,7 @@ class _Heard:
     alphabet: str = ""
     yielded: bool = False
     trimmed: bool = False  # a clear letter of the marked row was left out
+    marked: bool = True  # False: read at its planned place, since a stamp was marked over it
 
     @property
     def text(self) -> str:
@@ -119,6 +124,7 @@ class _Heard:
         wide = int((gaps > _GAP * float(np.median(gaps))).sum()) + 1 if len(gaps) else 1
         return (
             bool(self.letters)
+            and self.marked
             and not self.yielded
             and not self.trimmed
             and as_print(self.text) == as_print(self.second)
@@ -134,14 +140,19 @@ class _Heard:
         text = as_print(second)
         if self.odds is None or len(self.letters) < 2 or not set(text) <= {*self.alphabet} - {*_SPECKS} | {*self.text}:
             return heard
-        if _bare(text) in ("", _bare(self.text)) or text.count("Ё") < self.text.count("Ё"):
-            return heard  # dots, spaces and Ё it knows badly
+        closer = text.replace(" ", "") == self.text.replace(" ", "") and len(text) < len(self.text)  # Щ stands as wide as a space
+        loses = ctc.plainer(text, self.text) or text.count("Ё") < self.text.count("Ё")
+        if loses or (_bare(text) in ("", _bare(self.text)) and not closer):
+            return heard  # dots, spaces and marks it knows badly
         count = len(self.odds)
         beside = 0.75 * float(np.median(np.diff([letter.at for letter in self.letters])))
         start = max(0, int((self.letters[0].at - beside) * count))
         part = self.odds[start : min(count, int((self.letters[-1].at + beside) * count) + 1)]
-        own, other = (tuple(self.alphabet.index(c) + 1 for c in one) for one in (self.text, text))
-        if _score(part, other, self.alphabet) - _score(part, own, self.alphabet) < _YIELDS:
+        own, *others = (  # a dot at the row's end may be one that it alone sees, in the paper's pattern
+            tuple(self.alphabet.index(c) + 1 for c in one) for one in dict.fromkeys((self.text, text, text.rstrip(" .")))
+        )
+        other = max(others, key=lambda one: _score(part, one, self.alphabet))
+        if _score(part, other, self.alphabet) - _score(part, own, self.alphabet) < (0.0 if closer else _YIELDS):
             return heard
         letters = ctc.spelled(part, self.alphabet, other)
         placed = tuple(replace(letter, at=(start + letter.at * len(part)) / count) for letter in letters)
@@ -157,7 +168,8 @@ def read_spread(image: Pixels, found: Sequence[Line], *, today: date) -> Spread 
     pages = spread.place(marks, None, found) if marks is not None else None
     if marks is None or pages is None:
         return None
-    fields = _anchored(_page_fields(image, found, marks, pages, today=today), marks, pages)
+    seen, by_hand = _page_fields(image, found, marks, pages, today=today)
+    fields = _anchored(seen, marks, pages)
     if not _is_passport(fields, alone=len(marks.dates) + len(marks.codes) + len(marks.numbers) == 1):
         return None
     if not marks.codes and len(marks.dates) == 1 and not marks.numbers and Field.SEX not in fields:
@@ -169,7 +181,7 @@ def read_spread(image: Pixels, found: Sequence[Line], *, today: date) -> Spread 
     hidden = _covered(image, spread.places(found, marks, pages))
     fields = _unsure(fields, hidden)
     hidden = {name: reason for name, reason in hidden.items() if name not in fields or not fields[name].certain}
-    problems = tuple(_problems(fields, marks, corners, width, height, hidden))
+    problems = (*_problems(fields, marks, corners, width, height, hidden), *([ReasonCode.DOCUMENT_HANDWRITTEN] * by_hand))
     reading = DocumentReading(
         document_type=DocumentType.RU_INTERNAL,
         country="RUS",
@@ -274,8 +286,10 @@ def with_page(
     direction: NDArray[np.float32],
     truncated: bool,
     today: date,
-) -> tuple[dict[Field, FieldReading], bool]:
+) -> tuple[dict[Field, FieldReading], bool, dict[Field, ReasonCode]]:
     """Add what the printed pages say to the zone's `fields`; the flag says whether the two contradict each other.
+
+    Also returns what hides a printed value or the pen that wrote it, by field.
 
     A value that both say becomes "both"; what only the page says is added. The zone's letters win where they differ,
     but then nothing about that field is certain. `truncated`: the zone has not room for the names' ends.
@@ -283,9 +297,10 @@ def with_page(
     marks = spread.marks_on(picture, found, direction=direction)
     pages = spread.place(marks, corners, found) if marks is not None else None
     if marks is None or pages is None:
-        return _parted(fields, {}), False
+        return _parted(fields, {}), False, {}
     hidden = _covered(picture, spread.places(found, marks, pages))
-    printed = _unsure(_page_fields(picture, found, marks, pages, today=today), hidden)
+    on_page, by_hand = _page_fields(picture, found, marks, pages, today=today)
+    printed = _unsure(on_page, hidden)
     fields = _parted(fields, printed)
     together, contradiction = dict(fields), False
     for name, seen in printed.items():
@@ -306,7 +321,9 @@ def with_page(
         contradiction = True
         number = together[Field.DOCUMENT_NUMBER]
         together[Field.DOCUMENT_NUMBER] = replace(number, certain=False, confidence=min(number.confidence, 0.5))
-    return together, contradiction
+    if by_hand:
+        hidden |= {name: ReasonCode.DOCUMENT_HANDWRITTEN for name in _ROWS if name not in hidden}
+    return together, contradiction, hidden
 
 
 def _parted(zone: dict[Field, FieldReading], printed: dict[Field, FieldReading]) -> dict[Field, FieldReading]:
@@ -381,17 +398,34 @@ def other_print(picture: Pixels, rows: Sequence[Quad]) -> bool:
 # ---------------------------------------------------------------- reading the fields
 
 
-def _page_fields(picture: Pixels, found: Sequence[Line], marks: Marks, pages: Pages, *, today: date) -> dict[Field, FieldReading]:
+def _page_fields(
+    picture: Pixels, found: Sequence[Line], marks: Marks, pages: Pages, *, today: date
+) -> tuple[dict[Field, FieldReading], bool]:
+    """What the printed pages say, and whether a pen wrote it."""
     fields: dict[Field, FieldReading] = {}
     _put_number(fields, marks.numbers)
     _put_dates(fields, {name: mark for mark, name in spread.named_dates(marks, pages.whole)}, today=today)
     rows = spread.rows(found, marks, pages, (picture.shape[1], picture.shape[0]))
     heard = {name: [_read_row(picture, row, alphabet) for row in rows.get(name.value, [])] for name, alphabet in _ROWS.items()}
+    unseen = {name for name, read in heard.items() if any(not row.marked and len(_bare(row.text)) > _FEW for row in read)}
+    heard = {name: [row for row in read if row.marked or _plain(row)] for name, read in heard.items()}
     heard = _with_second(picture, {name: [row for row in read if row.letters] for name, read in heard.items()})
     for name, read in heard.items():
         _put_rows(fields, name, read)
     _put_sex(fields, picture, spread.sex_place(marks, pages))
-    return fields
+    return _unsure(fields, unseen), _by_hand([row for read in heard.values() for row in read], marks)
+
+
+def _plain(row: _Heard) -> bool:
+    """Whether what was read at a place where nothing was marked is print: a stamp's letters are doubtful, and askew."""
+    return any(len(word) > _FEW and min(letter.chance for letter in word) >= _A_WORD for word in _words(row.letters))
+
+
+def _by_hand(rows: Sequence[_Heard], marks: Marks) -> bool:
+    """Whether the page is filled in with a pen: the red number is plain to both networks, all that stands beside it is not."""
+    chances = [letter.chance for row in rows for letter in row.letters if letter.character != " "]
+    sharp = any(number.agreed and number.chance > _CLEAR for number in marks.numbers)
+    return sharp and len(chances) >= _LEGIBLE and float(np.mean(chances)) < _PENNED
 
 
 def _read_row(picture: Pixels, row: Row, alphabet: str) -> _Heard:
@@ -406,7 +440,9 @@ def _read_row(picture: Pixels, row: Row, alphabet: str) -> _Heard:
     letters = _kept(told, alphabet, start, end, row.at)
     complete = row.whole and row.off < _OFF
     trimmed = _trimmed(told, letters, start, end)
-    return _Heard(letters=letters, line=line, at=row.at, complete=complete, odds=odds, alphabet=alphabet, trimmed=trimmed)
+    return _Heard(
+        letters=letters, line=line, at=row.at, complete=complete, odds=odds, alphabet=alphabet, trimmed=trimmed, marked=row.marked
+    )  # fmt: skip
 
 
 def _trimmed(told: Sequence[Letter], kept: Sequence[Letter], start: float, end: float) -> bool:
@@ -577,6 +613,8 @@ def _put_rows(fields: dict[Field, FieldReading], name: Field, rows: Sequence[_He
     rows = [row for row in rows if fuzz.ratio(row.text.replace(" ", ""), _TITLE) < _ALIKE]
     if not rows or (name in _NAMES and _scrawled(rows)):
         return
+    if name not in _NAMES:
+        rows = [_without_speck(_abbreviated(row)) for row in rows]
     chance = min(row.chance for row in rows)
     agreed = all(row.agreed and row.at == at for at, row in enumerate(rows))
     if name is Field.PLACE_OF_BIRTH:  # the only field with rows behind rows that nothing else speaks for
@@ -604,6 +642,34 @@ def _put_rows(fields: dict[Field, FieldReading], name: Field, rows: Sequence[_He
         box=certainty.box(_tight(rows[0]).quad, 0, 1),
         letters=tuple(letters),
     )
+
+
+def _abbreviated(row: _Heard) -> _Heard:
+    """With a word before a dot as the only abbreviation that has one letter otherwise; not certain where none is known.
+
+    Both readers took a blurred ОБЛ. for ОВЛ., each letter clear.
+    """
+    for match in re.finditer(r"(?<![А-ЯЁ-])([А-ЯЁ]{2,})\.", row.text):
+        if match[1] in _KNOWN:
+            continue
+        like = [known for known in _KNOWN if len(known) == len(match[1]) > _FEW]
+        near = [known for known in like if sum(a != b for a, b in zip(known, match[1], strict=True)) == 1]
+        letters = list(row.letters)
+        if len(near) == 1:
+            for at, character in enumerate(near[0], match.start()):
+                letters[at] = replace(letters[at], character=character)
+        row = replace(row, letters=tuple(letters), yielded=True)
+    return row
+
+
+def _without_speck(row: _Heard) -> _Heard:
+    """Without a faint dot or comma at its end that the second reader does not see, where no abbreviation has one."""
+    last, word = row.letters[-1], re.search(r"([А-ЯЁ]*)[.,]$", row.text)
+    if word is None or last.chance >= _FIRM or as_print(row.second)[-1:] == last.character:
+        return row
+    if last.character == "." and word[1] in _KNOWN:
+        return row
+    return replace(row, letters=row.letters[:-1], yielded=True)
 
 
 def _scrawled(rows: Sequence[_Heard]) -> bool:

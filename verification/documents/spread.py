@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +33,7 @@ _FIRST_YEAR: Final = 1600  # own choice: specimens are made out for people of hi
 _SHORT: Final = 13.0  # heights: a date alone is 5 to 9 long
 _FIGURED: Final = 5  # figures among its letters that make a short line worth both networks' reading for figures alone
 _WEAK: Final = 0.3  # least odds of a figure that is taken at all
+_PLAIN: Final = 0.9  # odds of every figure in both readings above which two marks say which way up the page is
 _FOLD: Final = 0.5  # of the spread's height: above it page 2, below it page 3
 _VALUE_HEIGHT: Final = (0.68, 1.75)  # of a date's: labels are printed 0.45 to 0.65 as high, signatures higher
 _SQUEEZED: Final = 0.12  # of the scale: the usual difference of a page's two scales, held at an angle
@@ -84,8 +86,12 @@ def marks_on(picture: Pixels, found: Sequence[Line], *, direction: Floats | None
     axis = _main_axis(found)
     if axis is None:
         return None
-    both = [_marks_along(picture, found, np.asarray(sign * axis, np.float32)) for sign in (1, -1)]
-    best = max(both, key=lambda m: (sum(n.chance for n in m.numbers), sum(v.chance for v in (*m.dates, *m.codes))))
+    upright = _marks_along(picture, found, axis if axis[0] >= 0 else -axis)
+    if sum(mark.agreed and mark.chance > _PLAIN for mark in (*upright.numbers, *upright.dates, *upright.codes)) >= 2:
+        best = upright  # upside down, no two would read so well
+    else:
+        both = (upright, _marks_along(picture, found, np.asarray(-upright.direction, np.float32)))
+        best = max(both, key=lambda m: (sum(n.chance for n in m.numbers), sum(v.chance for v in (*m.dates, *m.codes))))
     return best if best.numbers or len(best.dates) + len(best.codes) >= 1 else None
 
 
@@ -453,6 +459,7 @@ class Row:
     at: int  # which of the field's rows, from 0
     off: float  # from the middle of its planned place, as a share of the distance of two rows
     whole: bool  # every row that the field may have lies on the photo
+    marked: bool = True  # False: nothing was marked there as a line, but a larger mark lies over its place
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -511,7 +518,27 @@ def rows(found: Sequence[Line], marks: Marks, pages: Pages, size: tuple[int, int
             whole = all(_on_photo(half.placed.photo(x, low), size) for x in plan["reach"][key[0]])
             row = _row(pieces, half.placed, plan["reach"][key[0]], key[1])
             result.setdefault(key[0], []).append(replace(row, off=nearest[0][0] / _PITCH, whole=whole))
+        large = [line.quad for line in found if line.height > _VALUE_HEIGHT[1] * tall]
+        for name, at, offset in half.expected:
+            if name in _OF_SEVERAL and name in result and (name, at) not in taken:
+                left, right = plan["reach"][name]
+                quad = _block(half.placed, left, right, half.y(offset))
+                if _overlap(quad, large) >= _LAID_OVER:
+                    line = Line(quad=quad, score=0.0)
+                    result[name].append(Row(line=line, before=0.0, behind=0.0, at=at, off=1.0, whole=False, marked=False))
+                    result[name].sort(key=lambda row: row.at)
     return result
+
+
+_OF_SEVERAL: Final = ("issuer", "place_of_birth")  # values of several rows
+_LAID_OVER: Final = 0.25  # share of a row's place within a mark that is too large for one: a stamp and what it lies over
+
+
+def _overlap(row: Quad, marks: Sequence[Quad]) -> float:
+    """The share of a row's middle that lies within any of these."""
+    along = np.linspace((row[0] + row[3]) / 2, (row[1] + row[2]) / 2, 17)
+    inside = [any(cv2.pointPolygonTest(mark, (float(x), float(y)), False) >= 0 for mark in marks) for x, y in along]
+    return float(np.mean(inside))
 
 
 def places(found: Sequence[Line], marks: Marks, pages: Pages) -> dict[str, list[Quad]]:

@@ -26,8 +26,8 @@ def load() -> None:
     """Load YuNet, the voices and the calibration, once per process. Raises models.ModelFileMissing, voices.BadDescription."""
     from verification.faces import compare, detect, encode
 
+    encode.load()  # its networks are the largest
     detect.load()
-    encode.load()
     compare.calibration()
 
 

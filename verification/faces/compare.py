@@ -9,6 +9,8 @@ tests.benchmarks.faces --calibrate`: for each kind of pair, how many strangers w
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from itertools import permutations
 from pathlib import Path
@@ -21,11 +23,24 @@ from verification.calibration import CLEAN, CONDITION, POOR, PRINTED, FaceCalibr
 from verification.evidence import FACE_CODE, Box, FaceReading, Pair, PairMeasures, Quality
 from verification.faces import copies, detect, quality, voices
 from verification.faces.encode import Encodings, encode
+from verification.faces.networks import give_back_free
 from verification.faces.voices import Vector
 from verification.quality import QualityThresholds
 from verification.reasons import PhotoKind, ReasonCode
 
-__all__ = ["CLEAN", "CONDITION", "PRINTED", "calibration", "compare", "correlation", "covered", "read_faces", "use"]
+__all__ = [
+    "CLEAN",
+    "CONDITION",
+    "PRINTED",
+    "calibration",
+    "compare",
+    "correlation",
+    "covered",
+    "look",
+    "read_faces",
+    "together",
+    "use",
+]
 
 _given: list[Path] = []
 
@@ -107,6 +122,75 @@ def correlation(a: Encodings, b: Encodings) -> float:
     return float((a.chip * b.chip).mean())
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Look:
+    """What one photo of a case shows of a face. Small, and without the photo: a worker need not hold all photos at once."""
+
+    kind: PhotoKind
+    box: Box | None = None  # in pixels of the photo
+    turns: int = 0  # quarter turns, counter-clockwise, that bring the face upright
+    quality: Quality | None = None
+    codes: Encodings | None = None
+    problems: tuple[ReasonCode, ...] = ()
+
+
+def look(kind: PhotoKind, photo: NDArray[np.uint8] | None, *, portrait: Box | None = None, quarter_turns: int = 0) -> Look:
+    """Find the face that counts in one photo and encode it. RGB pixels of shape (H, W, 3), None for none; never raises.
+
+    `portrait` is where the document reader saw the portrait, in pixels of the document; `quarter_turns`, counter-clockwise,
+    is how it had to turn the page.
+    """
+    if photo is None:
+        return Look(kind=kind)
+    try:
+        return _look(kind, photo, portrait, quarter_turns)
+    finally:
+        give_back_free()  # or the next photo would come on top of what the networks left behind
+
+
+def _look(kind: PhotoKind, photo: NDArray[np.uint8], portrait: Box | None, quarter_turns: int) -> Look:
+    if kind is PhotoKind.DOCUMENT:
+        printed = detect.portrait(photo, portrait, quarter_turns=quarter_turns)
+        if printed is None:
+            return Look(kind=kind, problems=(ReasonCode.PORTRAIT_NOT_FOUND,))
+        size = Quality(head_size=round(printed.eyes, 1))
+        give_back_free()  # the smaller copies of the photo
+        codes = encode(printed, printed=True)
+        return Look(kind=kind, box=printed.box, turns=printed.quarter_turns, quality=size, codes=codes)
+    main = detect.main_face(photo, kind=kind)
+    give_back_free()
+    if main.face is None:
+        return Look(kind=kind, problems=main.problems)
+    if kind is PhotoKind.ON_FILE:
+        return Look(kind=kind, box=main.face.box, codes=encode(main.face))
+    measured = quality.measure(main.face)
+    if ReasonCode.SELFIE_IS_A_DOCUMENT in main.problems:  # a portrait against itself would say nothing
+        return Look(kind=kind, box=main.face.box, quality=measured, problems=main.problems)
+    problems = (*main.problems, *quality.problems(measured, QualityThresholds()))
+    return Look(kind=kind, box=main.face.box, quality=measured, codes=encode(main.face), problems=problems)
+
+
+def together(looks: Iterable[Look]) -> FaceReading:
+    """Compare every pair there is. A face that was not found is a problem and leaves its pairs out."""
+    by = {seen.kind: seen for seen in looks}
+    codes = {kind: seen.codes for kind, seen in by.items() if seen.codes is not None}
+    problems = [problem for seen in by.values() for problem in seen.problems]
+    pairs = {pair: compare(codes[a], codes[b], pair) for pair, (a, b) in _PHOTOS.items() if a in codes and b in codes}
+    own = codes.get(PhotoKind.SELFIE)
+    for kind, told in _COPIES.items():
+        if own is not None and kind in codes and _one_photograph(own, codes[kind]):
+            problems.append(told)
+    document = by.get(PhotoKind.DOCUMENT)
+    return FaceReading(
+        pairs=pairs,
+        problems=tuple(problems),
+        boxes={kind.value: seen.box for kind, seen in by.items() if seen.box is not None},
+        document_turns=document.turns if document is not None else 0,
+        qualities={kind: seen.quality for kind, seen in by.items() if seen.quality is not None},
+        code=_code(own),
+    )
+
+
 def read_faces(
     selfie: NDArray[np.uint8] | None,
     document: NDArray[np.uint8] | None,
@@ -115,45 +199,13 @@ def read_faces(
     portrait: Box | None = None,
     quarter_turns: int = 0,
 ) -> FaceReading:
-    """Find the faces and compare every pair there is. RGB pixels of shape (H, W, 3); never raises on any picture.
-
-    `portrait` is where the document reader saw the portrait, in pixels of `document`; `quarter_turns`, counter-clockwise,
-    is how it had to turn the page. A face that was not found is a problem and leaves its pairs out.
-    """
-    problems: list[ReasonCode] = []
-    boxes: dict[str, Box] = {}
-    qualities: dict[PhotoKind, Quality] = {}
-    codes: dict[PhotoKind, Encodings] = {}
-    document_turns = 0
-    if selfie is not None:
-        main = detect.main_face(selfie, kind=PhotoKind.SELFIE)
-        problems.extend(main.problems)
-        if main.face is not None:
-            boxes[PhotoKind.SELFIE.value] = main.face.box
-            qualities[PhotoKind.SELFIE] = quality.measure(main.face)
-            if ReasonCode.SELFIE_IS_A_DOCUMENT not in main.problems:  # a portrait against itself would say nothing
-                codes[PhotoKind.SELFIE] = encode(main.face)
-                problems.extend(quality.problems(qualities[PhotoKind.SELFIE], QualityThresholds()))
-    if document is not None:
-        printed = detect.portrait(document, portrait, quarter_turns=quarter_turns)
-        if printed is None:
-            problems.append(ReasonCode.PORTRAIT_NOT_FOUND)
-        else:
-            boxes[PhotoKind.DOCUMENT.value], document_turns = printed.box, printed.quarter_turns
-            qualities[PhotoKind.DOCUMENT] = Quality(head_size=round(printed.eyes, 1))
-            codes[PhotoKind.DOCUMENT] = encode(printed, printed=True)
-    if on_file is not None:
-        kept = detect.main_face(on_file, kind=PhotoKind.ON_FILE)
-        if kept.face is not None:
-            boxes[PhotoKind.ON_FILE.value] = kept.face.box
-            codes[PhotoKind.ON_FILE] = encode(kept.face)
-    pairs = {pair: compare(codes[a], codes[b], pair) for pair, (a, b) in _PHOTOS.items() if a in codes and b in codes}
-    own = codes.get(PhotoKind.SELFIE)
-    for kind, told in _COPIES.items():
-        if own is not None and kind in codes and _one_photograph(own, codes[kind]):
-            problems.append(told)
-    return FaceReading(
-        pairs=pairs, problems=tuple(problems), boxes=boxes, document_turns=document_turns, qualities=qualities, code=_code(own)
+    """`look` at all photos of a case and bring them `together`."""
+    return together(
+        (
+            look(PhotoKind.SELFIE, selfie),
+            look(PhotoKind.DOCUMENT, document, portrait=portrait, quarter_turns=quarter_turns),
+            look(PhotoKind.ON_FILE, on_file),
+        )
     )
 
 

@@ -8,18 +8,15 @@ large or how tilted the face was, and it weeds out what only looked like a face.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from verification import models
 from verification.evidence import Box
-from verification.faces import paper
+from verification.faces import networks, paper
 from verification.reasons import PhotoKind, ReasonCode
 
 cv2.setNumThreads(1)
@@ -32,6 +29,9 @@ _EYES_IN_CROP = 72.0  # pixels between the eyes there: a face of some 180, more 
 _SIDES = (480, 1000, 320, 1800)  # longest sides tried in this order; at 480 a face from 1/30 of the picture is found in 15 ms
 _TURNED_SIDES = (480, 1000)  # the same where the picture lies on its side or head
 _SCORE = 0.6  # YuNet's own confidence 0-1 from which a candidate is looked at again; its demo uses 0.9, printed faces need less
+_SHARED = 0.3  # of two boxes' area over their union, from which the surer one stands for both, as in YuNet's demo
+_MOST = 50  # candidates; more faces than that are a crowd
+_CELL = networks.CELLS[-1]
 _SURE = 0.90  # score in the crop from which no other scale or orientation is tried
 _UPRIGHT = 0.925  # 80 upright faces scored 0.919 to 0.954 in the crop, the same on their side or head 0.909, once 0.917
 _LEANING = 12.0  # degrees, in a first look
@@ -61,7 +61,7 @@ class Found:
     eyes: float
     size: float  # height of the face in pixels of the picture searched; a profile has its eyes close together
     row: Points  # shape (15,), YuNet's own answer in the crop, as SFace's alignment wants it
-    middle: Points  # shape (2,), of the landmarks, in pixels of the picture that was cut from
+    middle: Points  # shape (2,), of the landmarks, in pixels of the picture searched
     tilt: float  # degrees counter-clockwise that bring the face upright
 
     @property
@@ -78,12 +78,27 @@ class MainFace:
     problems: tuple[ReasonCode, ...] = ()
 
 
-@cache
-def _detector() -> cv2.FaceDetectorYN:
-    return cv2.FaceDetectorYN.create(str(models.path("yunet")), "", (320, 320), _SCORE, 0.3, 50)
+class _Halves:
+    """A picture and its half, quarter and so on, each averaged from the one before, once, and only when asked for.
 
+    Shrinking twelve million pixels by any other factor than two takes ten times as long.
+    """
 
-_one_at_a_time = threading.Lock()  # setInputSize and detect belong together
+    def __init__(self, image: Pixels) -> None:
+        self.image = image
+        self._smaller = [image]
+
+    def at_least(self, zoom: float) -> tuple[Pixels, int]:
+        """The smallest with still 1.5 times the pixels a side that `zoom` of the picture has, and by how much it is smaller."""
+        steps = 0
+        while 1.5 * zoom * 2 ** (steps + 1) <= 1.0 and min(self.image.shape[:2]) >= 2 ** (steps + 2):
+            steps += 1
+        while len(self._smaller) <= steps:
+            last = self._smaller[-1]
+            height, width = last.shape[0] // 2, last.shape[1] // 2
+            half = cv2.resize(last[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+            self._smaller.append(np.asarray(half, np.uint8))
+        return self._smaller[steps], 2**steps
 
 
 def load() -> None:
@@ -98,7 +113,8 @@ def main_face(image: Pixels, *, kind: PhotoKind = PhotoKind.SELFIE) -> MainFace:
     one nearly as large gives SEVERAL_FACES_IN_SELFIE and the larger one, unless print around it says that it stands on
     paper. A selfie all of whose faces do is a passport: SELFIE_IS_A_DOCUMENT. Any of four orientations, any tilt.
     """
-    faces = _search(image, turns=(0, 1, 3, 2))
+    halves = _Halves(image)
+    faces = _search(halves, turns=(0, 1, 3, 2))
     selfie = kind is PhotoKind.SELFIE
     if not faces:
         return MainFace(face=None, problems=(ReasonCode.NO_FACE_IN_SELFIE,) if selfie else ())
@@ -106,7 +122,7 @@ def main_face(image: Pixels, *, kind: PhotoKind = PhotoKind.SELFIE) -> MainFace:
     problems: list[ReasonCode] = []
     if selfie:
         near = [f for f in faces if f.size >= _BEFORE_PAPER * faces[0].size]
-        print_around = [paper.printed_lines(image, f) for f in near]
+        print_around = [_printed_lines(halves, f) for f in near]
         if min(print_around) >= paper.LINES:
             problems.append(ReasonCode.SELFIE_IS_A_DOCUMENT)
         else:
@@ -117,6 +133,11 @@ def main_face(image: Pixels, *, kind: PhotoKind = PhotoKind.SELFIE) -> MainFace:
     if selfie and main.size < _SMALLEST:
         problems.append(ReasonCode.FACE_TOO_SMALL)
     return MainFace(face=main, problems=tuple(problems))
+
+
+def _printed_lines(halves: _Halves, face: Found) -> int:
+    picture, shrunk = halves.at_least(paper.HEIGHT / max(face.size, 1.0))
+    return paper.printed_lines(picture, face, shrunk=shrunk)
 
 
 def portrait(image: Pixels, region: Box | None = None, *, quarter_turns: int = 0) -> Found | None:
@@ -132,11 +153,11 @@ def portrait(image: Pixels, region: Box | None = None, *, quarter_turns: int = 0
         left, top = max(0, x - w // 3), max(0, y - h // 3)
         right, bottom = min(width, x + w + w // 3), min(height, y + h + h // 3)
         if right - left >= 16 and bottom - top >= 16:
-            faces = _search(np.ascontiguousarray(image[top:bottom, left:right]), turns=turns)
+            faces = _search(_Halves(image[top:bottom, left:right]), turns=turns)
             if faces:
                 best = _clearest(faces)
                 return replace(best, box=(best.box[0] + left, best.box[1] + top, best.box[2], best.box[3]))
-    faces = _search(image, turns=turns)
+    faces = _search(_Halves(image), turns=turns)
     return _clearest(faces) if faces else None
 
 
@@ -146,30 +167,28 @@ def _clearest(faces: list[Found]) -> Found:
     return max((f for f in faces if f.score >= 0.85 * best), key=lambda f: (f.size, f.score))
 
 
-def _search(image: Pixels, *, turns: tuple[int, ...]) -> list[Found]:
+def _search(halves: _Halves, *, turns: tuple[int, ...]) -> list[Found]:
     """Return all faces at the first scale and orientation that shows one surely, else the best there is.
 
     The picture as it is comes first, at all scales; then the other quarter turns.
     """
-    if min(image.shape[:2]) < _LEAST:
+    height, width = halves.image.shape[:2]
+    if min(height, width) < _LEAST:
         return []
     weak: list[Found] = []
     for turn in turns:
-        turned = np.ascontiguousarray(np.rot90(image, turn)) if turn else image
-        base, done = turned, set()
-        if max(turned.shape[:2]) > _SIDES[-1]:
-            base = _resized(turned, _SIDES[-1])
+        done = set()
         for side in _SIDES if turn == turns[0] else _TURNED_SIDES:
-            if side > _SIDES[0] and side > 1.25 * max(turned.shape[:2]):
+            if side > _SIDES[0] and side > 1.25 * max(height, width):
                 continue  # enlarging further shows nothing new and costs most
-            small = _resized(base, side)
+            small = _resized(halves.at_least(side / max(height, width))[0], side)
             if small.shape in done:
                 continue
             done.add(small.shape)
-            scale = max(turned.shape[:2]) / max(small.shape[:2])
-            rows = _yunet(small)[:_CANDIDATES]  # the surest first
-            faces = _distinct(filter(None, (_closer(turned, row, scale) for row in rows)))
-            faces = [_turned_back(f, turn, image.shape[:2]) for f in faces]
+            scale = max(height, width) / max(small.shape[:2])
+            rows = _yunet(np.ascontiguousarray(np.rot90(small, turn)))[:_CANDIDATES]  # the surest first
+            looks = (_closer(halves, _turned_back(row, turn, small.shape), float(row[3]), scale) for row in rows)
+            faces = _distinct(filter(None, looks))
             if any(f.score >= _SURE for f in faces):
                 return faces
             weak.extend(faces)
@@ -189,19 +208,40 @@ def _resized(image: Pixels, side: int) -> Pixels:
 
 
 def _yunet(image: Pixels) -> Points:
-    """Return YuNet's rows, shape (n, 15): box, five landmarks, score, in pixels of `image` (RGB)."""
-    with _one_at_a_time:
-        detector = _detector()
-        detector.setInputSize((image.shape[1], image.shape[0]))
-        rows = detector.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
-    return np.zeros((0, 15), np.float32) if rows is None else np.asarray(rows, np.float32)
+    """Return YuNet's rows, shape (n, 15): box, five landmarks, score, in pixels of `image` (RGB), the surest first.
+
+    Unfolded as OpenCV's FaceDetectorYN does it, whose rows these are but for rounding.
+    """
+    height, width = image.shape[:2]
+    whole = np.zeros((-(-height // _CELL) * _CELL, -(-width // _CELL) * _CELL, 3), np.uint8)
+    whole[:height, :width] = image
+    told = networks.yunet(whole)
+    rows = [_unfolded(whole.shape[1] // cell, cell, *told[at :: len(networks.CELLS)]) for at, cell in enumerate(networks.CELLS)]
+    found = np.concatenate(rows)
+    boxes = np.trunc(found[:, :4]).astype(np.float64)  # FaceDetectorYN compares whole pixels
+    kept = cv2.dnn.NMSBoxes(boxes.tolist(), found[:, 14].tolist(), _SCORE, _SHARED, top_k=_MOST)
+    return np.asarray(found[np.asarray(kept, np.intp).ravel()], np.float32)
 
 
-def _closer(image: Pixels, row: Points, scale: float) -> Found | None:
-    """Look again at a candidate, cut out upright at one size. None where it is no face after all."""
-    marks = row[4:14].reshape(5, 2) * scale
+def _unfolded(columns: int, cell: int, face: Points, thing: Points, box: Points, marks: Points) -> Points:
+    """Rows of `_yunet` that reach _SCORE, of the cells of one size."""
+    score = np.sqrt(np.clip(face[:, 0], 0.0, 1.0) * np.clip(thing[:, 0], 0.0, 1.0))
+    at = np.flatnonzero(score >= _SCORE)
+    corner = np.stack([at % columns, at // columns], axis=1).astype(np.float32)
+    middle, size = (corner + box[at, :2]) * cell, np.exp(box[at, 2:]) * cell
+    places = (marks[at].reshape(-1, 5, 2) + corner[:, None]) * cell
+    rows = np.concatenate([middle - size / 2, size, places.reshape(-1, 10), score[at, None]], axis=1)
+    return np.asarray(rows, np.float32)
+
+
+def _closer(halves: _Halves, seen: Points, height: float, scale: float) -> Found | None:
+    """Look again at a candidate, cut out upright at one size. None where it is no face after all.
+
+    `seen`: its landmarks, shape (5, 2), and `height` its height, in a picture smaller by `scale`.
+    """
+    marks = seen * np.float32(scale)
     eyes = float(np.hypot(*(marks[1] - marks[0])))
-    size = float(row[3]) * scale
+    size = height * scale
     if not (np.isfinite(marks).all() and 1.0 <= size < math.inf):
         return None
     # A face in profile has eyes close together; its height then tells the scale.
@@ -211,21 +251,21 @@ def _closer(image: Pixels, row: Points, scale: float) -> Found | None:
     direction = across + np.array([down[1], -down[0]])
     tilt = math.degrees(math.atan2(float(direction[1]), float(direction[0])))
     centre = np.asarray(marks.mean(axis=0), np.float32)
-    best = _straightened(image, centre, eyes, tilt)
+    best = _straightened(halves, centre, eyes, tilt)
     if best is None or best.score < _UPRIGHT:
         # YuNet finds faces that lie on their side or head too, but takes them for upright and marks eyes on the chin.
         for extra in (90.0, 270.0, 180.0):
-            found = _straightened(image, centre, eyes, tilt + extra)
+            found = _straightened(halves, centre, eyes, tilt + extra)
             if found is not None and (best is None or found.score > best.score):
                 best = found
-    return None if best is None else _upright(image, best)
+    return None if best is None else _upright(halves, best)
 
 
-def _straightened(image: Pixels, centre: Points, eyes: float, tilt: float) -> Found | None:
+def _straightened(halves: _Halves, centre: Points, eyes: float, tilt: float) -> Found | None:
     """Look in the crop; where the face in it leans, is off the middle or of another size, cut out again by what was seen."""
     best: Found | None = None
     for _ in range(_LOOKS):
-        found = _in_crop(image, centre, eyes, tilt)
+        found = _in_crop(halves, centre, eyes, tilt)
         if found is None or found.eyes <= 0.0 or (best is not None and found.score <= best.score):
             break
         best = found
@@ -237,7 +277,7 @@ def _straightened(image: Pixels, centre: Points, eyes: float, tilt: float) -> Fo
     return best
 
 
-def _upright(image: Pixels, face: Found) -> Found:
+def _upright(halves: _Halves, face: Found) -> Found:
     """Turn a face that still leans: YuNet sees only a part of a lean, and marks that lie askew move the encodings.
 
     A look may score a little less than the one before and yet be the more upright one.
@@ -246,7 +286,7 @@ def _upright(image: Pixels, face: Found) -> Found:
         lean = _lean(face)
         if abs(lean) <= _ASKEW:
             break
-        found = _in_crop(image, face.middle, _scale(face), face.tilt + lean)
+        found = _in_crop(halves, face.middle, _scale(face), face.tilt + lean)
         if found is None or found.eyes <= 0.0 or found.score < face.score - _SLACK:
             break
         face = found
@@ -265,21 +305,25 @@ def _scale(face: Found) -> float:
     return max(face.eyes, 0.28 * face.box_in_crop[3] * face.eyes / across)
 
 
-def _in_crop(image: Pixels, centre: Points, eyes: float, tilt: float) -> Found | None:
+def _in_crop(halves: _Halves, centre: Points, eyes: float, tilt: float) -> Found | None:
     """Cut out around `centre`, turned by `tilt` degrees, the eyes `_EYES_IN_CROP` apart, and find the face in it."""
     zoom = _EYES_IN_CROP / max(eyes, 1.0)
     if zoom < 0.6:  # averaging first, or warpAffine would skip pixels
-        reach = int(CROP / zoom * 0.75) + 2
-        left, top = max(0, int(centre[0]) - reach), max(0, int(centre[1]) - reach)
-        part = image[top : int(centre[1]) + reach, left : int(centre[0]) + reach]
+        picture, shrunk = halves.at_least(zoom)
+        near, scale = centre / np.float32(shrunk), zoom * shrunk
+        reach = int(CROP / scale * 0.75) + 2
+        left, top = max(0, int(near[0]) - reach), max(0, int(near[1]) - reach)
+        part = picture[top : int(near[1]) + reach, left : int(near[0]) + reach]
         if min(part.shape[:2]) < 2:
             return None
-        size = max(1, round(part.shape[1] * zoom)), max(1, round(part.shape[0] * zoom))
+        size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
         source = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
-        ratio = np.array([size[0] / part.shape[1], size[1] / part.shape[0]])
-        middle, factor, offset = (centre - np.array([left, top])) * ratio, 1.0, np.array([left, top])
+        ratio = np.array([size[0] / part.shape[1], size[1] / part.shape[0]]) / shrunk
+        offset = np.array([left, top]) * shrunk
+        middle, factor = (centre - offset) * ratio, 1.0
     else:
-        source, ratio, middle, factor, offset = image, np.ones(2), np.asarray(centre, np.float64), zoom, np.zeros(2)
+        source, ratio, offset = halves.image, np.ones(2), np.zeros(2)
+        middle, factor = np.asarray(centre, np.float64), zoom
     matrix = cv2.getRotationMatrix2D((float(middle[0]), float(middle[1])), tilt, factor)
     matrix[:, 2] += np.array([CROP / 2, CROP / 2]) - middle
     crop = np.asarray(
@@ -303,7 +347,7 @@ def _in_crop(image: Pixels, centre: Points, eyes: float, tilt: float) -> Found |
     back = cv2.invertAffineTransform(matrix)
     x, y, w, h = (float(v) for v in row[:4])
     corners = np.array([[x, y, 1], [x + w, y, 1], [x + w, y + h, 1], [x, y + h, 1]]) @ back.T / ratio + offset
-    height, width = image.shape[:2]
+    height, width = halves.image.shape[:2]
     low = np.clip(np.floor(corners.min(axis=0)), 0, [width - 1, height - 1]).astype(int)
     high = np.clip(np.ceil(corners.max(axis=0)), low + 1, [width, height]).astype(int)
     marks = row[4:14].reshape(5, 2)
@@ -322,17 +366,12 @@ def _in_crop(image: Pixels, centre: Points, eyes: float, tilt: float) -> Found |
     )
 
 
-def _turned_back(face: Found, turn: int, shape: tuple[int, int]) -> Found:
-    """Give box and tilt in the picture before it was turned by `turn` quarters (counter-clockwise)."""
-    height, width = shape
-    x, y, w, h = face.box
-    if turn == 1:
-        x, y, w, h = width - y - h, x, h, w
-    elif turn == 2:
-        x, y = width - x - w, height - y - h
-    elif turn == 3:
-        x, y, w, h = y, height - x - w, h, w
-    return replace(face, box=(x, y, w, h), tilt=face.tilt + 90.0 * turn)
+def _turned_back(row: Points, turn: int, shape: tuple[int, ...]) -> Points:
+    """YuNet's five landmarks, shape (5, 2), in the picture of `shape` before `numpy.rot90` turned it by `turn`."""
+    x, y = row[4:14].reshape(5, 2).T
+    right, low = shape[1] - 1, shape[0] - 1
+    back = ((x, y), (right - y, x), (right - x, low - y), (y, low - x))[turn]
+    return np.stack(back, axis=1)
 
 
 def _distinct(faces: Iterable[Found]) -> list[Found]:

@@ -12,14 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from verification.calibration import CLEAN, POOR, PRINTED
+from verification.calibration import CLEAN, POOR, POOR_EYES, PRINTED
 from verification.faces import voices
 from verification.faces.detect import Found
 from verification.faces.voices import Vector
-
-POOR_EYES = 38.5
-"""Pixels between the eyes below which a printed portrait counts as poor: 96 % of imitated pages of level 3 lie below (23 to 45),
-all of level 2 above (39 to 57)."""
 
 _PRINT = 64  # pixels, side of the small grey face by which a reprint of one and the same photograph is known
 

@@ -19,7 +19,7 @@ more than 2, two photographs laid side by side 4."""
 SURELY: Final = 8
 """Lines from which a second face as large is left out of count: 56 of the 68. Two people taken for one would be worse."""
 
-_HEIGHT = 100  # pixels of the face where print around it is looked for: letters of a page are then 5 to 8 high
+HEIGHT: Final = 100  # pixels of the face where print around it is looked for: letters of a page are then 5 to 8 high
 _REACH = (420, 280)  # pixels looked at to each side, and above and below: a page is 125 mm wide, its printed head some 33 high
 
 
@@ -28,19 +28,21 @@ def on_paper(picture: NDArray[np.uint8], face: Found, *, lines: int = LINES) -> 
     return printed_lines(picture, face) >= lines
 
 
-def printed_lines(picture: NDArray[np.uint8], face: Found) -> int:
+def printed_lines(picture: NDArray[np.uint8], face: Found, *, shrunk: float = 1.0) -> int:
     """Count lines of print around a face: a selfie has none, a document's page has some ten. RGB pixels (H, W, 3).
 
     The picture is turned and scaled by the face, so that letters of a page with this portrait have a known height.
+    `shrunk`: by how much `picture` is smaller than the one that the face was found in.
     """
-    zoom = _HEIGHT / max(face.size, 1.0)
+    zoom = HEIGHT / max(face.size, 1.0) * shrunk
+    at = face.middle / np.float32(shrunk)
     wide, tall = 2 * _REACH[0], 2 * _REACH[1]
     reach = int(math.hypot(*_REACH) / zoom) + 2
-    left, top = max(0, int(face.middle[0]) - reach), max(0, int(face.middle[1]) - reach)
-    part = picture[top : int(face.middle[1]) + reach, left : int(face.middle[0]) + reach]
+    left, top = max(0, int(at[0]) - reach), max(0, int(at[1]) - reach)
+    part = picture[top : int(at[1]) + reach, left : int(at[0]) + reach]
     if min(part.shape[:2]) < 2:
         return 0
-    middle = face.middle - np.array([left, top], np.float32)
+    middle = at - np.array([left, top], np.float32)
     if zoom < 0.6:  # averaging first, or warpAffine would skip pixels
         size = max(1, round(part.shape[1] * zoom)), max(1, round(part.shape[0] * zoom))
         ratio = np.array([size[0] / part.shape[1], size[1] / part.shape[0]], np.float32)

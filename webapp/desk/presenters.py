@@ -287,7 +287,9 @@ def _face(pair: Pair, measures: Measures, policy: Policy, held: FaceCalibration 
         line_text=_("needs %(n)s", n=format_decimal(needed, "0.0#")),
         passes=passes,
         said=said,
-        percentage=percentage_words(held.percentage(pair, value) if held is not None and value is not None else None),
+        percentage=percentage_words(
+            held.percentage(pair, value, eyes=measures.document.head_size) if held is not None and value is not None else None
+        ),
     )
 
 
@@ -317,8 +319,10 @@ class SameFace:
     chance: str
 
 
-def same_faces(candidates: Sequence[duplicates.Candidate], searched: int) -> list[SameFace]:
-    """What a search among all faces kept found, closest first; `searched`: how many faces it was compared with."""
+def same_faces(candidates: Sequence[duplicates.Candidate], searched: int | None) -> list[SameFace] | None:
+    """What a search among all faces kept found, closest first; `searched`: among how many. None: not searched for yet."""
+    if searched is None:
+        return None
     return [
         SameFace(
             case_id=found.case_id,
@@ -432,6 +436,12 @@ def continuity(page: CasePage) -> list[Check]:
         out.append(Check(sign="open", text=_("The document's number is new to this account.")))
     if not measures.has_face_on_file:
         out.append(Check(sign="open", text=_("The account has no face on file: nothing ties this face to it.")))
+    if measures.portrait_years is not None and measures.portrait_years >= 1:
+        years = int(measures.portrait_years)
+        told = ngettext(
+            "The printed portrait is at least %(num)s year old.", "The printed portrait is at least %(num)s years old.", years
+        )
+        out.append(Check(sign="open", text=told))
     covered = [_changed(n, measures) for n in measures.changes if n in MAY_CHANGE[measures.reason]]
     beyond = [_changed(n, measures) for n in measures.changes if n not in MAY_CHANGE[measures.reason]]
     why = label(measures.reason)

@@ -25,6 +25,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "differ_below",
             "require_voices_agree",
             "require_face_on_file",
+            "max_portrait_years",
             "min_strangers",
         ),
     ),
