@@ -11,7 +11,8 @@ The link is a key that travels by eye, chat or mail, so it may reach the wrong h
   get her passport and her face. So her phone asks first whether she started this, in which browser and when; it says that
   a link somebody sent is a reason to say no; the number stands on a screen that she does not have, and only for as long as
   he waits on the line; a phone that is signed in to another account ends the link. What he talks her into nevertheless meets
-  the same checks as photos he had stolen elsewhere, and the trail of the case says that it was photographed so.
+  the same checks as photos he had stolen elsewhere, and the trail of the case says that it was photographed so. Once somebody
+  said no, or opened it in another account, a person decides the case (`doubted`).
 
 After REFUSALS such ends within a day nobody connects a phone to that account until the day is over. A link works for
 LIFETIME and for one device; looking at its address uses nothing up, since mail scanners and previews do that.
@@ -32,7 +33,7 @@ from sqlalchemy.orm import Session
 
 from cases import audit, moves
 from cases.lifecycle import Action, IllegalTransition, State
-from cases.models import Case, DeviceLink
+from cases.models import Case, DeviceLink, Event
 
 LIFETIME = timedelta(minutes=15)
 """Between making a link and choosing the number (login.gov gives as long, facts/ecosystem.md 2.1)."""
@@ -48,6 +49,9 @@ SIGN_OF_LIFE = timedelta(seconds=30)
 ENDS = ("wrong_number", "declined", "opened_twice", "other_account", "stopped", "replaced", "left")
 SUSPICIOUS = ENDS[:4]
 """Why a link ended. The suspicious ones count towards REFUSALS."""
+
+NOT_HERS = ("declined", "other_account")
+"""Ends by which somebody else says that the request is not hers: such a case is decided by a person."""
 
 
 class LinkGone(Exception):
@@ -212,6 +216,12 @@ def end(session: Session, link_id: UUID, why: str, *, now: datetime) -> None:
 def living(session: Session, case_id: UUID) -> DeviceLink | None:
     """The link of a case that has not ended; its time may be over."""
     return session.scalars(select(DeviceLink).where(DeviceLink.case_id == case_id, DeviceLink.ended_at.is_(None))).one_or_none()
+
+
+def doubted(session: Session, case_id: UUID) -> bool:
+    """Whether a device that opened a link of this case was somebody else's, as the trail says; links themselves are forgotten."""
+    ends = session.scalars(select(Event.details).where(Event.case_id == case_id, Event.kind == "device_link_ended"))
+    return any(details.get("why") in NOT_HERS for details in ends)
 
 
 def forget(session: Session, *, before: datetime) -> None:

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from cases import audit, customers, duplicates, head_turns, intake, moves, notifications, policies, profiles
+from cases import audit, customers, device_links, duplicates, head_turns, intake, moves, notifications, policies, profiles
 from cases.crypto import vault_of
 from cases.lifecycle import Action, State
 from cases.models import Case, Run, RunState
@@ -253,7 +253,8 @@ def _standing(session: Session, case: Case, *, now: datetime) -> tuple[ReasonCod
     held = customers.current_profile(session, case.customer)[1]
     holds = {
         ReasonCode.EVERYTHING_TO_PEOPLE: policies.everything_to_people(session),
-        ReasonCode.ACCOUNT_UNDER_WATCH: customers.under_watch(session, case.customer_id, now=now),
+        ReasonCode.ACCOUNT_UNDER_WATCH: customers.under_watch(session, case.customer_id, now=now)
+        or device_links.doubted(session, case.id),
         ReasonCode.CONTACT_CHANGES: new_email is not None and new_email.casefold() != held.casefold(),
         ReasonCode.LIVENESS_DOUBTED: head_turns.replayed(session, case),
         ReasonCode.PHOTO_SENT_ANYWAY: any(photo is not None and photo.accepted_despite for photo in photos),

@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from cases import device_links, intake, retention
+from cases import device_links, intake, retention, runs
 from cases.audit import KINDS
 from cases.device_links import ENDS, LIFETIME, REFUSALS, SUSPICIOUS, Device, LinkGone, TooManyRefusals
 from cases.lifecycle import IllegalTransition
 from cases.models import DeviceLink, Event
 from tests import factories as a
+from verification.reasons import ReasonCode
 
 COMPUTER = Device(browser="chrome", system="windows")
 PHONE = Device(browser="safari", system="ios")
@@ -118,6 +119,25 @@ def test_who_did_not_start_it_ends_it(session, made, now):
     device_links.decline(session, made[0], now=now)
     assert why_gone(session, made[0], now) == "declined"
     assert events(session)[-1] == ("ended", "declined")
+
+
+@pytest.mark.parametrize("end", ["declined", "other_account", "wrong_number", "stopped"])
+def test_a_case_that_somebody_else_disowned_is_decided_by_a_person(session, now, end):
+    case = a.a_draft(session, now=now)
+    token, link = device_links.make(session, case.id, device=COMPUTER, now=now)
+    if end == "declined":
+        device_links.decline(session, token, now=now)
+    elif end == "other_account":
+        opened(session, token, now, account=uuid4())
+    elif end == "wrong_number":
+        _link, key = opened(session, token, now)
+        device_links.confirm(session, link.id, key, wrong(link), now=now)
+    else:
+        device_links.end(session, link.id, "stopped", now=now)
+    device_links.forget(session, before=now + timedelta(days=2))
+    intake.submit(session, case.id, consent_version="1", now=now)
+    order = runs.begin(session, case.id, now=now)
+    assert (ReasonCode.ACCOUNT_UNDER_WATCH in order.standing) is (end in device_links.NOT_HERS)
 
 
 def test_its_time_is_a_quarter_of_an_hour_for_opening_and_choosing(session, made, now):
