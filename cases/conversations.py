@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -26,14 +27,25 @@ from cases.review import NotYours
 MOST_LETTERS = 2000
 """Of one message: a page of handwriting. Longer texts are letters, and letters are no conversation."""
 
-MOST_MESSAGES = 200
-"""Of one case, both sides together, so that no account can fill the store."""
+MOST_MESSAGES = 100
+"""Of each side of one case, so that no account can fill the store, and a customer who wrote too much can still be answered."""
 
 OPEN = frozenset({State.NEEDS_RETAKE, State.IN_REVIEW})
 """States in which somebody will read what is written: an agent, or she who is asked for a photo."""
 
-_UNSEEN = re.compile(r"[^\S\n]+|[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-"""Control characters and marks that turn the direction of writing: they would show a reader another text than was sent."""
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0d\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
+)
+"""Characters without a shape that are of no category Cc or Cf: Hangul and Khmer fillers, selectors of a variant, tags
+(Unicode 16, Default_Ignorable_Code_Point)."""
+
+_SIGNS = re.compile("[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd]")
+"""Characters of category Cf that are seen all the same: signs that span a number (Prepended_Concatenation_Mark)."""
+
+_JOINERS = "\u200c\u200d"
+_EMOJI_STYLE = "\ufe0e\ufe0f"
+_ALONE = ("LATIN", "GREEK", "CYRILLIC")
+"""Scripts whose letters no joiner changes, by the first word of a letter's name."""
 
 
 class Closed(Exception):
@@ -49,7 +61,11 @@ class NothingSaid(Exception):
 
 
 class TooLong(Exception):
-    """More letters than MOST_LETTERS, or more messages than MOST_MESSAGES."""
+    """More letters than MOST_LETTERS."""
+
+
+class TooMany(Exception):
+    """This side has written MOST_MESSAGES messages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +82,38 @@ class Line:
 
 
 def plain(text: str) -> str:
-    """What was typed as it is kept: NFC, one kind of line end, at most one empty line in a row, nothing invisible."""
+    """What was typed as it is kept: NFC, one kind of line end, at most one empty line in a row, nothing invisible.
+
+    Control characters and marks that turn the direction of writing would show a reader another text than was sent. Joiners stay
+    where a script or a composed emoji needs them, and what chooses the look of an emoji stays behind one.
+    """
     text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
-    text = _UNSEEN.sub(lambda found: " " if found[0].isspace() else "", text)
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(line.strip() for line in text.split("\n"))).strip()
+    text = re.sub(r"[^\S\n]+", " ", text.replace("\u2800", " "))  # Braille without a dot: a space by another name
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(line.strip() for line in _seen(text).split("\n"))).strip()
+    return text
+
+
+def _seen(text: str) -> str:
+    kept = ""
+    for at, letter in enumerate(text):
+        kind = unicodedata.category(letter)
+        if letter in _JOINERS:
+            if kept and _joins(kept[-1]) and _joins(text[at + 1 : at + 2]):
+                kept += letter
+        elif letter in _EMOJI_STYLE:
+            if kept and unicodedata.category(kept[-1])[0] in "SPN":
+                kept += letter
+        elif letter == "\n" or _SIGNS.match(letter) or not (kind in ("Cc", "Cf", "Cs") or _UNSEEN.match(letter)):
+            kept += letter
+    return kept
+
+
+def _joins(letter: str) -> bool:
+    """Whether a joiner beside this character changes how it is written: letters of some scripts, their marks, and emoji."""
+    if not letter or letter in _JOINERS or _UNSEEN.match(letter):
+        return False
+    named = unicodedata.name(letter, "").split(" ")[0]
+    return not letter.isascii() and named not in _ALONE and unicodedata.category(letter)[0] in "LMS"
 
 
 def write(
@@ -85,7 +129,7 @@ def write(
     """Keep a message of the customer or, where `agent` is given, of her to the customer, who is told by mail.
 
     `photo` is a clean JPEG of `verification.images`. The same id again is the same message. Raises Closed, NothingSaid,
-    TooLong; for agents NotAllowed, and NotYours unless she holds the case (nobody can hold one that waits for a photo).
+    TooLong, TooMany; for agents NotAllowed, and NotYours unless she holds the case (nobody can hold one that waits for a photo).
     """
     text = plain(text)
     case = moves.lock(session, case_id)
@@ -100,13 +144,16 @@ def write(
         raise NotYours("take the case first")
     if not text and photo is None:
         raise NothingSaid("neither words nor a photo")
-    if len(text) > MOST_LETTERS or _count(session, case.id) >= MOST_MESSAGES:
-        raise TooLong("a message or the conversation is too long")
+    if len(text) > MOST_LETTERS:
+        raise TooLong("the message is too long")
+    writer = Writer.STAFF if agent else Writer.CUSTOMER
+    if _count(session, case.id, writer) >= MOST_MESSAGES:
+        raise TooMany("this side has written enough")
     message = Message(
         id=message_id if held is None else uuid4(),  # somebody else's number: told to nobody
         customer_id=case.customer_id,
         case_id=case.id,
-        writer=Writer.STAFF if agent else Writer.CUSTOMER,
+        writer=writer,
         staff_id=agent.id if agent else None,
         data_key_id=case.data_key_id,
         written_at=now,
@@ -130,7 +177,10 @@ def write(
 
 
 def answers(case: Case, agent: Staff, *, now: datetime) -> bool:
-    """Whether this agent is the one to write: who holds the case or, while it waits for a photo and nobody can, any agent."""
+    """Whether this agent is the one to write: who holds the case or, while it waits for a photo and nobody can, any agent.
+
+    That any agent may answer then is about words: photos, those of messages too, are for who holds the case.
+    """
     holds = case.owner_id == agent.id and case.owner_until is not None and case.owner_until > now
     return people.may(agent, "decide") and (holds if case.state is State.IN_REVIEW else case.state is State.NEEDS_RETAKE)
 
@@ -157,9 +207,9 @@ def thread(session: Session, case: Case) -> list[Line]:
     ]
 
 
-def shown_to_customer(session: Session, case_id: UUID, *, now: datetime) -> None:
-    """She has the page with the messages before her."""
-    _see(session, case_id, Writer.STAFF, now)
+def shown_to_customer(session: Session, case_id: UUID, messages: Sequence[UUID], *, now: datetime) -> None:
+    """She has these messages before her. What was written while her page was made she has not seen."""
+    _see(session, case_id, Writer.STAFF, now, messages)
 
 
 def set_aside(session: Session, case_id: UUID, *, agent: Staff, now: datetime) -> None:
@@ -241,13 +291,16 @@ def _text(session: Session, message: Message) -> str | None:
         return None
 
 
-def _see(session: Session, case_id: UUID, writer: Writer, now: datetime) -> int:
+def _see(session: Session, case_id: UUID, writer: Writer, now: datetime, messages: Sequence[UUID] | None = None) -> int:
     found = update(Message).where(Message.case_id == case_id, Message.writer == writer, Message.seen_at.is_(None))
+    if messages is not None:
+        found = found.where(Message.id.in_(messages))
     return int(session.execute(found.values(seen_at=now)).rowcount)  # type: ignore[attr-defined]
 
 
-def _count(session: Session, case_id: UUID) -> int:
-    return session.scalar(select(func.count()).select_from(Message).where(Message.case_id == case_id)) or 0
+def _count(session: Session, case_id: UUID, writer: Writer) -> int:
+    mine = select(func.count()).select_from(Message).where(Message.case_id == case_id, Message.writer == writer)
+    return session.scalar(mine) or 0
 
 
 def _place(what: str, message: Message) -> str:

@@ -60,7 +60,7 @@ def upsert(
     customer = moves.lock_customer(session, found)
     customer.locale = locale
     held, held_email = current_profile(session, customer)
-    if held == profile and held_email == email:
+    if (held == profile and held_email == email) or profiles.is_echo_of_held(session, customer, profile, email):
         session.flush()
         return customer
     fields = [f for f in sorted({*held.values, *profile.values}) if held.values.get(f) != profile.values.get(f)]
@@ -148,6 +148,13 @@ def under_watch(session: Session, customer_id: UUID, *, now: datetime) -> bool:
     )
 
 
+def drew_attention(session: Session, case_id: UUID) -> bool:
+    """Whether a case had what `under_watch` counts, however it ended: an agent refused it, or the machine referred it."""
+    refused = select(Disposition.id).where(Disposition.case_id == case_id, Disposition.action.in_(("reject", "revert")))
+    referred = select(Run.id).where(Run.case_id == case_id, Run.outcome == "refer")
+    return any(session.execute(found.limit(1)).first() is not None for found in (refused, referred))
+
+
 def make_link(
     session: Session,
     purpose: str,
@@ -210,9 +217,10 @@ def redeem_link(session: Session, token: str, purpose: str, *, now: datetime) ->
 def report_not_me(session: Session, link: Link, *, now: datetime) -> Case:
     """File "this was not me" for the case of a redeemed link. May be repeated.
 
-    An approved case is marked, so that the desk sees it before all others and a person can revert it, again also
-    after a person let it stand; one that is still open is withdrawn at once, since who holds the account's address did
-    not ask for it. One that was withdrawn or has expired is marked too, so that the account comes under watch.
+    A change made within `undo_days` is taken back at once, until a person has settled it (`profiles.hold`). An approved
+    case is marked, so that the desk sees it before all others and a person can revert it, again also after a person let
+    it stand; one that is still open is withdrawn at once, since who holds the account's address did not ask for it. One
+    that was withdrawn or has expired is marked too, so that the account comes under watch.
     """
     if link.purpose != "not_me" or link.case_id is None:
         raise LinkUnknown("this link reports nothing")
@@ -227,6 +235,8 @@ def report_not_me(session: Session, link: Link, *, now: datetime) -> Case:
             from cases import intake
 
             intake.withdraw(session, case.id, now=now)
+        else:
+            profiles.hold(session, case, actor=actor, now=now)
     audit.record(session, "not_me_reported", actor=actor, now=now, case=case, state=state)
     return case
 

@@ -15,7 +15,10 @@ The link is a key that travels by eye, chat or mail, so it may reach the wrong h
   said no, or opened it in another account, a person decides the case (`doubted`).
 
 After REFUSALS such ends within a day nobody connects a phone to that account until the day is over. A link works for
-LIFETIME and for one device; looking at its address uses nothing up, since mail scanners and previews do that.
+LIFETIME and for one device; looking at its address uses nothing up, since mail scanners and previews do that. A device is
+known by a key that its own session holds before it opens the link: a second tap, or the same tap sent again because its
+answer was lost, is the same opening. Until LIFETIME is over a second device ends the link also after the number was chosen:
+if the thief was first, hers is the second.
 """
 
 from __future__ import annotations
@@ -121,39 +124,41 @@ def draw_numbers() -> list[int]:
 
 
 def look(session: Session, token: str, *, now: datetime) -> DeviceLink:
-    """The link of a token that may still be opened. Changes nothing. Raises LinkGone."""
+    """The link of a token whose time is not over, connected or not. Changes nothing. Raises LinkGone."""
     link = session.scalars(select(DeviceLink).where(DeviceLink.token_hash == _hash(token))).one_or_none()
     if link is None:
         raise LinkGone("unknown")
     if link.ended_why is not None:
         raise LinkGone(link.ended_why)
-    if link.confirmed_at is not None:
-        raise LinkGone("used")
     if now >= link.expires_at:
-        raise LinkGone("expired")
+        raise LinkGone("expired" if link.confirmed_at is None else "used")
     return link
 
 
-def opened(session: Session, token: str, *, device: Device, account: UUID | None, now: datetime) -> tuple[DeviceLink, str | None]:
-    """A person on another device says that she made the link. Returns the link and the key that only this device gets.
+def opened(session: Session, token: str, *, key: str, device: Device, account: UUID | None, now: datetime) -> DeviceLink:
+    """A person on another device says that she made the link. From then on `key`, which only that device has, stands for it.
 
-    `account` is who is signed in on that device, if anybody. Without a key the link has ended: it belongs to another
-    account, or another device was first, and then one of the two is not hers. The caller commits also then.
-    Raises LinkGone.
+    `account` is whose that device is already, if anybody's. The link may have ended by this: it belongs to another account,
+    or another device was first, and then one of the two is not hers. The caller commits also then. Raises LinkGone.
     """
     link = _locked(session, look(session, token, now=now).id)
     link = look(session, token, now=now)  # what it was before the lock may be over
     if account is not None and account != link.customer_id:
         _end(session, link, "other_account", now=now)
-        return link, None
-    if link.opened_at is not None:
-        _end(session, link, "opened_twice", now=now)
-        return link, None
-    key = secrets.token_urlsafe(32)
+        return link
+    if link.phone_hash is not None:
+        if not hmac.compare_digest(link.phone_hash, _hash(key)):
+            _end(session, link, "opened_twice", now=now)
+        return link
     link.opened_at, link.phone_hash = now, _hash(key)
     link.phone_browser, link.phone_system = device.browser, device.system
     _record(session, "opened", link, now=now)
-    return link, key
+    return link
+
+
+def draw_key() -> str:
+    """A key for a device that is about to open a link: 256 bits."""
+    return secrets.token_urlsafe(32)
 
 
 def decline(session: Session, token: str, *, now: datetime) -> None:
@@ -175,14 +180,19 @@ def waiting(session: Session, link_id: UUID, key: str, *, now: datetime) -> Devi
     return link
 
 
-def confirm(session: Session, link_id: UUID, key: str, number: int | None, *, now: datetime) -> DeviceLink:
-    """Connect the phone if this is the number; any other, or none, ends the link. One choice. The caller commits.
+def confirm(
+    session: Session, link_id: UUID, key: str, number: int | None, *, account: UUID | None = None, now: datetime
+) -> DeviceLink:
+    """Connect the phone if this is the number; any other, or none, ends the link, and so does `account` where it is not hers.
 
-    A second click finds it connected, whatever it says. Raises LinkGone.
+    One choice. A second click finds it connected, whatever it says. The caller commits also where it ended. Raises LinkGone.
     """
     waiting(session, link_id, key, now=now)
     _locked(session, link_id)
     link = waiting(session, link_id, key, now=now)
+    if account is not None and account != link.customer_id:
+        _end(session, link, "other_account", now=now)
+        return link
     if link.confirmed_at is not None:
         return link
     if number != link.number:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -43,8 +43,16 @@ class Incomplete(Exception):
         self.missing = missing
 
 
+class Changed(Exception):
+    """The request is not what the page showed any more: she sees it again before it is sent."""
+
+
 class TooLate(Exception):
-    """The case was shredded: there is nothing left to look at. A new request is needed."""
+    """The time for an appeal is over, or the case was shredded: there is nothing left to look at. A new request is needed."""
+
+
+APPEAL_WITHIN = timedelta(days=30)
+"""After a refusal; as long as photos are kept by default, since another person has to see what the first one saw."""
 
 
 def open_case(
@@ -172,12 +180,15 @@ def attach_photo(
     return kept
 
 
-def submit(session: Session, case_id: UUID, *, consent_version: str, now: datetime) -> Case:
+def submit(session: Session, case_id: UUID, *, consent_version: str, seen_version: int | None = None, now: datetime) -> Case:
     """Hand the case to the machine, with consent. The caller rings a worker after committing.
 
-    Raises IllegalTransition, Incomplete: after a retake was asked for, each photo asked for must be a new one.
+    `seen_version` is `case.version` as her page showed it; None where nobody looked at a page. Raises IllegalTransition,
+    Changed, Incomplete: after a retake was asked for, each photo asked for must be a new one.
     """
     case = _editable(session, case_id, Action.SUBMIT)
+    if seen_version is not None and seen_version != case.version:  # under the lock: nothing comes between look and sending
+        raise Changed
     photos = _photos(session, case)
     wanted = set(case.retake)
     missing = tuple(kind.value for kind in NEEDED if kind not in photos or (kind.value in wanted and photos[kind].attempt > 0))
@@ -220,12 +231,16 @@ def withdraw(session: Session, case_id: UUID, *, now: datetime) -> Case:
 
 
 def appeal(session: Session, case_id: UUID, *, now: datetime) -> Case:
-    """Let another person look at a rejected case. Raises IllegalTransition, TooLate, AlreadyOpen."""
+    """Let another person look at a rejected case: within APPEAL_WITHIN, once for each refusal.
+
+    Raises IllegalTransition, TooLate, AlreadyOpen. Who rejected it cannot take it (`review.take`).
+    """
     case = moves.lock(session, case_id)
     moves.lock_customer(session, case.customer_id)
     if case.state is State.REJECTED:
-        if case.shredded_at is not None:
-            raise TooLate("the case was shredded")
+        until = appeal_until(session, case)
+        if until is None or now >= until:
+            raise TooLate("the time for an appeal is over")
         opened = session.execute(
             select(Case.id).where(Case.customer_id == case.customer_id, Case.closed_at.is_(None))
         ).scalar_one_or_none()
@@ -235,6 +250,13 @@ def appeal(session: Session, case_id: UUID, *, now: datetime) -> Case:
     notifications.add(session, case, "in_review", actor=_she(case), now=now)
     audit.record(session, "appealed", actor=_she(case), now=now, case=case, old=old, new=case.state)
     return case
+
+
+def appeal_until(session: Session, case: Case) -> datetime | None:
+    """Until when a rejected case may be appealed: APPEAL_WITHIN, but no longer than its photos are kept. None: never (again)."""
+    if case.state is not State.REJECTED or case.closed_at is None or case.shredded_at is not None:
+        return None
+    return case.closed_at + min(APPEAL_WITHIN, timedelta(days=session.info["settings"].photo_days))
 
 
 def claim_of(session: Session, case: Case) -> tuple[Claim, str | None]:

@@ -645,6 +645,17 @@ class UnsentForm(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class CustomerSession(Base):
+    """A customer signed in on one browser. No personal data but whose it is; the cookie holds the id of this row."""
+
+    __tablename__ = "customer_sessions"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customers.id"))
+    began_at: Mapped[datetime] = mapped_column(index=True)
+    seen_at: Mapped[datetime] = mapped_column(comment="The last sign of her, to the minute")
+    ended_at: Mapped[datetime | None] = mapped_column(comment="Signed out, or another took its place")
+
+
 class Staff(Base):
     """A person who works here. Log-in details are in the shape that Flask-Security expects."""
 

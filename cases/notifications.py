@@ -21,7 +21,18 @@ from cases import audit
 from cases.crypto import vault_of
 from cases.models import Case, Customer, Notification, ProfileVersion
 
-KINDS = ("approved", "needs_retake", "in_review", "rejected", "reverted", "expired")
+KINDS = (
+    "approved",
+    "needs_retake",
+    "in_review",
+    "rejected",
+    "reverted",
+    "expired",
+    "message",
+    "draft_saved",
+    "held",
+    "change_stands",
+)
 """What customers are told of; each has a text in each language."""
 
 DISPUTABLE = ("approved", "needs_retake", "in_review")
@@ -133,18 +144,22 @@ def begin_sending(session: Session, notification_id: UUID, *, now: datetime) -> 
     row.tries += 1
     customer = session.get_one(Customer, row.customer_id)
     case = session.get(Case, row.case_id) if row.case_id else None
-    recipient = vault_of(session).open(customer.data_key, row.recipient_sealed, _place(row.id)).decode()
     message = Message(
         id=row.id,
         case_id=row.case_id,
         kind=row.kind,
         locale=row.locale,
-        recipient=recipient,
+        recipient=recipient(session, row, customer),
         tries=row.tries,
         context=_context(session, row, customer, case, now),
     )
     session.flush()
     return message
+
+
+def recipient(session: Session, row: Notification, customer: Customer) -> str:
+    """The address a message is for."""
+    return vault_of(session).open(customer.data_key, row.recipient_sealed, _place(row.id)).decode()
 
 
 def sent(session: Session, notification_id: UUID, *, now: datetime) -> None:
@@ -200,7 +215,10 @@ def _context(session: Session, row: Notification, customer: Customer, case: Case
         "retake": [],
     }
     if case is not None:
-        context.update(due_at=case.due_at, reasons=list(case.reasons), retake=list(case.retake), state=case.state.value)
+        due_at = case.due_at
+        if row.kind == "draft_saved":
+            due_at = case.updated_at + timedelta(days=session.info["settings"].draft_days)
+        context.update(due_at=due_at, reasons=list(case.reasons), retake=list(case.retake), state=case.state.value)
         if row.kind in DISPUTABLE:
             token = customers.make_link(session, "not_me", customer, case=case, lifetime=LINK_LIFETIME, now=now)
             context["not_me_url"] = f"{portal}/not-me/{token}"

@@ -6,7 +6,7 @@ the same transaction, or does neither.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -113,7 +113,8 @@ def revert(session: Session, case_id: UUID, *, actor: audit.Actor, reason: str, 
     case = moves.lock(session, case_id)
     if case.state is State.APPROVED:
         customer = moves.lock_customer(session, case.customer_id)
-        if customer.profile_version_id != case.applied_version_id:
+        on_hold = held(case)
+        if not on_hold and customer.profile_version_id != case.applied_version_id:
             raise ProfileMovedOn("the details were changed again after this case")
         disputed = case.disputed_at is not None
         own = select(Disposition.id).where(
@@ -121,7 +122,9 @@ def revert(session: Session, case_id: UUID, *, actor: audit.Actor, reason: str, 
         )
         if not disputed and session.execute(own.limit(1)).first():
             raise OwnApproval("another person has to revert this")
-        customer.profile_version_id = case.prior_version_id
+        if not on_hold:  # else it was put back then, and what came since stays
+            customer.profile_version_id = case.prior_version_id
+        case.held_at = None
     old = moves.move(session, case, Action.REVERT, now=now)
     if case.disputed_at is not None and case.dispute_settled_at is None:
         case.dispute_settled_at = now
@@ -150,6 +153,68 @@ def revert(session: Session, case_id: UUID, *, actor: audit.Actor, reason: str, 
         disputed=case.disputed_at is not None,
     )
     return case
+
+
+def held(case: Case) -> bool:
+    """Whether this change is taken back for now: the customer objected in time, and nobody has settled it yet."""
+    return case.held_at is not None
+
+
+def hold(session: Session, case: Case, *, actor: audit.Actor, now: datetime) -> bool:
+    """Take a locked case's change back until a person has settled it; says whether that was done.
+
+    The exact earlier version becomes current; the case stays approved and goes before a person, who reverts it or lets it
+    stand (`restore`). Only within `undo_days` of the change, not once a person has let it stand, and not where the details
+    were changed again: that change is nobody's to undo from a mail. Why: docs/decisions/0011. The caller has marked the case
+    as disputed.
+    """
+    in_time = case.closed_at is not None and now < case.closed_at + timedelta(days=session.info["settings"].undo_days)
+    if case.state is not State.APPROVED or case.held_at is not None or not in_time:
+        return False
+    stood = select(Disposition.id).where(Disposition.case_id == case.id, Disposition.action == "settle")
+    if session.execute(stood.limit(1)).first():
+        return False
+    customer = moves.lock_customer(session, case.customer_id)
+    if customer.profile_version_id != case.applied_version_id:
+        return False
+    customer.profile_version_id = case.prior_version_id
+    case.held_at = now
+    session.flush()
+    notifications.add(session, case, "held", actor=actor, now=now, to_new=True)
+    _record_swap(session, "change_held", case, actor=actor, now=now, taken=case.applied_version_id, given=case.prior_version_id)
+    return True
+
+
+def restore(session: Session, case: Case, *, actor: audit.Actor, now: datetime) -> None:
+    """Make a held change of a locked case current again. Raises ProfileMovedOn: what came since was written without it."""
+    customer = moves.lock_customer(session, case.customer_id)
+    if customer.profile_version_id != case.prior_version_id:
+        raise ProfileMovedOn("the details were changed again while this change was held")
+    customer.profile_version_id = case.applied_version_id
+    case.held_at = None
+    session.flush()
+    _record_swap(
+        session, "change_restored", case, actor=actor, now=now, taken=case.prior_version_id, given=case.applied_version_id
+    )
+
+
+def is_echo_of_held(session: Session, customer: Customer, profile: Profile, email: str) -> bool:
+    """Whether the host system sends back the very details that are on hold: it has not heard of the hold yet."""
+    on_hold = select(Case).where(Case.customer_id == customer.id, Case.held_at.is_not(None))
+    return any(
+        (profile, email) == read_version(session, customer, session.get_one(ProfileVersion, case.applied_version_id))
+        for case in session.scalars(on_hold)
+    )
+
+
+def _record_swap(
+    session: Session, kind: str, case: Case, *, actor: audit.Actor, now: datetime, taken: UUID | None, given: UUID | None
+) -> None:
+    numbers = dict(
+        session.execute(select(ProfileVersion.id, ProfileVersion.number).where(ProfileVersion.id.in_([taken, given]))).all()
+    )
+    assert taken is not None and given is not None  # a CHECK of the table: approved means applied
+    audit.record(session, kind, actor=actor, now=now, case=case, from_number=numbers[taken], to_number=numbers[given])
 
 
 def seal_note(session: Session, case: Case, disposition_id: UUID, note: str) -> bytes:

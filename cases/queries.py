@@ -565,14 +565,17 @@ _TOLD = {
 }  # fmt: skip
 _OUTCOMES = {"approve": "changed", "retake": "retake", "refer": "checked"}
 _ANSWERS = {"approve": "changed", "reject": "not_changed", "ask_retake": "person_retake"}
+_TELLING = (*_TOLD, "submitted", "photo_kept", "claim_amended", "run_finished", "disposed", "case_taken", "message_written")
 
 
 def timeline(session: Session, case_id: UUID) -> list[Moment]:
-    """What happened to a case, oldest first, from the audit trail. One query."""
+    """What happened to a case, oldest first, from the audit trail. One query, which leaves out the looks at photos."""
     moments: list[Moment] = []
     sent = waits = False
     events = session.execute(
-        select(Event.at, Event.kind, Event.actor_kind, Event.details).where(Event.case_id == case_id).order_by(Event.id)
+        select(Event.at, Event.kind, Event.actor_kind, Event.details)
+        .where(Event.case_id == case_id, Event.kind.in_(_TELLING))
+        .order_by(Event.id)
     )
     for at, kind, actor, details in events:
         what = _TOLD.get(kind)

@@ -13,10 +13,21 @@ from uuid import UUID
 from sqlalchemy import and_, delete, func, select
 from sqlalchemy.orm import Session, selectinload
 
-from cases import audit, duplicates, moves, notifications
+from cases import (
+    audit,
+    conversations,
+    customer_sessions,
+    customers,
+    device_links,
+    duplicates,
+    moves,
+    notifications,
+    ratings,
+    unsent_forms,
+)
 from cases.crypto import destroy
 from cases.lifecycle import Action, State
-from cases.models import Case, DataKey, HeadTurn, Link, Photo, Run
+from cases.models import Case, DataKey, HeadTurn, Link, Message, Photo, Run, UnsentForm, Upload
 from cases.photo_store import LocalStore, store_of
 
 ORPHAN_AGE = timedelta(hours=1)
@@ -40,6 +51,12 @@ def due(session: Session, *, now: datetime, limit: int = 100) -> list[UUID]:
             .limit(limit)
         )
     )
+
+
+def kept_until(session: Session, case: Case) -> datetime:
+    """When a draft or a retake that nobody touches any more is closed."""
+    days: int = session.info["settings"].draft_days
+    return case.updated_at + timedelta(days=days)
 
 
 def expire_drafts(session: Session, *, now: datetime, limit: int = 100) -> list[UUID]:
@@ -78,16 +95,63 @@ def shred_due(session: Session, *, now: datetime, limit: int = 100) -> list[UUID
     counts = {case.id: _destroy(session, case, now) for case in cases}
     session.flush()
     delete_blobs(session, now=now)
+    unsent_forms.forget(session, now=now)
     for case in cases:  # last, because from the first event on other writers wait
         photos, runs = counts[case.id]
         audit.record(session, "shredded", actor=audit.SYSTEM, now=now, case=case, photos=photos, runs=runs)
     return [case.id for case in cases]
 
 
+def erasable_from(session: Session, case: Case) -> datetime | None:
+    """From when the customer may have a case shredded before its time. None: not by her.
+
+    Not while it is open (she may withdraw it first). Where somebody said "this was not me" its photos show who was there,
+    and they keep their usual time. A change keeps them for `undo_days`, and so does what was no success but a try: an agent
+    refused it, or the machine gave it to a person. Whoever took over an account would else at once remove what shows it.
+    """
+    if case.closed_at is None or case.shredded_at is not None or case.disputed_at is not None:
+        return None
+    if case.state is State.REVERTED:
+        return None
+    if case.state is State.APPROVED or customers.drew_attention(session, case.id):
+        return case.closed_at + timedelta(days=session.info["settings"].undo_days)
+    return case.closed_at
+
+
+def erase(session: Session, customer_id: UUID, *, now: datetime) -> list[UUID]:
+    """Shred at the customer's wish all her cases that may go; returns them. May be repeated: what is gone is left alone.
+
+    Keys go at once, which makes everything unreadable; the blobs go with the next `shred_due`.
+    """
+    session.flush()
+    found = session.scalars(
+        select(Case)
+        .where(Case.customer_id == customer_id, Case.closed_at.is_not(None), Case.shredded_at.is_(None))
+        .options(selectinload(Case.data_key))
+        .order_by(Case.id)
+        .with_for_update(key_share=True, of=Case)
+        .execution_options(populate_existing=True)
+    ).all()
+    going = [case for case in found if (since := erasable_from(session, case)) is not None and since <= now]
+    counts = {case.id: _destroy(session, case, now) for case in going}
+    session.execute(delete(UnsentForm).where(UnsentForm.customer_id == customer_id))
+    session.flush()
+    if going:
+        she = audit.Actor(kind="customer", id=str(customer_id))
+        audit.record(session, "deletion_asked", actor=she, now=now, customer_id=customer_id, count=len(going))
+    for case in going:
+        photos, runs = counts[case.id]
+        audit.record(session, "shredded", actor=audit.SYSTEM, now=now, case=case, photos=photos, runs=runs)
+    return [case.id for case in going]
+
+
 def _destroy(session: Session, case: Case, now: datetime) -> tuple[int, int]:
     """Make everything of a case unreadable; returns how many photos and runs it had."""
     destroy(case.data_key, now=now)
     duplicates.forget(session, case.id)
+    conversations.shred_words(session, case.id, now=now)
+    ratings.shred_words(session, case.id)
+    session.execute(delete(Upload).where(Upload.case_id == case.id))
     case.claim_sealed = None
     case.shredded_at = now
     moves.changed(case, now=now)
@@ -98,7 +162,7 @@ def _destroy(session: Session, case: Case, now: datetime) -> tuple[int, int]:
 
 
 def delete_blobs(session: Session, *, now: datetime, limit: int = 1000) -> int:
-    """Remove the blobs of photos and head turns whose key is destroyed; returns how many. May be repeated."""
+    """Remove the blobs of photos, head turns and messages whose key is destroyed; returns how many. May be repeated."""
     session.flush()
     photos = session.scalars(
         select(Photo)
@@ -114,18 +178,25 @@ def delete_blobs(session: Session, *, now: datetime, limit: int = 1000) -> int:
         .limit(limit)
         .with_for_update(key_share=True, skip_locked=True, of=HeadTurn)
     ).all()
-    rows: list[Photo | HeadTurn] = [*photos, *head_turns]
+    messages = session.scalars(
+        select(Message)
+        .join(DataKey, DataKey.id == Message.data_key_id)
+        .where(Message.blob.is_not(None), Message.shredded_at.is_(None), DataKey.wrapped.is_(None))
+        .limit(limit)
+        .with_for_update(key_share=True, skip_locked=True, of=Message)
+    ).all()
+    rows: list[Photo | HeadTurn | Message] = [*photos, *head_turns, *messages]
     for row in rows:
         if row.blob is not None:
             store_of(session).shred(row.blob)
         row.shredded_at = now
     session.flush()
-    return len(photos) + len(head_turns)
+    return len(rows)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Orphans:
-    """Where rows and blobs do not fit: blobs that no row knows, and photos or head turns whose blob is missing."""
+    """Where rows and blobs do not fit: blobs that no row knows; photos, head turns or messages whose blob is missing."""
 
     blobs: tuple[str, ...]
     photos: tuple[UUID, ...]
@@ -140,6 +211,8 @@ def orphans(session: Session, *, now: datetime) -> Orphans:
     }
     kept = select(HeadTurn.id, HeadTurn.blob).where(HeadTurn.blob.is_not(None), HeadTurn.shredded_at.is_(None))
     rows |= {blob: head_turn_id for head_turn_id, blob in session.execute(kept).all() if blob is not None}
+    sent = select(Message.id, Message.blob).where(Message.blob.is_not(None), Message.shredded_at.is_(None))
+    rows |= {blob: message_id for message_id, blob in session.execute(sent).all() if blob is not None}
     return Orphans(
         blobs=tuple(sorted(name for name, written in present.items() if name not in rows and written <= now - ORPHAN_AGE)),
         photos=tuple(photo_id for blob, photo_id in rows.items() if blob not in present),
@@ -158,5 +231,7 @@ def remove_orphans(session: Session, *, now: datetime) -> int:
 
 
 def forget_links(session: Session, *, now: datetime) -> None:
-    """Remove links that expired a while ago."""
+    """Remove links that expired, and sessions that began, a while ago."""
     session.execute(delete(Link).where(Link.expires_at < now - LINK_GRACE))
+    device_links.forget(session, before=now - LINK_GRACE)
+    customer_sessions.forget(session, before=now - LINK_GRACE)

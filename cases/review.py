@@ -87,9 +87,7 @@ def take(session: Session, case_id: UUID, *, agent: Staff, now: datetime) -> Cas
     if case.owner_id is not None and case.owner_id != agent.id and case.owner_until is not None and case.owner_until > now:
         assert case.owner is not None
         raise TakenBy(case.owner.name, case.owner_until)
-    if session.scalar(
-        select(exists().where(Disposition.case_id == case.id, Disposition.staff_id == agent.id, Disposition.action == "reject"))
-    ):
+    if _refused_before(session, case, agent):
         raise NotYours("another agent decides an appeal")
     return _give(session, case, agent, now)
 
@@ -152,8 +150,8 @@ def dispose(session: Session, case_id: UUID, disposal: Disposal, *, agent: Staff
         raise _stale(session, case)
     if case.state is not State.IN_REVIEW:
         raise IllegalTransition(case.state, ACTIONS[disposal.action])
-    if case.owner_id != agent.id:
-        raise NotYours("take the case first")
+    if case.owner_id != agent.id or _refused_before(session, case, agent):
+        raise NotYours("take the case first; who refused it before does not decide the appeal")
     note = disposal.note.strip()
     if disposal.action == "reject" and not disposal.reasons:
         raise ValueError("a rejection needs a reason")
@@ -195,7 +193,8 @@ def dispose(session: Session, case_id: UUID, disposal: Disposal, *, agent: Staff
 def settle_dispute(session: Session, case_id: UUID, *, agent: Staff, note: str, seen_version: int, now: datetime) -> Case:
     """A person looked at "this was not me" and the change stands. To undo it, see `profiles.revert`.
 
-    Raises StalePage, NoteNeeded, NotAllowed, OwnApproval for who approved the case, ValueError when nothing is disputed.
+    A change that was held takes effect again; both addresses are told. Raises StalePage, NoteNeeded, NotAllowed, OwnApproval
+    for who approved the case, ValueError when nothing is disputed, ProfileMovedOn when a held change cannot come back.
     """
     people.require(agent, "settle_disputes")
     case = moves.lock(session, case_id)
@@ -210,14 +209,24 @@ def settle_dispute(session: Session, case_id: UUID, *, agent: Staff, note: str, 
     note = note.strip()
     if not note:
         raise NoteNeeded("say why in a note")
+    if profiles.held(case):
+        profiles.restore(session, case, actor=audit.Actor.staff(agent), now=now)
     row = Disposition(id=uuid4(), case_id=case.id, staff_id=agent.id, action="settle", reasons=[], created_at=now)
     row.note_sealed = profiles.seal_note(session, case, row.id, note)
     session.add(row)
     case.dispute_settled_at = now
     case.owner_id = case.owner_until = None
     moves.changed(case, now=now)
+    if case.state is State.APPROVED:
+        notifications.add(session, case, "change_stands", actor=audit.Actor.staff(agent), now=now, to_new=True)
     audit.record(session, "dispute_settled", actor=audit.Actor.staff(agent), now=now, case=case)
     return case
+
+
+def _refused_before(session: Session, case: Case, agent: Staff) -> bool:
+    """Whether this agent rejected the case once: an appeal goes to another person, always."""
+    found = exists().where(Disposition.case_id == case.id, Disposition.staff_id == agent.id, Disposition.action == "reject")
+    return bool(session.scalar(select(found)))
 
 
 def _at_the_desk(case: Case) -> bool:
@@ -270,11 +279,18 @@ def _stale(session: Session, case: Case) -> StalePage:
 QUIET: Iterable[str] = (
     "photo_opened",
     "head_turn_opened",
+    "message_written",
+    "messages_set_aside",
+    "message_photo_opened",
     "case_opened_by_staff",
     "notification_added",
     "notification_sent",
     "link_made",
     "link_used",
+    "device_link_made",
+    "device_link_opened",
+    "device_link_confirmed",
+    "device_link_ended",
     "not_me_reported",
 )
 """Events that change nothing about a case."""

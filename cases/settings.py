@@ -62,6 +62,7 @@ class Settings(BaseSettings):
         False, description="keep sealed encodings of selfies and show agents the same face in other accounts; a register of faces"
     )
     watch_days: int = Field(90, ge=0, description="a person decides an account's next cases for this long after a refusal")
+    undo_days: int = Field(14, ge=0, description="“this was not me” takes a change back at once for this long after it was made")
     claim_minutes: int = Field(10, ge=1, description="a case taken by an agent is free again after this long without a sign")
 
     @classmethod

@@ -90,7 +90,7 @@ def settle(
 
     `look` is None where the file is no picture, or was not looked at because `refused_already` knew it. `near` is the largest
     distance, in bits, at which two fingerprints are of one and the same photo. `insists`: she sends it as it is, which counts
-    once two were refused. Raises IllegalTransition, UploadDiffers. The caller commits, whatever the answer.
+    once REFUSALS_BEFORE_ANYWAY were refused. Raises IllegalTransition, UploadDiffers. The caller commits, whatever the answer.
     """
     case = moves.lock(session, case_id)
     before = known(session, case_id, upload_id, kind, sha256=sha256)

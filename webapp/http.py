@@ -23,7 +23,7 @@ from flask import Flask, Request, Response, abort, current_app, g, jsonify, rend
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import text
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from cases.settings import Mode, Settings
@@ -88,7 +88,27 @@ class InMemoryRequest(Request):
         filename: str | None = None,
         content_length: int | None = None,
     ) -> io.BytesIO:
-        return io.BytesIO()
+        self.files_kept = getattr(self, "files_kept", _Kept())
+        return _Beginning(self.files_kept)
+
+
+class _Kept:
+    """How many bytes of files a request holds in memory, all of them together."""
+
+    count = 0
+
+
+class _Beginning(io.BytesIO):
+    """Keeps what fits beside the other files of a request, one byte more than an upload may have, and drops the rest."""
+
+    def __init__(self, kept: _Kept) -> None:
+        super().__init__()
+        self._kept = kept
+
+    def write(self, data: Any) -> int:
+        part = memoryview(data)[: max(0, UPLOAD_BYTES + 1 - self._kept.count)]
+        self._kept.count += super().write(part)
+        return len(data)
 
 
 def init_app(app: Flask, settings: Settings, surfaces: tuple[str, ...]) -> None:
@@ -144,6 +164,13 @@ def takes_photos(view: Callable[..., Any]) -> Callable[..., Any]:
     return view
 
 
+def hears_out(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a view of a form that takes words beside a photo: of a photo that is too large only the beginning is kept, and the
+    view gets to see that and the words."""
+    view.hears_out = True  # type: ignore[attr-defined]
+    return view
+
+
 def _begin() -> None:
     """Give the request a number for the log, and a view without uploads a small body."""
     g.request_id = secrets.token_hex(8)
@@ -151,6 +178,8 @@ def _begin() -> None:
     view = current_app.view_functions.get(request.endpoint or "")
     if not getattr(view, "takes_photos", False):
         request.max_content_length = FORM_BYTES
+    elif getattr(view, "hears_out", False):
+        request.max_content_length = DRAIN_BYTES
 
 
 def _same_origin() -> None:
@@ -165,7 +194,10 @@ def _same_origin() -> None:
 
 
 def _finish(response: Response) -> Response:
-    """Add the headers; what is not a static file is nobody's to keep."""
+    """Add the headers; what is not a static file is nobody's to keep. What is left of a body is read, so that a refusal
+    arrives: a browser that still sends sees a connection that is closed on it as one that failed."""
+    if request.method in ("POST", "PUT"):
+        drain()
     for name, value in (OF_FILES if request.endpoint == "static" and response.mimetype != "text/html" else HEADERS).items():
         response.headers.setdefault(name, value)
     if request.endpoint != "static":
@@ -263,10 +295,17 @@ def healthz() -> tuple[Response, int]:
 
 
 def drain() -> None:
-    """Read what is left of a body that was refused, within reason, so that the answer arrives and not a reset."""
-    stream, left = request.environ.get("wsgi.input"), min(request.content_length or 0, DRAIN_BYTES)
-    while stream is not None and left > 0:
-        part = stream.read(min(left, 64 * 1024))
+    """Read what is left of a body, within reason. May be repeated."""
+    left, g.drained = 0 if g.get("drained") else min(request.content_length or 0, DRAIN_BYTES), True
+    try:
+        stream = request.stream  # knows what was read of it
+    except RequestEntityTooLarge:
+        stream = request.environ["wsgi.input"]
+    while left > 0:
+        try:
+            part = stream.read(min(left, 64 * 1024))
+        except ClientDisconnected:
+            return
         if not part:
             return
         left -= len(part)
@@ -303,8 +342,6 @@ def _error_page(error: HTTPException) -> Response | tuple[str, int]:
     status = error.code or 500
     if status < 400:
         return error.get_response()  # type: ignore[return-value]
-    if status == 413:
-        drain()
     title, advice = error_texts(status)
     response = current_app.make_response(
         (render_template("errors/error.html", status=status, title=title, advice=advice), status)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from threading import BoundedSemaphore
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID, uuid4
 
-from flask import make_response, request
+from flask import abort, make_response, request
+from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.exceptions import ServiceUnavailable
 
 from cases.conversations import MOST_LETTERS
 from verification import images
 from webapp.http import UPLOAD_BYTES
+from webapp.logs import log
 
 SENT = images.Limits(max_side=2000, jpeg_quality=85)
 """Of a photo in a message: print on an A5 page can still be read."""
@@ -37,11 +39,15 @@ def sent_photo() -> bytes | None:
     upload = next((f for f in request.files.getlist("photo") if f.filename), None)
     if upload is None:
         return None
-    data = images.read_upload(upload.stream, max_bytes=UPLOAD_BYTES)
+    return clean_photo(images.read_upload(upload.stream, max_bytes=UPLOAD_BYTES), limits=SENT)
+
+
+def clean_photo(data: bytes, *, limits: images.Limits) -> bytes:
+    """A clean JPEG made in the sandbox, one at a time. Raises ImageRejected, ServiceUnavailable."""
     if not _line.acquire(timeout=10):
         raise ServiceUnavailable(retry_after=5)
     try:
-        return images.normalise(data, limits=SENT)
+        return images.normalise(data, limits=limits)
     finally:
         _line.release()
 
@@ -49,6 +55,17 @@ def sent_photo() -> bytes | None:
 def too_long() -> str:
     """Why a text is not taken."""
     return str(ngettext("That is too long: at most %(num)s letter.", "That is too long: at most %(num)s letters.", MOST_LETTERS))
+
+
+def too_many() -> str:
+    """Why no further message is taken from this side."""
+    return str(_("This conversation is full: no further message fits."))
+
+
+def broken(kind: str, number: UUID) -> NoReturn:
+    """Answer 410 for a picture that is there but does not open: an operator has to know, the reader can only go without."""
+    log.error("photo_broken", id=str(number), kind=kind)
+    abort(410)
 
 
 def small(jpeg: bytes) -> bytes:

@@ -105,7 +105,7 @@ export function look(source, box, inner, before) {
       if (Math.max(to - from, zone ? zone.to - zone.from : 0) < 0.65 * wide) return "closer";
       if (!zone) {
         if (dialog.dataset.spread === "no") return "bottom";
-        seen.bare = true; // Russian passports from before 2011 have no lines at the bottom
+        seen.bare = true; // nor have Russian passports from before 2011, and cards on their front
       } else if (zone.from === 0 || zone.to === columns) return "farther";
       else if (zone.row >= rows - 2) return "bottom";
       else if (zone.to - zone.from < 0.65 * wide) return "straight";
@@ -311,6 +311,7 @@ async function use(anyway) {
   const box = form.querySelector("[name=anyway]");
   if (box) box.checked = anyway;
   await hand("camera", Promise.resolve(taken));
+  if (!selfie) sessionStorage.setItem("next", 1);
   dialog.close();
   form.querySelector(".actions button").click();
 }
@@ -368,5 +369,8 @@ async function offer() {
   opener.hidden = denied;
   document.querySelector("[data-own-camera]").hidden = !denied;
   if (permission) permission.onchange = offer;
+  if (next && permission?.state === "granted") open();
 }
+const next = selfie && sessionStorage.getItem("next"); // the passport was taken with this camera a moment ago: no second question
+sessionStorage.removeItem("next");
 offer();

@@ -43,7 +43,7 @@ async function keep() {
   const { id, at, pressed, blob } = photo;
   const bytes = await new Response(blob).arrayBuffer().catch(() => null); // some phones keep no blobs
   if (!bytes || photo?.id !== id) return;
-  try { localStorage.photo ??= at; } catch { return; }
+  try { localStorage.photo ??= `${at} ${document.body.dataset.account}`; } catch { return; }
   store((photos) => photos.put({ id, at, pressed, bytes, type: blob.type }, page));
 }
 
@@ -80,8 +80,8 @@ function take(blob, words = "") {
 function show(words = "") {
   URL.revokeObjectURL(image.src);
   image.src = URL.createObjectURL(photo.blob);
-  image.onerror = () => { preview.hidden = true; }; // HEIC outside Safari: the server can read it all the same
-  preview.hidden = false;
+  image.onerror = () => { image.hidden = true; }; // HEIC outside Safari: the server can read it all the same
+  preview.hidden = image.hidden = false;
   if (note) [note.textContent, note.hidden] = [words, !words];
   say(photo.blob.size > form.dataset.max ? "large" : "");
 }

@@ -173,9 +173,6 @@ def whole_request(made: Portal, address: str, page: Any, folder: Path, *, files:
     page.goto(f"{address}/enter/{link(made, 'hand_over', who)}")
     walk.sees("come in")
     walk.tap("main form button")
-    page.locator("main a.button").wait_for()
-    walk.sees("start")
-    walk.tap("main a.button")
     page.wait_for_url("**/request/reason")
     walk.sees("what changed")
     walk.tap("label:has(#reason-marriage)")
@@ -186,8 +183,8 @@ def whole_request(made: Portal, address: str, page: Any, folder: Path, *, files:
         walk.type(name, text)
     walk.go_on("**/photos/document")
     for kind, place in (("document", "**/photos/selfie"), ("selfie", "**/check")):
-        walk.sees(f"{kind}: prepare")
         if files:
+            walk.sees(f"{kind}: prepare")
             file = folder / f"{kind}.jpg"
             drawn = Image.fromarray(fake_camera.frame("spread" if kind == "document" else "face"))
             drawn.resize((2160, 3840)).save(file, quality=92)  # 8 megapixels, as a phone's own camera app would
@@ -196,7 +193,9 @@ def whole_request(made: Portal, address: str, page: Any, folder: Path, *, files:
             page.locator("[data-preview]:visible").wait_for()
             walk.go_on(place)
             continue
-        walk.tap("[data-open-camera]")
+        if not page.locator("[data-camera]").evaluate("dialog => dialog.open"):
+            walk.sees(f"{kind}: prepare")
+            walk.tap("[data-open-camera]")
         page.locator("[data-shoot]:not([disabled])").wait_for()
         walk.sees(f"{kind}: camera")
         if not page.locator("[data-auto]").is_checked():
@@ -288,7 +287,6 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             case = made.draft(who, photos=False)
             pages = {
                 "come in": (f"/enter/{link(made, 'hand_over', who)}", False),
-                "start": ("/", True),
                 "what changed": ("/request/reason", True),
                 "new details": (f"/requests/{case}/details", True),
                 "document": (f"/requests/{case}/photos/document", True),

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from cases import audit, conversations, intake, notifications, queries, retention, review
-from cases.conversations import MOST_LETTERS, MOST_MESSAGES, OPEN, Closed, NothingSaid, TooLong
+from cases.conversations import MOST_LETTERS, MOST_MESSAGES, OPEN, Closed, NothingSaid, TooLong, TooMany
 from cases.lifecycle import State
 from cases.models import Event, Notification, Role, Writer
 from cases.photo_store import PhotoBroken, PhotoGone, store_of
@@ -97,13 +97,36 @@ def test_the_number_of_somebody_elses_message_opens_nothing(session, case, now):
         ("tab\tand\u00a0space", "tab and space"),
         ("И\u0306", "Й"),
         ("<b>bold</b>", "<b>bold</b>"),
+        ("pay\u00ad100\u200c\U000e0041\ufff9", "pay100"),
+        ("a\u200db", "ab"),
+        (
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        ),  # Persian "I want" needs its joiner
+        ("\U0001f469\u200d\U0001f467 \u2764\ufe0f", "\U0001f469\u200d\U0001f467 \u2764\ufe0f"),  # a family, a red heart
     ],
 )
 def test_what_is_kept_is_what_a_reader_sees(text, kept):
     assert conversations.plain(text) == kept
 
 
-@pytest.mark.parametrize("text", ["", "  \n ", "\u202e"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "  \n ",
+        "\u202e",
+        "\u00ad",
+        "\u3164",
+        "\u115f\u1160",
+        "\uffa0",
+        "\u200c",
+        "\u200d\ufe0f",
+        "\U000e0041",
+        "\u2800",
+        "\u034f",
+    ],
+)
 def test_nothing_is_no_message(session, case, now, text):
     with pytest.raises(NothingSaid):
         says(session, case, text, now=now)
@@ -115,8 +138,16 @@ def test_texts_and_conversations_end_somewhere(session, case, now, monkeypatch):
         says(session, case, "я" * (MOST_LETTERS + 1), now=now)
     assert MOST_MESSAGES >= 100
     monkeypatch.setattr(conversations, "MOST_MESSAGES", 1)
-    with pytest.raises(TooLong):
+    with pytest.raises(TooMany):
         says(session, case, now=now)
+
+
+def test_a_customer_who_wrote_too_much_can_still_be_answered(session, case, agent, now, monkeypatch):
+    monkeypatch.setattr(conversations, "MOST_MESSAGES", 1)
+    says(session, case, now=now)
+    assert says(session, case, now=now, agent=agent).writer is Writer.STAFF
+    with pytest.raises(TooMany):
+        says(session, case, now=now, agent=agent)
 
 
 def test_only_the_agent_who_holds_the_case_answers(session, case, agent, now):
@@ -185,12 +216,21 @@ def test_the_customer_gets_one_mail_until_she_has_looked(session, case, agent, n
     says(session, case, now=now, agent=agent)
     says(session, case, now=now, agent=agent)
     assert len(mails()) == 1
-    conversations.shown_to_customer(session, case.id, now=now)
+    conversations.shown_to_customer(session, case.id, [line.id for line in conversations.thread(session, case)], now=now)
     says(session, case, now=now, agent=agent)
     assert len(mails()) == 2
     message = notifications.begin_sending(session, mails()[0].id, now=now)
     assert message.recipient == a.OLD_EMAIL and "/links/" in message.context["case_url"]
     assert WORDS not in str(message.context) and message.context["not_me_url"] == ""
+
+
+def test_what_came_while_her_page_was_made_is_not_taken_for_read(session, case, agent, now):
+    says(session, case, "first", now=now, agent=agent)
+    shown = [line.id for line in conversations.thread(session, case)]
+    says(session, case, "second", now=now, agent=agent)
+    conversations.shown_to_customer(session, case.id, shown, now=now)
+    assert [line.seen for line in conversations.thread(session, case)] == [True, False]
+    assert conversations.unseen(session, case.id, Writer.STAFF)
 
 
 def queue(session, now, case):
@@ -228,7 +268,7 @@ def test_what_she_wrote_before_an_answer_does_not_come_back(session, case, agent
 def test_a_closed_conversation_is_read_until_it_is_shredded_and_then_gone(session, now, settings):
     case = a.an_in_review(session, now=now)
     message = says(session, case, now=now, photo=a.jpeg(8))
-    bare = says(session, case, "Words alone", now=now)
+    bare = says(session, case, "Words alone", now=now + MINUTE)
     intake.withdraw(session, case.id, now=now)
     assert [line.text for line in conversations.thread(session, case)] == [WORDS, "Words alone"]
     assert retention.orphans(session, now=now + timedelta(days=1)).blobs == ()

@@ -32,8 +32,10 @@ def made(session, case, now):
     return device_links.make(session, case.id, device=COMPUTER, now=now)
 
 
-def opened(session, token, now, account=None):
-    return device_links.opened(session, token, device=PHONE, account=account, now=now)
+def opened(session, token, now, account=None, key=None):
+    """Another device opens the link; returns the link and the key that this device has."""
+    key = key or device_links.draw_key()
+    return device_links.opened(session, token, key=key, device=PHONE, account=account, now=now), key
 
 
 def wrong(link):
@@ -58,7 +60,7 @@ def test_the_right_number_connects_one_phone(session, case, made, now):
     device_links.confirm(session, link.id, key, link.number, now=now + MINUTE)
     assert device_links.connected(session, link.id) is link
     assert (link.phone_browser, link.phone_system) == ("safari", "ios")
-    assert why_gone(session, token, now) == "used"
+    assert why_gone(session, token, now + LIFETIME) == "used"
     assert events(session) == [("made", None), ("opened", None), ("confirmed", None)]
 
 
@@ -92,9 +94,48 @@ def test_a_wrong_number_ends_the_link_for_both(session, made, now, chosen):
 def test_a_second_device_that_opens_the_link_ends_it(session, made, now):
     token, link = made
     _link, key = opened(session, token, now)
-    assert opened(session, token, now)[1] is None
+    assert opened(session, token, now)[0].ended_why == "opened_twice"
     with pytest.raises(LinkGone, match="opened_twice"):
         device_links.confirm(session, link.id, key, link.number, now=now)
+
+
+def test_the_same_device_that_says_yes_again_has_the_same_opening(session, made, now):
+    token, link = made
+    _link, key = opened(session, token, now)
+    assert opened(session, token, now + MINUTE, key=key)[0].ended_at is None
+    assert link.opened_at == now
+    device_links.confirm(session, link.id, key, link.number, now=now + MINUTE)
+    assert opened(session, token, now + MINUTE, key=key)[0].ended_at is None
+    assert events(session) == [("made", None), ("opened", None), ("confirmed", None)]
+
+
+@pytest.mark.parametrize(("answer", "why"), [("yes", "opened_twice"), ("no", "declined")])
+def test_a_second_device_ends_the_link_also_after_the_number_was_chosen(session, made, now, answer, why):
+    token, link = made
+    _link, key = opened(session, token, now)
+    device_links.confirm(session, link.id, key, link.number, now=now)
+    late = now + LIFETIME
+    if answer == "yes":
+        opened(session, token, late - MINUTE)
+    else:
+        device_links.decline(session, token, now=late - MINUTE)
+    assert link.ended_why == why and device_links.connected(session, link.id) is None
+
+
+def test_after_its_time_a_connected_link_cannot_be_ended_by_its_address(session, made, now):
+    token, link = made
+    _link, key = opened(session, token, now)
+    device_links.confirm(session, link.id, key, link.number, now=now)
+    with pytest.raises(LinkGone, match="used"):
+        opened(session, token, now + LIFETIME)
+    assert device_links.connected(session, link.id) is link
+
+
+def test_a_phone_that_is_another_accounts_by_now_cannot_choose_the_number(session, made, now):
+    token, link = made
+    _link, key = opened(session, token, now)
+    device_links.confirm(session, link.id, key, link.number, account=uuid4(), now=now)
+    assert link.ended_why == "other_account"
 
 
 def test_only_the_device_that_opened_it_may_choose(session, made, now):
@@ -107,12 +148,12 @@ def test_only_the_device_that_opened_it_may_choose(session, made, now):
 
 def test_a_phone_of_another_account_ends_it(session, made, now):
     token, link = made
-    assert opened(session, token, now, account=uuid4()) == (link, None)
+    opened(session, token, now, account=uuid4())
     assert link.ended_why == "other_account"
 
 
 def test_a_phone_of_the_same_account_may_open_it(session, case, made, now):
-    assert opened(session, made[0], now, account=case.customer_id)[1]
+    assert opened(session, made[0], now, account=case.customer_id)[0].ended_at is None
 
 
 def test_who_did_not_start_it_ends_it(session, made, now):

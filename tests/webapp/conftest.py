@@ -134,12 +134,13 @@ class Portal:
 
 
 class Browser:
-    """A test client that fills in the CSRF token of the last page it saw, as a form does."""
+    """A test client that fills in what the last page hides in its forms: the CSRF token, and the version of the case."""
 
     def __init__(self, client: FlaskClient) -> None:
         self.client = client
         self.client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
         self.token = ""
+        self.version: dict[str, str] = {}
 
     def _seen(self, answer: TestResponse) -> TestResponse:
         found = (
@@ -149,6 +150,8 @@ class Browser:
         )
         if found:
             self.token = found[1]
+        if answer.mimetype == "text/html":
+            self.version = dict(re.findall(r'name="(seen)" value="(\d+)"', answer.get_data(as_text=True)))
         return answer
 
     def get(self, address: str, **options: object) -> TestResponse:
@@ -160,7 +163,7 @@ class Browser:
     def post(self, address: str, **fields: object) -> TestResponse:
         if not self.token:
             self.get("/sign-in")
-        return self._seen(self.client.post(address, data={"csrf_token": self.token, **fields}))
+        return self._seen(self.client.post(address, data={"csrf_token": self.token, **self.version, **fields}))
 
     def upload(self, address: str, data: bytes, name: str = "photo.jpg", **fields: object) -> TestResponse:
         return self.post(address, photo=(io.BytesIO(data), name), **fields)

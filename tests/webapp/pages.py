@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from cases import customers, intake, review, runs, staff
-from cases.models import Customer, Role
+from cases import audit, conversations, customers, device_links, intake, profiles, retention, review, runs, staff
+from cases.models import Case, Customer, Role
 from verification.decision import Decision, Outcome
 from verification.evidence import (
     ChangeReason,
@@ -52,11 +52,7 @@ def evidence(comparisons: dict[Field, FieldComparison] | None = None) -> Evidenc
         reading=DocumentReading(
             document_type=DocumentType.RU_INTERNAL,
             country="RUS",
-            fields={
-                f: FieldReading(value=c.read, confidence=0.99, certain=True, source=Source.VIZ)
-                for f, c in compared.items()
-                if c.read
-            },
+            fields={f: _line(c.read, at) for at, (f, c) in enumerate(compared.items()) if c.read},
         ),
         faces=FaceReading(),
         comparisons=compared,
@@ -70,6 +66,13 @@ def evidence(comparisons: dict[Field, FieldComparison] | None = None) -> Evidenc
     )
 
 
+def _line(text: str, at: int) -> FieldReading:
+    """A line as it might stand on the drawn photo, letter beside letter."""
+    boxes = tuple((200 + 40 * n, 300 + 60 * at, 34, 48) for n in range(len(text)))
+    box = (200, 300 + 60 * at, 40 * len(text) - 6, 48)
+    return FieldReading(value=text, confidence=0.99, certain=True, source=Source.VIZ, box=box, letters=boxes)
+
+
 LETTER = {
     Field.SURNAME: FieldComparison(
         claimed="ПЕТРОВА",
@@ -78,6 +81,15 @@ LETTER = {
         differences=(Difference(claimed="А", read="Й", claimed_at=6, read_at=6),),
     )
 }
+
+
+TRAVEL = {
+    Field.SURNAME_NATIVE: "ЩЕРБАКОВА",
+    Field.SURNAME: "SHCHERBAKOVA",
+    Field.DOCUMENT_NUMBER: "711234567",
+    Field.EXPIRES_ON: "2030-02-01",
+}
+"""A claim with a passport that prints names in two scripts."""
 
 
 def decided(
@@ -123,8 +135,6 @@ def rejected(portal: Any, case_id: UUID) -> None:
 
 def link(portal: Any, purpose: str, customer_id: UUID, case_id: UUID | None = None) -> str:
     """A token as a mail would carry it."""
-    from cases.models import Case
-
     with portal.db.transaction() as session:
         case = session.get(Case, case_id) if case_id else None
         return customers.make_link(
@@ -173,8 +183,17 @@ def screens(portal: Any, picture: Callable[..., bytes]) -> list[Screen]:
         status=422,
     )
     add("selfie", asked, f"/requests/{draft}/photos/selfie")
+    add("turn", asked, f"/requests/{draft}/turn")
     add("person", asked, f"/requests/{draft}/person")
     add("withdraw", asked, f"/requests/{draft}/withdraw")
+
+    odd = {"document_number": "45 24 654321", "issued_on_day": "1", "issued_on_month": "6", "issued_on_year": "2008"}
+    add("details-asks", asked, f"/requests/{draft}/details", post={"surname": "Петрова", **odd}, status=422)
+
+    travels = portal.customer("travels")
+    abroad = portal.draft(travels, values=TRAVEL, photos=False)
+    add("details-two-scripts", travels, f"/requests/{abroad}/details")
+    add("details-looks", travels, f"/requests/{abroad}/details", post={"surname": ""}, status=422)
 
     full = portal.customer("full")
     ready = portal.draft(full)
@@ -192,6 +211,27 @@ def screens(portal: Any, picture: Callable[..., bytes]) -> list[Screen]:
     decided(portal, done, Outcome.APPROVE)
     add("changed", changed, f"/requests/{done}")
     add("start-again", changed, "/")
+    add("my-data", changed, "/my-data")
+    add("my-copy", changed, "/my-data/copy")
+    add("delete", changed, "/my-data/delete")
+    add("rate", changed, f"/requests/{done}/rating")
+    add("my-data-empty", fresh, "/my-data")
+    add("delete-nothing", fresh, "/my-data/delete")
+
+    undone = portal.customer("undone")
+    former = portal.draft(undone)
+    decided(portal, former, Outcome.APPROVE)
+    with portal.db.transaction() as session:
+        lead = staff.create(
+            session,
+            email="senior@peremena.test",
+            name="Senior",
+            password_hash=None,
+            roles=[Role.SENIOR_AGENT],
+            now=portal.clock(),
+        )
+        profiles.revert(session, former, actor=audit.Actor.staff(lead), reason="Not hers.", now=portal.clock())
+    add("reverted", undone, f"/requests/{former}")
 
     retakes = portal.customer("retakes")
     again = portal.draft(retakes)
@@ -203,6 +243,32 @@ def screens(portal: Any, picture: Callable[..., bytes]) -> list[Screen]:
     desk = portal.draft(referred)
     decided(portal, desk, Outcome.REFER, (ReasonCode.SURNAME_DIFFERS, ReasonCode.SELFIE_ON_FILE_FACES_DIFFER), comparisons=LETTER)
     add("in-review", referred, f"/requests/{desk}")
+    add("messages", referred, f"/requests/{desk}/messages")
+    add("messages-problem", referred, f"/requests/{desk}/messages", post={}, status=422)
+
+    talks = portal.customer("talks")
+    spoken = portal.draft(talks)
+    decided(portal, spoken, Outcome.REFER, (ReasonCode.SURNAME_DIFFERS,))
+    with portal.db.transaction() as session:
+        helper = staff.create(
+            session, email="helper@peremena.test", name="Helper", password_hash=None, roles=[Role.AGENT], now=portal.clock()
+        )
+        review.take(session, spoken, agent=helper, now=portal.clock())
+        for words, writer in (("4524654321", None), ("4524 654321?", helper), ("4524 654321!", None)):
+            portal.clock.forward(minutes=1)
+            conversations.write(session, spoken, uuid4(), text=words, agent=writer, now=portal.clock())
+        sent = picture("document")
+        conversations.write(session, spoken, uuid4(), text="", photo=sent, agent=helper, now=portal.clock())
+    add("in-review-talk", talks, f"/requests/{spoken}")
+    add("messages-talk", talks, f"/requests/{spoken}/messages")
+
+    late = portal.customer("late")
+    today, portal.clock.at = portal.clock.at, portal.clock.at - timedelta(days=60)
+    forgotten = portal.draft(late)
+    portal.clock.at = today
+    with portal.db.transaction() as session:
+        retention.expire_drafts(session, now=portal.clock())
+    add("expired", late, f"/requests/{forgotten}")
 
     refused = portal.customer("refused")
     no = portal.draft(refused)
@@ -214,6 +280,13 @@ def screens(portal: Any, picture: Callable[..., bytes]) -> list[Screen]:
     with portal.db.transaction() as session:
         intake.withdraw(session, back, now=portal.clock())
     add("withdrawn", gone, f"/requests/{back}")
+
+    with portal.db.transaction() as session:
+        device = device_links.Device(browser="chrome", system="windows")
+        token, _link = device_links.make(session, draft, device=device, now=portal.clock())
+    add("phone", asked, f"/requests/{draft}/phone")
+    add("phone-link", None, f"/phone/{token}")
+    add("phone-gone", None, "/phone/gone?why=wrong_number")
 
     add("door", None, "/sign-in")
     add("enter", None, f"/enter/{link(portal, 'hand_over', fresh)}")

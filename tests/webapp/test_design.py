@@ -61,3 +61,37 @@ def test_every_colour_exists_in_both_schemes() -> None:
     light, dark = TOKENS.split("@media (prefers-color-scheme: dark)")
     names = [set(re.findall(r"--([a-z0-9-]+): #", part)) for part in (light, dark)]
     assert names[0] == names[1]
+
+
+ROOT = Path(__file__).resolve().parents[2]
+PORTAL = ("portal", "capture", "details", "mine", "phone", "status")
+
+
+def classes_in_use() -> set[str]:
+    """Every word that a page, a script or a view may put into a class attribute."""
+    pages = "".join(page.read_text() for page in (ROOT / "webapp" / "templates").glob("**/*.html"))
+    given = re.findall(r'class="((?:\{\{.*?\}\}|\{%.*?%\}|[^"])*)"', pages, re.S)
+    given += re.findall(r"\{% block tone %\}(.*?)\{% endblock %\}", pages, re.S)
+    scripts = "".join(file.read_text() for file in (ROOT / "static" / "js").glob("*.js"))
+    given += re.findall(r'"([^"\n]*)"', scripts)
+    return {word for text in given for word in re.findall(r"[\w-]+", text)}
+
+
+@pytest.mark.parametrize("name", PORTAL)
+def test_every_rule_is_for_something_that_exists(name: str) -> None:
+    rules = re.sub(r"/\*.*?\*/", "", (ROOT / "static" / "css" / f"{name}.css").read_text(), flags=re.S)
+    named = set(re.findall(r"\.([a-zA-Z][\w-]*)", "".join(re.findall(r"([^{}]+)\{", rules))))
+    assert not named - classes_in_use()
+
+
+def test_no_rule_stands_in_two_files() -> None:
+    """A button or a notice looks the same on every page: whoever needs it finds it in portal.css."""
+    seen: dict[str, str] = {}
+    twice = []
+    for name in PORTAL:
+        text = (ROOT / "static" / "css" / f"{name}.css").read_text()
+        rules = re.sub(r"/\*.*?\*/|@media[^{]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", text, flags=re.S)
+        for selector in (one.strip() for line in re.findall(r"([^{}]+)\{", rules) for one in line.split(",")):
+            if seen.setdefault(selector, name) != name:
+                twice.append((selector, seen[selector], name))
+    assert not twice

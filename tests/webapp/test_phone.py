@@ -17,6 +17,7 @@ from cases.models import DeviceLink, Event, UnsentForm
 from tests.webapp.conftest import Browser, Portal, picture
 from tests.webapp.pages import CONSENT, decided
 from verification.decision import Outcome
+from verification.evidence import ChangeReason, Claim, Field
 from verification.reasons import PhotoKind, ReasonCode
 from webapp.portal.entrance import PHONE_MAY, Connected
 
@@ -241,16 +242,116 @@ def test_who_did_not_start_it_says_so_and_the_computer_is_told(portal: Portal, c
     assert kinds(portal)[-1] == ("ended", "declined")
 
 
-def test_a_link_works_once(portal: Portal, computer: Browser, case: UUID) -> None:
+@pytest.mark.parametrize(("answer", "why"), [("yes", "opened_twice"), ("no", "declined")])
+def test_a_link_works_on_one_device_and_a_second_one_ends_it_for_the_one_that_was_first(
+    portal: Portal, computer: Browser, case: UUID, answer: str, why: str
+) -> None:
     path = link_on(computer, case)
     phone = a_phone(portal)
     open_on(phone, path)
     phone.get("/phone/number")
     phone.post("/phone/number", number=number_on(computer, case))
-    thief = a_phone(portal)
-    assert thief.get(path).status_code == 410
-    assert open_on(thief, path).status_code == 410
-    assert phone.get(f"/requests/{case}/photos/document").status_code == 200  # hers goes on
+    second = a_phone(portal)
+    assert "Did you start this?" in second.get(path).text
+    assert phone.get(f"/requests/{case}/photos/document").status_code == 200  # looking at it ends nothing
+    assert open_on(second, path, answer=answer).location == f"/phone/gone?why={why}"
+    assert phone.get(f"/requests/{case}/photos/document").location == "/phone/gone"
+    assert stage(computer, case)["stage"] == why
+    assert stage(computer, case)["next"] == f"/requests/{case}/phone"  # whichever page it waits on
+    assert computer.get(f"/requests/{case}/phone").status_code == 200
+
+
+def test_an_hour_later_the_address_of_the_link_ends_nothing(portal: Portal, computer: Browser, case: UUID) -> None:
+    path = link_on(computer, case)
+    phone = a_phone(portal)
+    open_on(phone, path)
+    phone.get("/phone/number")
+    phone.post("/phone/number", number=number_on(computer, case))
+    portal.clock.forward(minutes=14)
+    assert phone.get(path).location == "/phone"  # the connected phone itself is led back
+    portal.clock.forward(minutes=1)
+    second = a_phone(portal)
+    assert second.get(path).status_code == 410 and open_on(second, path, answer="no").status_code == 410
+    assert phone.get(f"/requests/{case}/photos/document").status_code == 200
+
+
+def test_a_double_tap_or_a_lost_answer_is_one_opening(portal: Portal, computer: Browser, case: UUID) -> None:
+    path = link_on(computer, case)
+    phone = a_phone(portal)
+    phone.get(path)
+    token, cookies = phone.token, phone.client._cookies.copy()
+    for _tap in range(2):
+        phone.client._cookies = cookies.copy()  # the first answer was not there yet, or never came
+        answer = phone.client.post("/phone", data={"csrf_token": token, "token": path.removeprefix("/phone/"), "answer": "yes"})
+        assert answer.location == "/phone/number"
+    phone.get("/phone/number")
+    assert phone.post("/phone/number", number=number_on(computer, case)).location == "/phone"
+    assert phone.get("/phone/number").location == "/phone"  # back, and once more
+    assert kinds(portal) == [("made", None), ("opened", None), ("confirmed", None)]
+
+
+def test_a_phone_connected_to_her_own_request_is_warned_of_somebody_elses_link(
+    portal: Portal, computer: Browser, case: UUID
+) -> None:
+    phone = connect(portal, computer, case)
+    thief = portal.customer("thief")
+    theirs = portal.draft(thief, photos=False)
+    path = link_on(computer_of(portal, thief), theirs)
+    assert "belongs to another customer" in phone.get(path).text
+    assert open_on(phone, path).location == "/phone/gone?why=other_account"
+    assert phone.get("/phone").location == f"/requests/{case}/photos/document"  # her own connection stays
+
+
+def test_a_phone_that_was_connected_between_yes_and_the_number_is_not_taken_over(
+    portal: Portal, computer: Browser, case: UUID
+) -> None:
+    thief = portal.customer("thief")
+    theirs, computer_of_thief = portal.draft(thief, photos=False), computer_of(portal, thief)
+    phone = a_phone(portal)
+    open_on(phone, link_on(computer_of_thief, theirs))
+    number = number_on(computer_of_thief, theirs)
+    with phone.client.session_transaction() as session:
+        opening = session["opening"]
+    mine = link_on(computer, case)
+    open_on(phone, mine)
+    phone.get("/phone/number")
+    phone.post("/phone/number", number=number_on(computer, case))
+    phone.follow("/phone")
+    with phone.client.session_transaction() as session:
+        session["opening"] = opening
+    assert phone.post("/phone/number", number=number).location == "/phone/gone?why=other_account"
+    assert phone.get("/phone").location == f"/requests/{case}/photos/document"
+
+
+def test_the_computer_that_was_hidden_while_the_phone_worked_goes_on(portal: Portal, computer: Browser, case: UUID) -> None:
+    phone = connect(portal, computer, case)
+    for _minutes in range(4):
+        portal.clock.forward(minutes=4)
+        phone.get(f"/requests/{case}/photos/document")
+    assert computer.get(f"/requests/{case}/phone.json").status_code == 200
+    assert computer.get(f"/requests/{case}/details").status_code == 200
+    portal.clock.forward(minutes=16)
+    assert computer.get(f"/requests/{case}/details").status_code == 303
+
+
+def test_the_phone_sends_what_its_page_named_and_nothing_else(portal: Portal) -> None:
+    customer = portal.customer()
+    case = portal.draft(customer)
+    phone = connect(portal, computer_of(portal, customer), case)
+    assert "You ask to change: Surname, Document number." in phone.get("/phone").text
+    other = Claim(reason=ChangeReason.MARRIAGE, values={Field.SURNAME: "СИДОРОВА", Field.DATE_OF_BIRTH: "1980-01-01"})
+    with portal.db.transaction() as db:
+        intake.amend(db, case, other, country="RUS", new_email="thief@evil.test", now=portal.clock())
+    assert phone.post("/phone/send", consent=CONSENT).location == "/phone"
+    assert portal.case(case).state is State.DRAFT
+    page = phone.get("/phone").text
+    assert "Please check once more" in page and "Surname, Date of birth, E-mail address" in page
+    phone.version = {}
+    assert phone.post("/phone/send", consent=CONSENT).location == "/phone"  # a form that names no version has shown nothing
+    assert portal.case(case).state is State.DRAFT
+    phone.get("/phone")
+    phone.post("/phone/send", consent=CONSENT)
+    assert portal.case(case).state is State.SUBMITTED
 
 
 def test_a_second_device_that_opens_the_link_ends_it_for_both(portal: Portal, computer: Browser, case: UUID) -> None:
@@ -646,6 +747,27 @@ def test_a_photo_of_a_phone_whose_session_ended_is_offered_to_the_next_phone(
     assert again.get("/phone").location == f"/requests/{case}/photos/selfie"
 
 
+def test_what_a_phones_old_session_types_is_not_kept(portal: Portal, computer: Browser, case: UUID) -> None:
+    phone = connect(portal, computer, case)
+    second = portal.draft(portal.customer("other"), photos=False)
+    portal.clock.forward(minutes=16)
+    for address in (f"/requests/{case}/details", f"/requests/{case}/messages", f"/requests/{case}/reason"):
+        cookies = phone.client._cookies.copy()
+        assert phone.post(address, email="thief@evil.test", text="Call me", reason="court").location == "/phone/gone"
+        phone.client._cookies = cookies
+    phone.upload(f"/requests/{second}/photos/document", picture("document"))
+    with portal.db.reading() as db:
+        assert db.scalars(select(UnsentForm)).all() == []
+
+
+def test_a_photo_that_comes_from_a_phone_an_hour_later_is_not_kept(portal: Portal, computer: Browser, case: UUID) -> None:
+    phone = connect(portal, computer, case)
+    portal.clock.forward(minutes=61)
+    phone.upload(f"/requests/{case}/photos/document", picture("document"))
+    with portal.db.reading() as db:
+        assert db.scalars(select(UnsentForm)).all() == []
+
+
 def test_what_was_typed_is_not_offered_to_a_phone(portal: Portal, computer: Browser, case: UUID) -> None:
     computer.get(f"/requests/{case}/details")
     portal.clock.forward(minutes=20)
@@ -694,5 +816,5 @@ def test_a_photo_page_offers_the_phone_but_not_on_the_phone(portal: Portal, case
         g.connected = None
         offer = render_template("portal/_phone_offer.html", case=portal.case(case))
         assert f'action="/requests/{case}/phone"' in offer and "<button" in offer
-        g.connected = Connected(link_id=case, case_id=case)
+        g.connected = Connected(link_id=case, case_id=case, customer_id=case)
         assert render_template("portal/_phone_offer.html", case=portal.case(case)).strip() == ""

@@ -137,7 +137,8 @@ def test_the_page_moves_on_by_etag(portal: Portal) -> None:
     browser = portal.sign_in(customer)
     address = f"/requests/{case}/progress.json"
     answer = browser.get(address)
-    assert answer.json == {"state": "submitted", "version": portal.case(case).version, "waiting": True}
+    about = {"state": "submitted", "version": portal.case(case).version, "waiting": True}
+    assert answer.json == {**about, "step": None, "again": False, "messages": 0}
     assert browser.get(address, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
     with portal.db.transaction() as session:
         intake.withdraw(session, case, now=portal.clock())
@@ -252,7 +253,8 @@ def test_a_rejected_request_is_appealed_to_another_person(portal: Portal) -> Non
     rejected(portal, case)
     browser = portal.sign_in(customer)
     page = browser.get(f"/requests/{case}")
-    assert "have not been changed" in page.text and "face" not in page.text.lower().replace("surface", "")
+    shown = re.sub(r"<script[^>]*>|<link[^>]*>", "", page.text)  # whose addresses carry sums of files
+    assert "have not been changed" in shown and "face" not in shown.lower().replace("surface", "")
     assert browser.post(f"/requests/{case}/appeal").status_code == 303
     assert portal.case(case).state is State.IN_REVIEW
 
@@ -283,21 +285,21 @@ def test_a_request_is_withdrawn_after_one_question(portal: Portal) -> None:
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        ({"surname": "Петpова"}, "Letter 4, “p”, is not a Cyrillic letter, though it may look like one"),
+        ({"surname": "Петrова"}, "Letter 4, “r”, is not a Cyrillic letter: which one does the passport print?"),
         ({"surname": "Petrova"}, "Type this name in Cyrillic letters, as the passport prints it"),
         ({"surname": "Петр0ва"}, "A name has letters, hyphens and apostrophes only; “0” is something else"),
         ({"surname": ""}, "Type your name as the passport prints it"),
         ({"surname": "-"}, "Type at least one letter"),
         ({"surname": "-Петрова"}, "A name begins and ends with a letter, not with “-”"),
-        ({"surname": "Петрова."}, "A name begins and ends with a letter, not with “.”"),
+        ({"surname": ".Петрова"}, "A name begins and ends with a letter, not with “.”"),
         ({"surname": "Петрова--Ива"}, "Two hyphens, apostrophes or full stops stand side by side: leave one"),
         ({"surname": "Петрова - -Ива"}, "Two hyphens, apostrophes or full stops stand side by side: leave one"),
         ({"surname": "А" * 101}, "This name is longer than 100 letters"),
-        ({"document_number": ""}, "Type the number of the passport"),
-        ({"document_number": "45 24 65432"}, "Type the number as it stands in the passport, like 45 10 123456"),
-        ({"issued_on_day": "31"}, "There is no such day in the calendar"),
-        ({"issued_on_month": "feb"}, "Type day, month and year in digits, like 27 3 1985"),
-        ({"issued_on_year": "26"}, "Type day, month and year in digits, like 27 3 1985"),
+        ({"document_number": ""}, "Type the number of the document"),
+        ({"document_number": "45 24 65432"}, "Series and number have ten digits, like 45 10 123456. Typed so far: 9."),
+        ({"issued_on_day": "31"}, "There is no such day in the calendar: the last day of that month is the 28"),
+        ({"issued_on_month": "fog"}, "Type the month as a number from 1 to 12, or by its name"),
+        ({"issued_on_year": "26"}, "Type the year with four digits, like 1985"),
         ({"issued_on_year": "2027"}, "This day is still to come"),
         ({"issued_on_year": "1826"}, "Check the year"),
         ({"email": "nobody"}, "Type an e-mail address like name@example.com"),
@@ -367,7 +369,7 @@ def test_only_what_the_reason_changes_is_asked(portal: Portal) -> None:
     browser = portal.sign_in(portal.customer())
     expected = {
         ("marriage", "ru_internal"): ["surname", "document_number", "issued_on_day"],
-        ("marriage", "ru_travel"): ["surname", "surname_native", "document_number", "expires_on_day"],
+        ("marriage", "ru_travel"): ["surname_native", "surname", "document_number", "expires_on_day"],
         ("new_passport", "kz"): ["document_number", "expires_on_day"],
         ("court", "es"): ["surname", "given_names", "document_number", "expires_on_day"],
         ("mistake", "ru_internal"): [
@@ -418,7 +420,7 @@ def test_a_file_far_over_the_cap_is_answered_on_its_own_page(portal: Portal) -> 
     assert answer.status_code == 413 and "Photograph your passport" in answer.text and "too large" in answer.text
 
 
-def test_after_two_refusals_she_may_send_it_anyway(portal: Portal) -> None:
+def test_after_three_refusals_she_may_send_it_anyway(portal: Portal) -> None:
     customer = portal.customer()
     case = portal.draft(customer, photos=False)
     browser = portal.sign_in(customer)
@@ -427,7 +429,8 @@ def test_after_two_refusals_she_may_send_it_anyway(portal: Portal) -> None:
     first = browser.upload(address, blurred, anyway="1")  # too early: the box was never offered
     assert first.status_code == 422 and "blurred" in first.text and 'name="anyway"' not in first.text
     second = browser.upload(address, blurred)
-    assert second.status_code == 422 and "same photo as before" in second.text and 'name="anyway"' in second.text
+    assert second.status_code == 422 and "same photo as before" in second.text and 'name="anyway"' not in second.text
+    assert 'name="anyway"' in browser.upload(address, blurred).text
     assert browser.upload(address, blurred, anyway="1").status_code == 303
     with portal.db.reading() as session:
         assert session.scalars(select(Photo)).one().accepted_despite == ["document_blurred"]
@@ -464,9 +467,8 @@ def own_routes(portal: Portal) -> list[tuple[str, str]]:
     for rule in portal.app.url_map.iter_rules():
         if "<uuid:case_id>" in rule.rule:
             for method in sorted((rule.methods or set()) & {"GET", "POST"}):
-                out.append(
-                    (method, rule.rule.replace("<uuid:case_id>", "{case}").replace("<any(document, selfie):kind>", "selfie"))
-                )
+                address = rule.rule.replace("<uuid:case_id>", "{case}").replace("<any(document, selfie):kind>", "selfie")
+                out.append((method, address.replace("<uuid:message_id>", str(UUID(int=1)))))
     return out
 
 
@@ -698,7 +700,7 @@ def test_every_screen_answers_in_both_languages(demo: Portal, speak: str) -> Non
         assert answer.status_code == screen.status, screen.name
         assert f'<html lang="{speak}">' in answer.text, screen.name
         text = re.sub(r"<(script|style|button[^>]*lang|[^>]*translate=.no)[^>]*>[^<]*<|<[^>]+>", " ", answer.text)
-        heading = re.search(r"<h1>([^<]+)</h1>", answer.text)
+        heading = re.search(r"<h1[^>]*>([^<]+)</h1>", answer.text)
         assert heading and bool(re.search("[а-яё]", heading[1], re.I)) == (speak == "ru"), screen.name
         if speak == "en":
             strays = set(re.findall("[А-яЁё]+", text)) - {"Русский", "А", "Й", "ПЕТРОВА", "ПЕТРОВЙ", "ПЕТРОВ"}

@@ -141,6 +141,21 @@ def test_a_check_is_watched_and_a_conversation_held(
     context.close()
 
 
+def test_the_messages_page_hears_of_news_while_the_machine_looks(demo: Portal, address: str, chromium: Any) -> None:
+    customer = demo.customer()
+    case = demo.draft(customer)
+    sent(demo, case)
+    page = chromium.new_context(viewport=SIZES["phone"]).new_page()
+    page.add_init_script("const later = setTimeout; window.setTimeout = (act, time) => later(act, time === 15000 ? 200 : time);")
+    told = {"state": "submitted", "version": demo.case(case).version, "step": None, "again": False, "messages": 1}
+    page.route("**/progress.json", lambda route: route.fulfill(json=told, headers={"ETag": '"1"'}))
+    come_in(page, demo, address, customer, "en")
+    page.goto(f"{address}/requests/{case}/messages")
+    with page.expect_navigation(timeout=5000):  # it has no steps to show, and loads anew all the same
+        pass
+    page.context.close()
+
+
 def test_without_script_the_page_moves_on_and_messages_are_sent(demo: Portal, address: str, chromium: Any) -> None:
     customer = demo.customer()
     case = demo.draft(customer)

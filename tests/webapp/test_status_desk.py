@@ -13,7 +13,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from cases import conversations
-from cases.models import Case, Event, Message, Notification, Role, Writer
+from cases.models import Case, Event, Message, Notification, Photo, Role, Writer
 from tests import factories
 from tests.webapp.conftest import picture
 from tests.webapp.staff_fixtures import Browser, Office, a_case, make_office
@@ -119,7 +119,8 @@ def test_a_case_that_waits_for_a_photo_is_answered_without_holding_it(office: Of
     queue = browser.fresh("/desk").text
     assert str(case)[:8] in queue and "customer wrote" in queue
     assert "What is wrong with it?" in browser.fresh(f"/desk/cases/{case}").text
-    assert browser.get(f"/desk/cases/{case}/messages/{number}/photo").status_code == 200
+    assert browser.get(f"/desk/cases/{case}/messages/{number}/photo").status_code == 403  # words need no hold, photos do
+    assert "It can be seen once" in browser.fresh(f"/desk/cases/{case}").text
     assert browser.post(f"/desk/cases/{case}/messages/set-aside").status_code == 303
     assert str(case)[:8] not in browser.fresh("/desk").text
 
@@ -142,3 +143,26 @@ def test_what_cannot_be_sent_is_said_and_nothing_typed_is_lost(
     assert answer.status_code == status and words in answer.text
     with office.db.reading() as db:
         assert db.scalars(select(Message)).all() == []
+
+
+def test_a_photo_that_does_not_open_is_gone_and_no_fault_of_the_page(office: Office) -> None:
+    case = waiting(office)
+    number = customer_writes(office, case, "", images.normalise(picture("note")))
+    with office.db.transaction() as db:
+        db.get_one(Message, number).sha256 = "0" * 64
+        photo = db.scalars(select(Photo).where(Photo.case_id == case)).first()
+        assert photo is not None
+        photo.sha256 = "0" * 64
+        own = photo.id
+    browser = holding(office, case)
+    assert browser.get(f"/desk/cases/{case}/messages/{number}/photo").status_code == 410
+    assert browser.get(f"/desk/cases/{case}/photos/{own}").status_code == 410
+
+
+def test_of_a_photo_that_is_too_large_the_agents_words_stay(office: Office) -> None:
+    case = waiting(office)
+    browser = holding(office, case)
+    browser.fresh(f"/desk/cases/{case}")
+    large = (io.BytesIO(b"\xff\xd8" + bytes(13 * 1024 * 1024)), "a.jpg")
+    answer = browser.post(f"/desk/cases/{case}/messages", text="Kept words", photo=large)
+    assert answer.status_code == 422 and "Kept words" in answer.text

@@ -152,6 +152,7 @@ def test_nobody_else_draws_or_answers(portal: Portal, at_turn: tuple[Browser, UU
 def test_after_sending_nothing_is_drawn_or_kept_any_more(portal: Portal, at_turn: tuple[Browser, UUID]) -> None:
     browser, case = at_turn
     drawn = draw(browser, case)
+    browser.get(f"/requests/{case}/check")
     browser.post(f"/requests/{case}/check", consent=CONSENT)
     assert browser.post(f"/requests/{case}/turn/draw").status_code == 409
     assert browser.get(f"/requests/{case}/turn").location == f"/requests/{case}"

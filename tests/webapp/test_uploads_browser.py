@@ -219,6 +219,34 @@ def test_signing_out_takes_the_photo_off_the_phone_and_so_does_a_day(
     page.context.close()
 
 
+def test_a_photo_nobody_came_back_for_goes_without_signing_in(demo: Portal, address: str, chromium: Any, tmp_path: Path) -> None:
+    page, _ = at_the_passport(demo, address, chromium)
+    choose(page, tmp_path, picture("document"))
+    until(page, STORED, [[True, False]])
+    page.context.clear_cookies()  # the session is over
+    page.goto(f"{address}/sign-in")
+    page.wait_for_timeout(600)
+    assert page.evaluate(STORED) == [[True, False]]  # she may yet come back and go on
+    page.evaluate("localStorage.photo = [Date.now() - 25 * 3600 * 1000, localStorage.photo.split(' ')[1]].join(' ')")
+    page.reload()
+    until(page, STORED, [])
+    page.context.close()
+
+
+def test_a_photo_goes_when_another_customer_signs_in_and_stays_for_its_own(
+    demo: Portal, address: str, chromium: Any, tmp_path: Path
+) -> None:
+    page, case = at_the_passport(demo, address, chromium)
+    choose(page, tmp_path, picture("document"))
+    until(page, STORED, [[True, False]])
+    for who, left in ((demo.case(case).customer_id, [[True, False]]), (demo.customer("bella"), [])):
+        page.context.clear_cookies()
+        come_in(page, demo, address, who, "en")
+        page.wait_for_timeout(600)
+        until(page, STORED, left)
+    page.context.close()
+
+
 def test_a_phone_that_keeps_nothing_sends_all_the_same(demo: Portal, address: str, chromium: Any, tmp_path: Path) -> None:
     page, _ = at_the_passport(demo, address, chromium)
     page.add_init_script(KEEPS_NOTHING)

@@ -10,21 +10,21 @@ from flask_babel import gettext as _
 from sqlalchemy.exc import NoResultFound
 
 from cases import audit, conversations, photo_store, review
-from cases.lifecycle import State
 from cases.models import Case
 from cases.staff import NotAllowed
 from verification import images
 from webapp.context import database, now
 from webapp.desk.views import _case_page, _may_see_photos, desk
-from webapp.http import takes_photos
+from webapp.http import hears_out, takes_photos
 from webapp.i18n import agent_sentence, label
-from webapp.security import may, needs, row
-from webapp.talk import message_id, picture, sent_photo, small, too_long
+from webapp.security import needs, row
+from webapp.talk import broken, message_id, picture, sent_photo, small, too_long, too_many
 
 
 @desk.post("/cases/<uuid:case_id>/messages")
 @needs("decide")
 @takes_photos
+@hears_out
 def write(case_id: UUID) -> ResponseReturnValue:
     """Send a message to the customer, or say why not. Nothing typed is lost."""
     text, moment = request.form.get("text", ""), now()
@@ -38,6 +38,8 @@ def write(case_id: UUID) -> ResponseReturnValue:
         return _case_page(case_id, moment, told=_("Write something or add a photo first.")), 422
     except conversations.TooLong:
         return _case_page(case_id, moment, writing=text, told=too_long()), 422
+    except conversations.TooMany:
+        return _case_page(case_id, moment, writing=text, told=too_many()), 422
     except conversations.Closed as closed:
         told = _("Nothing was sent: the case stands as “%(state)s”.", state=label(closed.state))
         return _case_page(case_id, moment, writing=text, told=told), 409
@@ -71,21 +73,20 @@ def set_aside(case_id: UUID) -> ResponseReturnValue:
 @desk.get("/cases/<uuid:case_id>/messages/<uuid:message_id>/photo")
 @needs("see_photos")
 def message_photo(case_id: UUID, message_id: UUID) -> ResponseReturnValue:
-    """A photo of the thread, to who may see the photos of this case or, while it waits for one, may answer.
-
-    Each look is written down first.
-    """
+    """A photo of the thread, to who may see the photos of this case. Each look is written down first."""
     moment = now()
     with database().transaction() as db:
         found = db.get(Case, case_id)
         if found is None:
             abort(404)
-        if not (_may_see_photos(found, moment) or (found.state is State.NEEDS_RETAKE and may("decide"))):
+        if not _may_see_photos(found, moment):
             abort(403)
         viewer = audit.Actor.staff(row(db))
         try:
             data = conversations.open_photo(db, message_id, case_id=case_id, viewer=viewer, purpose="review", now=moment)
         except photo_store.PhotoGone:
             abort(404)
+        except photo_store.PhotoBroken:
+            broken("message", message_id)
     response: ResponseReturnValue = picture(small(data) if "small" in request.args else data)
     return response

@@ -22,6 +22,7 @@ from verification.reasons import PhotoKind, ReasonCode
 from webapp.context import database, now
 from webapp.desk import forms, liveness, presenters
 from webapp.security import guard_blueprint, may, needs, row, signed_in
+from webapp.talk import broken
 
 desk = Blueprint("desk", __name__, url_prefix="/desk")
 guard_blueprint(desk)
@@ -130,7 +131,6 @@ def _case_page(case_id: UUID, moment: datetime, *, answer: forms.Answer | None =
             talk=conversations.thread(db, found),
             writes=conversations.answers(found, row(db), now=moment),
             waits=conversations.waits(db, found),
-            sees_message_photos=sees_photos or (found.state is State.NEEDS_RETAKE and may("decide")),
             writing=writing,
             message=uuid4(),
         )
@@ -313,6 +313,8 @@ def photo(case_id: UUID, photo_id: UUID) -> ResponseReturnValue:
             data = photo_store.open_photo(db, photo_id, viewer=audit.Actor.staff(row(db)), purpose="review", now=moment)
     except photo_store.PhotoGone:
         abort(410)
+    except photo_store.PhotoBroken:
+        broken("photo", photo_id)
     response = Response(data, mimetype=_mimetype(data))
     response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Disposition"] = "inline"

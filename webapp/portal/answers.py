@@ -11,17 +11,21 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from cases import customers, intake, throttles
+from cases.lifecycle import IllegalTransition
 from cases.models import Case, Customer
 from verification.evidence import ChangeReason, Claim, Field, Profile, Values
 from webapp.context import database, now
 from webapp.i18n import locale
 from webapp.logs import log
-from webapp.portal import forms, typed
+from webapp.portal import forms, kept, typed
 from webapp.portal.entrance import own_case, signed_in, too_many_requests
 from webapp.portal.steps import may_change, open_case, photos_of, place, portal, wanted_photos
 
 CASES_A_DAY = 5
 """Per customer (facts/reliability.md 3 no. 21)."""
+
+SPELLINGS_AN_HOUR = 1200
+"""Per customer: the page asks at most three times a second while she types, and nobody types names for seven minutes."""
 
 
 @portal.route("/request/reason", methods=["GET", "POST"], defaults={"case_id": None})
@@ -47,6 +51,7 @@ def reason(case_id: UUID | None) -> Any:
             problems[f"paper-{next(iter(papers)).value}"] = _("Choose the document you will photograph")
         if not problems:
             session["plan"] = {"customer": str(g.customer_id), **chosen}
+            kept.taken()
             return redirect(url_for("portal.details", case_id=case.id if case else None), 303)
     page = render_template(
         "portal/reason.html", problems=problems, chosen=chosen, reasons=forms.REASON_HINTS, papers=papers, own=own, case=case
@@ -120,9 +125,13 @@ def details(case_id: UUID | None) -> Any:
                 if not answers.email and forms.nothing_new(values, profile.values, country):
                     raise intake.NothingChanges("the same in other letters")
                 address = _keep_claim(case, Claim(reason=why, values=values), paper, answers.email)
+            except IllegalTransition:  # sent or withdrawn meanwhile, on another device or in another window
+                flash(_("Your request has moved on meanwhile: what you just typed was not taken over."))
+                return redirect(url_for("portal.status", case_id=case.id) if case else url_for("portal.home"), 303)
             except intake.NothingChanges:
                 problems[forms.names_inputs(questions[0].field)[0]] = same
             else:
+                kept.taken()
                 for sentence in answers.told:
                     flash(sentence)
                 return redirect(address, 303)
@@ -149,7 +158,13 @@ def details(case_id: UUID | None) -> Any:
 @portal.post("/request/spellings")
 @signed_in
 def spellings() -> Any:
-    """How a Cyrillic name may be spelled in Latin letters, for the page to suggest while she types. Nothing is kept."""
+    """How a Cyrillic name may be spelled in Latin letters, for the page to suggest while she types. Nothing of it is kept."""
+    with database().transaction() as db:
+        allowed = throttles.hit(
+            db, "spellings", str(g.customer_id), limit=SPELLINGS_AN_HOUR, window=timedelta(hours=1), now=now()
+        )
+    if not allowed:
+        too_many_requests(timedelta(minutes=15))
     return jsonify(spellings=typed.spellings(request.form.get("name", ""), request.form.get("country") or None))
 
 

@@ -1,30 +1,32 @@
 """Who is here: hand-over from the host system, the demo's door, the customer's session, and whose case it is.
 
-A customer never has a password with us. Her session is a signed cookie with her id and two times; what she has typed
-lies in the draft case on the server, and what she sends just after the end is kept there (`kept`), so a session that
-ends loses nothing. A phone that was connected by a link (`handover`) has a session of its own kind: it is known for the
-few pages of PHONE_MAY and its one case; for every other page it is a stranger.
+A customer never has a password with us. Her session is a row on the server (`cases.customer_sessions`) whose number stands
+in a signed cookie: signed out is signed out, whoever has a copy. What she has typed lies in the draft case, and what she
+sends just after the end is kept (`kept`), so a session that ends loses nothing. A phone that was connected by a link
+(`handover`) has a session of its own kind: it is known for the few pages of PHONE_MAY and its one case; for every other page
+it is a stranger.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, NoReturn
 from uuid import UUID
 
 from flask import Blueprint, abort, flash, g, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import TooManyRequests
 
-from cases import customers, device_links, retention, throttles, unsent_forms
+from cases import customer_sessions, customers, device_links, retention, throttles, unsent_forms
 from cases.lifecycle import State
 from cases.models import Case, Customer, DeviceLink
 from cases.settings import Mode
+from cases.unsent_forms import Source
 from verification.evidence import Field
 from webapp import demo
 from webapp.context import database, now, settings
@@ -42,6 +44,13 @@ LINK_WINDOW = timedelta(minutes=15)
 
 POLLS = frozenset({"portal.progress", "portal.phone_progress"})
 """Asked by pages that wait: a page that polls is not a person who is there."""
+
+QUIET = POLLS | {
+    "portal.keep_upload", "portal.thumbnail", "portal.printed_detail", "portal.message_photo",
+    "portal.spellings", "portal.draw_turn", "entrance.stay",
+}  # fmt: skip
+"""Answered to a script or an image, slowly at times: they never write the cookie, or a late one would write an old cookie over
+a newer. That a session is over is said by the page that she asks for next."""
 
 PHONE_MAY = frozenset({
     "portal.photo", "portal.keep_upload", "portal.turn", "portal.draw_turn", "portal.keep_turn",
@@ -63,39 +72,59 @@ class Connected:
 
     link_id: UUID
     case_id: UUID
+    customer_id: UUID
 
 
 # --- The session
 
 
 def sign_in(customer_id: UUID) -> None:
-    """Start a fresh session: nothing that was set before survives but the language, and her own unsent choices."""
-    kept_locale, plan = session.get("locale"), session.get("plan")
+    """Start a fresh session: nothing that was set before survives but the language, and for the same customer her unsent
+    choices and the token of her forms, so that a page which is still open in another tab can be sent.
+    """
+    before = {key: session[key] for key in ("locale", "plan", "csrf_token") if key in session}
+    former = session.get("customer") or session.get("former")
+    with database().transaction() as db:
+        hers = former is not None and customer_sessions.owner(db, UUID(former)) == customer_id
+        if former is not None:
+            customer_sessions.end(db, UUID(former), now=now())
+        number = customer_sessions.begin(db, customer_id, now=now())
+    if not hers:
+        before.pop("csrf_token", None)
+    if (before.get("plan") or {}).get("customer") != str(customer_id):
+        before.pop("plan", None)
     session.clear()
-    moment = int(now().timestamp())
-    session.update(customer=str(customer_id), customer_since=moment, customer_seen=moment)
-    if kept_locale:
-        session["locale"] = kept_locale
-    if plan and plan.get("customer") == str(customer_id):
-        session["plan"] = plan
-    session["look_for_unsent"] = 1
+    session.update(before, customer=str(number), look_for_unsent=1)
 
 
 def sign_in_phone(link: DeviceLink) -> None:
     """Start the session of a connected phone: the key is another one, so nothing takes it for the customer's own."""
-    kept_locale = session.get("locale")
+    before = {key: session[key] for key in ("locale", "phone_key", "opening") if key in session}
     session.clear()
-    moment = int(now().timestamp())
-    session.update(phone=str(link.id), customer_since=moment, customer_seen=moment)
-    if kept_locale:
-        session["locale"] = kept_locale
+    session.update(before, phone=str(link.id))
 
 
 def sign_out() -> None:
-    """End the session; the language and unsent choices stay (the latter are hers alone, see `sign_in`)."""
-    kept = {key: session[key] for key in ("locale", "plan") if key in session}
+    """End the session on this device and for every copy of its cookie; the language stays and nothing else."""
+    number = session.get("customer") or session.get("former")
+    if number is not None:
+        with database().transaction() as db:
+            customer_sessions.end(db, UUID(number), now=now())
+    _forget_all_but("locale")
+
+
+def _fall_asleep() -> None:
+    """The session is over because nothing happened: what she chose and the token of her forms wait for her (see `sign_in`)."""
+    number = session.get("customer")
+    _forget_all_but("locale", "plan", "csrf_token")
+    if number is not None:
+        session["former"] = number
+
+
+def _forget_all_but(*keys: str) -> None:
+    left = {key: session[key] for key in keys if key in session}
     session.clear()
-    session.update(kept)
+    session.update(left)
 
 
 def know_customer() -> Any:
@@ -106,47 +135,76 @@ def know_customer() -> Any:
     g.customer_id = g.connected = None
     if request.endpoint in (None, "static", "healthz") or not session.keys() & {"customer", "phone"}:
         return None
-    moment = now()
     try:
-        since, seen = (datetime.fromtimestamp(int(session[key]), UTC) for key in ("customer_since", "customer_seen"))
-        customer_id = UUID(session["customer"]) if "customer" in session else None
-        link_id = UUID(session["phone"]) if customer_id is None else None
-    except (KeyError, TypeError, ValueError):
-        sign_out()
+        number = UUID(session["customer"] if "customer" in session else session["phone"])
+    except (TypeError, ValueError, AttributeError):
+        _forget_all_but("locale")
         return None
-    ended = moment - seen > IDLE or moment - since > ABSOLUTE
-    if link_id is not None:
+    return _know_her(number) if "customer" in session else _know_phone(number)
+
+
+def _know_her(number: UUID) -> Any:
+    """Her own session, by its row."""
+    moment = now()
+    with database().reading() as db:
+        row = customer_sessions.find(db, number)
+        seen = max(row.seen_at, _seen_on_phone(db, row.customer_id) or row.seen_at) if row is not None else moment
+        locale = db.scalar(select(Customer.locale).where(Customer.id == row.customer_id)) if row is not None else None
+    if row is None:
+        if request.endpoint not in QUIET:
+            _forget_all_but("locale")
+        return None
+    too_old = moment - row.began_at > ABSOLUTE
+    if too_old or moment - seen > IDLE:
+        g.session_ended = True
+        source = Source(number=row.id, began=row.began_at)
+        was_kept = not too_old and moment - seen <= kept.WITHIN and kept.keep(row.customer_id, source)
+        if request.endpoint in QUIET:
+            return None
+        _fall_asleep()
+        if request.method == "POST" and request.blueprint == "portal":
+            return door_for_ended(request.path if was_kept else None, lost=not was_kept)
+        return None
+    g.account_locale, g.customer_id = locale, row.customer_id
+    if request.endpoint not in POLLS and moment - row.seen_at >= customer_sessions.SIGN_OF_LIFE:
         with database().transaction() as db:
-            link = device_links.connected(db, link_id)
-            customer_id = link.customer_id if link is not None else None
-            if link is not None and not ended:
-                g.connected = Connected(link_id=link.id, case_id=link.case_id)
+            customer_sessions.seen(db, row.id, now=moment)
+    if request.method == "GET" and request.blueprint == "portal" and request.endpoint not in QUIET:
+        return _led_elsewhere()
+    return None
+
+
+def _seen_on_phone(db: Session, customer_id: UUID) -> datetime | None:
+    """The last sign of the phone that was connected from this browser: who photographs there has not gone away from here."""
+    handed_over = session.get("handover")
+    link = device_links.connected(db, UUID(handed_over[0])) if handed_over else None
+    return link.seen_at if link is not None and link.customer_id == customer_id else None
+
+
+def _know_phone(number: UUID) -> Any:
+    """The session of a connected phone, by its link."""
+    moment = now()
+    with database().transaction() as db:
+        link = device_links.connected(db, number)
+        if link is not None:
+            assert link.confirmed_at is not None and link.seen_at is not None
+            too_old, idle = moment - link.confirmed_at > ABSOLUTE, moment - link.seen_at
+            if not too_old and idle <= IDLE:
+                g.connected = Connected(link_id=link.id, case_id=link.case_id, customer_id=link.customer_id)
+                g.account_locale = db.scalar(select(Customer.locale).where(Customer.id == link.customer_id))
                 if request.endpoint in PHONE_MAY:
                     device_links.seen(db, link, now=moment)
-        if g.connected is None:
-            if customer_id is not None:
-                kept.keep(customer_id)
-            sign_out()
-            g.phone_ended = True
-            return redirect(url_for("portal.phone_gone"), 303) if request.method == "POST" else None
-    assert customer_id is not None
-    if ended:
-        was_kept = kept.keep(customer_id)
-        sign_out()
-        g.session_ended = True
-        if request.method == "POST" and request.blueprint == "portal":
-            return door_for_ended(request.path if was_kept else None)
-        return None
-    with database().reading() as db:
-        account_locale = db.scalar(select(Customer.locale).where(Customer.id == customer_id))
-    if account_locale is None:
-        sign_out()
-        return None
-    g.account_locale = account_locale
-    if g.connected is None or request.endpoint in PHONE_MAY:
-        g.customer_id = customer_id
-    if request.endpoint not in POLLS:
-        session["customer_seen"] = int(moment.timestamp())
+    if g.connected is None:
+        g.phone_ended = True
+        if link is not None and link.confirmed_at is not None and not too_old and idle <= kept.WITHIN:
+            source = Source(number=link.id, began=link.confirmed_at, phone=True)
+            kept.keep(link.customer_id, source, of_case=link.case_id)
+        if request.endpoint in QUIET:
+            return None
+        _forget_all_but("locale")
+        return redirect(url_for("portal.phone_gone"), 303) if request.method == "POST" else None
+    if request.endpoint in PHONE_MAY:
+        g.customer_id = g.connected.customer_id
     if request.method == "GET" and request.blueprint == "portal":
         return _led_elsewhere()
     return None
@@ -163,9 +221,12 @@ def _led_elsewhere() -> Any:
     return None
 
 
-def door_for_ended(back: str | None) -> Any:
-    """Say that the session ended, and lead to the door."""
-    flash(_("Your session ended because nothing happened for a while. What you entered is kept."))
+def door_for_ended(back: str | None, *, lost: bool = False) -> Any:
+    """Say that the session ended, and whether what was just sent is `lost`; lead to the door."""
+    if lost:
+        flash(_("Your session had ended before this arrived, so it was not used. Please sign in and repeat the last step."))
+    else:
+        flash(_("Your session ended because nothing happened for a while. What you entered is kept."))
     return redirect(url_for("entrance.door", next=back), 303)
 
 
@@ -180,7 +241,8 @@ def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:
                 return redirect(url_for("portal.phone_gone"), 303)
             if g.get("connected"):
                 return redirect(url_for("portal.phone_here"), 303) if request.method == "GET" else abort(403)
-            return door_for_ended(back) if g.get("session_ended") else redirect(url_for("entrance.door", next=back), 303)
+            ended = g.get("session_ended") and request.endpoint not in QUIET
+            return door_for_ended(back) if ended else redirect(url_for("entrance.door", next=back), 303)
         return view(*args, **kwargs)
 
     return inner
@@ -236,7 +298,9 @@ def play() -> Any:
 @entrance.get("/enter/<token>")
 def hand_over(token: str) -> Any:
     """Ask for one tap before the link is used up: mail scanners and link previews only ever GET."""
-    return render_template("portal/enter.html", token=token, action=url_for(".enter"))
+    known = settings()
+    page = {"token": token, "action": url_for(".enter"), "review_hours": known.review_hours, "photo_days": known.photo_days}
+    return render_template("portal/enter.html", **page)
 
 
 @entrance.post("/enter")
@@ -248,7 +312,11 @@ def enter() -> Any:
     customer_id, case_id = link
     sign_in(customer_id)
     log.info("signed_in", customer=str(customer_id), kind="hand_over")
-    return redirect(url_for("portal.status", case_id=case_id) if case_id else url_for("portal.home"), 303)
+    if case_id:
+        return redirect(url_for("portal.status", case_id=case_id), 303)
+    with database().reading() as db:
+        known = db.scalar(select(exists().where(Case.customer_id == customer_id)))
+    return redirect(url_for("portal.home" if known else "portal.reason"), 303)  # a newcomer has just read the start page
 
 
 @entrance.get("/links/<token>")

@@ -17,7 +17,7 @@ from flask_babel import lazy_gettext as _l
 
 from verification import names
 from verification.evidence import DATES, ChangeReason, Field, Values
-from webapp.i18n import local_date
+from webapp.i18n import local_date, shown
 from webapp.portal import typed as reading
 from webapp.portal.typed import Script, Shape, script_of, tidy
 
@@ -246,6 +246,18 @@ def _names(paper: Paper) -> tuple[Asked, ...]:
         ),
         Asked(field=Field.GIVEN_NAMES, label=_l("Given names"), script=Script.LATIN, optional=True),
     )
+
+
+def as_printed(value: str, field: Field, paper: Paper) -> str:
+    """A detail as people write it; a number of `paper` in the groups that it prints.
+
+    >>> as_printed("N12345678", Field.DOCUMENT_NUMBER, Paper.KZ)
+    'N 12345678'
+    """
+    shape = _NUMBERS[paper][2]
+    if field is Field.DOCUMENT_NUMBER and shape.groups and shape.pattern.fullmatch(value):
+        return reading.grouped(value, shape.groups)
+    return shown(value, field)
 
 
 def paper_of(country: str | None, values: Mapping[Field, str]) -> Paper:

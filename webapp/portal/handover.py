@@ -19,11 +19,13 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import segno
-from flask import Response, abort, flash, g, jsonify, redirect, render_template, request, session, url_for
+from flask import abort, current_app, flash, g, jsonify, redirect, render_template, request, session, url_for
 from flask_babel import format_timedelta
 from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
 from markupsafe import Markup
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import HTTPException
 
 from cases import device_links, head_turns, intake, notifications, throttles, unsent_forms
 from cases.device_links import Device, LinkGone
@@ -31,8 +33,8 @@ from cases.lifecycle import IllegalTransition, State
 from cases.models import Case, DeviceLink
 from cases.settings import Mode
 from cases.unsent_forms import Unsent
-from verification.reasons import PhotoKind
 from webapp.context import database, now, settings
+from webapp.http import error_texts
 from webapp.logs import log
 from webapp.portal import kept
 from webapp.portal.entrance import (
@@ -40,13 +42,14 @@ from webapp.portal.entrance import (
     LINK_TRIES,
     LINK_WINDOW,
     customer_owns_case,
+    entrance,
     own_case,
     sign_in_phone,
     signed_in,
     too_many_requests,
 )
-from webapp.portal.photos import _receive
-from webapp.portal.sending import CONSENT_VERSION
+from webapp.portal.photos import MOMENTARY, _receive
+from webapp.portal.sending import CONSENT_VERSION, changed_elsewhere, seen_version
 from webapp.portal.steps import TAKEN, asks_for_turn, may_change, open_case, photos_of, place, portal, wanted_photos
 from workers.queues import RingFailed, ring_verify
 
@@ -192,7 +195,7 @@ def phone_stop(case_id: UUID) -> Any:
 def phone_progress(case_id: UUID) -> Any:
     """What follow.js asks while the phone is at work: the part of the page that changes, by ETag; or where to go on.
 
-    The page does not keep its session alive by asking, but the phone does: who photographs there has not gone away.
+    The page does not keep its session alive by asking, but the phone does (`entrance`): who photographs there has not gone away.
     """
     with database().reading() as db:
         case = own_case(db, case_id)
@@ -202,9 +205,9 @@ def phone_progress(case_id: UUID) -> Any:
             if at.next
             else render_template("portal/_phone_stage.html", case=case, at=at, lifetime=_minutes(device_links.LIFETIME))
         )
-    if at.seen is not None:
-        session["customer_seen"] = max(session["customer_seen"], int(at.seen.timestamp()))
-    answer = jsonify(stage=at.stage, next=at.next, page=page)
+    # Another page that follows the phone, "check and send", is left for this one where somebody else may have had the link.
+    strange = url_for("portal.phone", case_id=case_id) if at.stage in device_links.SUSPICIOUS else None
+    answer = jsonify(stage=at.stage, next=at.next or strange, page=page)
     answer.set_etag(f"{at.stage}-{at.link.id if at.link else ''}-{bool(at.next)}")
     return answer.make_conditional(request)
 
@@ -219,7 +222,6 @@ class Stage:
         self.address: str | None = None
         self.qr: Markup | None = None
         self.local = False
-        self.seen: datetime | None = None
         self.kept: tuple[str, ...] = ()
         self.by = ""
 
@@ -236,7 +238,7 @@ def _stage(db: Session, case: Case) -> Stage:
     if link is None:
         return Stage("none")
     at = Stage("confirmed")
-    at.link, at.seen = link, link.seen_at if link.ended_at is None else None
+    at.link = link
     at.by = device_name(link.phone_browser, link.phone_system)
     at.kept = tuple(kind.value for kind in TAKEN if kind not in wanted)
     if not may_change(case):
@@ -280,13 +282,20 @@ def _minutes(span: Any) -> int:
 
 @portal.get("/phone/<token>")
 def phone_link(token: str) -> Any:
-    """Ask whether she started this. Nothing happens by looking: scanners and previews only ever GET."""
+    """Ask whether she started this. Nothing happens by looking: scanners and previews only ever GET.
+
+    The device gets its key here, so that it is the same device however often it says yes; and whoever looks at a link that a
+    phone is connected by is asked like the first, since one of the two is not hers.
+    """
     try:
         with database().reading() as db:
             link = device_links.look(db, token, now=now())
     except LinkGone as gone:
         return _gone(gone, counted=True)
-    own = g.customer_id == link.customer_id
+    if g.connected is not None and g.connected.link_id == link.id:
+        return redirect(url_for("portal.phone_here"), 303)
+    session.setdefault("phone_key", device_links.draw_key())
+    own = _account() == link.customer_id
     return render_template(
         "portal/phone_link.html",
         token=token,
@@ -294,7 +303,7 @@ def phone_link(token: str) -> Any:
         by=device_name(link.browser, link.system),
         ago=ago(link.created_at),
         own=own,
-        other=g.customer_id is not None and not own,
+        other=_account() is not None and not own,
     )
 
 
@@ -307,16 +316,23 @@ def phone_open() -> Any:
             if request.form.get("answer") != "yes":
                 device_links.decline(db, token, now=now())
                 return redirect(url_for("portal.phone_gone", why="declined"), 303)
-            device = device_of(request.user_agent.string)
-            link, key = device_links.opened(db, token, device=device, account=g.customer_id, now=now())
-            why = link.ended_why
-            opening = [str(link.id), key]
+            device, key = device_of(request.user_agent.string), session.get("phone_key") or device_links.draw_key()
+            link = device_links.opened(db, token, key=key, device=device, account=_account(), now=now())
+            why, opening = link.ended_why, [str(link.id), key]
     except LinkGone as gone:
         return _gone(gone, counted=True)
     if why is not None:
         return redirect(url_for("portal.phone_gone", why=why), 303)
-    session["opening"] = opening
+    if g.connected is not None and g.connected.link_id == link.id:  # said once more, from a page further back
+        return redirect(url_for("portal.phone_here"), 303)
+    session["phone_key"], session["opening"] = key, opening
     return redirect(url_for("portal.phone_number"), 303)
+
+
+def _account() -> UUID | None:
+    """Whose this device is: who is signed in, or whose phone it is connected as."""
+    account: UUID | None = g.connected.customer_id if g.connected is not None else g.customer_id
+    return account
 
 
 @portal.get("/phone/number")
@@ -341,14 +357,14 @@ def phone_confirm() -> Any:
     number = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) == 2 else None
     try:
         with database().transaction() as db:
-            link = device_links.confirm(db, link_id, key, number, now=now())
+            link = device_links.confirm(db, link_id, key, number, account=_account(), now=now())
     except LinkGone as gone:
         return _gone(gone)
     if link.ended_why is not None:
         log.info("device_link_refused", case=str(link.case_id), code=link.ended_why)
         session.pop("opening", None)
         return redirect(url_for("portal.phone_gone", why=link.ended_why), 303)
-    if g.customer_id != link.customer_id:  # who is signed in as herself here keeps that
+    if _account() is None:  # who is signed in as herself here keeps that
         sign_in_phone(link)
     log.info("signed_in", customer=str(link.customer_id), kind="phone")
     return redirect(url_for("portal.phone_here"), 303)
@@ -396,7 +412,7 @@ def _phone_page(problems: dict[str, str]) -> Any:
         if case is None or not g.connected:
             return redirect(url_for("portal.home"), 303)
         waits = unsent_forms.find(db, g.customer_id, now=now())
-        if _for_phone(waits):
+        if kept.for_phone(waits):
             return redirect(url_for("portal.unsent"), 303)
         if may_change(case):
             wanted = wanted_photos(case, photos_of(db, case))
@@ -422,7 +438,7 @@ def _phone_page(problems: dict[str, str]) -> Any:
 @portal.post("/phone/send")
 @signed_in
 def phone_send() -> Any:
-    """Send the request from the phone. A second click finds it sent."""
+    """Send the request from the phone, as its page named it. A second click finds it sent."""
     if not g.connected:
         return redirect(url_for("portal.home"), 303)
     if request.form.get("consent") != CONSENT_VERSION:
@@ -430,7 +446,10 @@ def phone_send() -> Any:
     case_id = g.connected.case_id
     try:
         with database().transaction() as db:
-            intake.submit(db, own_case(db, case_id).id, consent_version=CONSENT_VERSION, now=now())
+            intake.submit(db, own_case(db, case_id).id, consent_version=CONSENT_VERSION, seen_version=seen_version(), now=now())
+    except intake.Changed:
+        flash(changed_elsewhere())
+        return redirect(url_for("portal.phone_here"), 303)
     except (IllegalTransition, intake.Incomplete):
         return redirect(url_for("portal.phone_here"), 303)
     try:
@@ -489,16 +508,15 @@ def _left() -> dict[str, Any] | None:
 @portal.get("/unsent")
 @signed_in
 def unsent() -> Any:
-    """Show that a form was kept, and let her send it now or drop it."""
+    """Show what was kept, and let her send it now or drop it. Only what she reads here is sent: she may not have typed it."""
     with database().reading() as db:
         form = unsent_forms.find(db, g.customer_id, now=now())
-    if form is None or (g.connected and not _for_phone(form)):
+    if form is None or (g.connected and not kept.for_phone(form)):
         return redirect(url_for("portal.phone_here" if g.connected else "portal.home"), 303)
-    kind = _photo_kind(form)
+    kind = kept.photo_kind(form)
     if kind is None:
         _restore_plan(form)
-    fields = [(name, value) for name, value in form.fields if not name.startswith("plan-")]
-    return render_template("portal/phone_unsent.html", form=form, fields=fields, kind=kind)
+    return render_template("portal/phone_unsent.html", form=form, told=kept.told(form), kind=kind)
 
 
 @portal.post("/unsent/photo")
@@ -507,13 +525,16 @@ def unsent_photo() -> Any:
     """Use the photo that was kept: it is looked at like any other."""
     with database().reading() as db:
         form = unsent_forms.find(db, g.customer_id, now=now())
-    kind = _photo_kind(form)
-    if form is None or form.photo is None or kind is None or form.case_id is None or (g.connected and not _for_phone(form)):
+    kind = kept.photo_kind(form)
+    if form is None or form.photo is None or kind is None or form.case_id is None or (g.connected and not kept.for_phone(form)):
         return redirect(url_for("portal.phone_here" if g.connected else "portal.home"), 303)
     try:
         answer = _receive(form.case_id, kind, uuid4(), form.photo, insists=False)
     except IllegalTransition:
         answer = None  # the request has moved on without it
+    if answer is not None and answer.problems == (MOMENTARY,):  # says nothing of the photo: it waits for a better moment
+        flash(error_texts(503)[1])
+        return redirect(url_for("portal.unsent"), 303)
     with database().transaction() as db:
         unsent_forms.drop(db, g.customer_id)
     if answer is not None and not answer.kept:
@@ -528,35 +549,64 @@ def unsent_drop() -> Any:
     """She does not want it."""
     with database().transaction() as db:
         form = unsent_forms.find(db, g.customer_id, now=now())
-        if not g.connected or _for_phone(form):
+        if not g.connected or kept.for_phone(form):
             unsent_forms.drop(db, g.customer_id)
+    if form is not None and not g.connected and kept.choices_of(form):
+        session.pop("plan", None)  # it came from there, see `_restore_plan`
     return redirect(url_for("portal.phone_here" if g.connected else "portal.home"), 303)
 
 
-@portal.after_request
-def _forget_unsent(answer: Response) -> Response:
-    """A form that was taken needs no keeping any more."""
-    if request.method == "POST" and request.endpoint in kept.FORMS and answer.status_code == 303 and g.get("customer_id"):
-        with database().transaction() as db:
-            unsent_forms.drop(db, g.customer_id)
-    return answer
-
-
-def _photo_kind(form: Unsent | None) -> PhotoKind | None:
-    """Which photo a kept form holds."""
-    if form is None or form.photo is None:
-        return None
-    found = re.search(r"/photos/(document|selfie)$", form.address)
-    return PhotoKind(found[1]) if found else None
-
-
-def _for_phone(form: Unsent | None) -> bool:
-    """Whether a connected phone may see a kept form: photos for its own case only, never what was typed."""
-    return form is not None and _photo_kind(form) is not None and g.connected is not None and form.case_id == g.connected.case_id
-
-
 def _restore_plan(form: Unsent) -> None:
-    """The choices of the first page, where no request holds them yet."""
-    plan = {name.removeprefix("plan-"): value for name, value in form.fields if name.startswith("plan-")}
-    if plan and form.case_id is None and "plan" not in session:
+    """The choices of the first page as they were when the form was kept: read with any others it would say something else."""
+    plan = kept.choices_of(form)
+    if plan:
         session["plan"] = {"customer": str(g.customer_id), **plan}
+
+
+# --- A form without its session
+
+QUESTIONS = {
+    "entrance.enter": "entrance.hand_over",
+    "entrance.follow": "entrance.case_link",
+    "portal.phone_open": "portal.phone_link",
+    "portal.report_not_me": "portal.not_me",
+}
+"""Forms that carry the token of a link, and the page that asks before it is used."""
+
+
+@portal.errorhandler(CSRFError)
+@entrance.errorhandler(CSRFError)
+def unknown_page(_error: CSRFError) -> tuple[str, int]:
+    """A form that is not known to come from a page of this session: say what to do, and give her work back to her.
+
+    Nothing is kept for anybody, since nobody knows whose it is; the answer to the browser that sent it holds it, if that says
+    that it came from a page of ours. Sent once more after signing in it is read once more (`known`) and then it counts.
+    """
+    known = g.get("customer_id") is not None or g.get("connected") is not None
+    # `http._same_origin` has refused every other Origin; without a word of the browser a stranger's page may have filled it in.
+    ours = request.headers.get("Sec-Fetch-Site") == "same-origin" or "Origin" in request.headers
+    told = None
+    if ours and request.endpoint in kept.FORMS and not g.get("connected"):
+        told = kept.told(kept.of_this_request())
+    page = render_template(
+        "portal/phone_resend.html",
+        known=known,
+        told=told if told is not None and told.lines else None,
+        address=request.path,
+        again=_page_of_this_form(),
+    )
+    return page, 400
+
+
+def _page_of_this_form() -> str:
+    """Where the page of this form can be loaded anew."""
+    token = request.form.get("token")
+    if token and request.endpoint in QUESTIONS:
+        return url_for(QUESTIONS[request.endpoint], token=token)
+    adapter = current_app.create_url_adapter(request)
+    try:
+        assert adapter is not None
+        adapter.match(method="GET")
+    except HTTPException:
+        return url_for("portal.home")
+    return request.path

@@ -13,14 +13,16 @@ from cases import audit, conversations, photo_store, queries, throttles
 from cases.lifecycle import State
 from cases.models import Customer
 from verification import images
+from verification.reasons import ReasonCode
 from webapp.context import database, now
-from webapp.http import takes_photos
+from webapp.http import hears_out, takes_photos
 from webapp.i18n import sentence
 from webapp.logs import log
+from webapp.portal import kept
 from webapp.portal.entrance import customer_owns_case, own_case, too_many_requests
-from webapp.portal.status import destroyed_at, mark_shown
+from webapp.portal.status import count_look, destroyed_at, mark_shown
 from webapp.portal.steps import place, portal
-from webapp.talk import message_id, picture, sent_photo, small, too_long
+from webapp.talk import broken, message_id, picture, sent_photo, small, too_long, too_many
 
 MESSAGES_AN_HOUR = 12
 """Per customer; who writes more often has been told to wait for the answer."""
@@ -35,6 +37,7 @@ def messages(case_id: UUID) -> Any:
 
 @portal.post("/requests/<uuid:case_id>/messages")
 @takes_photos
+@hears_out
 @customer_owns_case
 def write(case_id: UUID) -> Any:
     """Keep what she wrote, or say at once why not; what she typed stays in the form."""
@@ -50,13 +53,17 @@ def write(case_id: UUID) -> Any:
             conversations.write(db, own_case(db, case_id).id, message_id(), text=text, photo=photo, now=now())
     except images.ImageRejected as rejected:
         log.info("photo_refused", case=str(case_id), kind="message", codes=[rejected.reason.value])
-        return _page(case_id, text=text, problem=sentence(rejected.reason)), 422
+        large = rejected.reason is ReasonCode.IMAGE_TOO_LARGE
+        return _page(case_id, text=text, problem=sentence(rejected.reason)), 413 if large else 422
     except conversations.NothingSaid:
         return _page(case_id, problem=_("Write something or add a photo first.")), 422
     except conversations.TooLong:
         return _page(case_id, text=text, problem=too_long()), 422
+    except conversations.TooMany:
+        return _page(case_id, text=text, problem=too_many()), 422
     except conversations.Closed:
         return _page(case_id, text=text, problem=_("Nobody would read it any more: the request has moved on.")), 409
+    kept.taken()
     return redirect(url_for("portal.messages", case_id=case_id, _anchor="last"), 303)
 
 
@@ -64,6 +71,7 @@ def write(case_id: UUID) -> Any:
 @customer_owns_case
 def message_photo(case_id: UUID, message_id: UUID) -> Any:
     """A photo of the thread, or with `?small` a small copy. Each look is an event."""
+    count_look()
     with database().transaction() as db:
         viewer = audit.Actor.customer(db.get_one(Customer, g.customer_id))
         try:
@@ -72,6 +80,8 @@ def message_photo(case_id: UUID, message_id: UUID) -> Any:
             )
         except photo_store.PhotoGone:
             abort(404)
+        except photo_store.PhotoBroken:
+            broken("message", message_id)
     return picture(small(data) if "small" in request.args else data)
 
 

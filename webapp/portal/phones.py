@@ -19,6 +19,7 @@ from cases import intake
 from cases.models import Case
 from webapp.context import database
 from webapp.portal import forms
+from webapp.portal.answers import _paper_of
 from webapp.portal.steps import portal
 
 System = Literal["ios", "android", "other"]
@@ -99,20 +100,33 @@ def android_intent(address: str) -> str:
     return f"intent://{where}#Intent;scheme={parts.scheme};action=android.intent.action.VIEW;category=android.intent.category.BROWSABLE;end"
 
 
-def shows_both_pages(case: Case) -> bool:
-    """Whether the passport she named is photographed as a spread of two pages: the Russian internal one alone."""
-    if case.country != "RUS":
-        return False
+CARDS = frozenset({forms.Paper.KZ_CARD, forms.Paper.ES_CARD, forms.Paper.MX_CARD})
+"""Papers that are no book: the side with the face is photographed, and often has no lines for machines."""
+
+
+def paper_in_hand(case: Case) -> forms.Paper:
+    """The document she named for this case, as far as her answers tell it: another device knows nothing of her choice."""
     with database().reading() as db:
         claim, _email = intake.claim_of(db, db.get_one(Case, case.id))
-    return forms.paper_of(case.country, claim.values) is forms.Paper.RU_INTERNAL
+    return _paper_of(case, claim)
+
+
+def shows_both_pages(case: Case) -> bool:
+    """Whether the passport she named is photographed as a spread of two pages: the Russian internal one alone."""
+    return case.country == "RUS" and paper_in_hand(case) is forms.Paper.RU_INTERNAL
+
+
+def is_card(case: Case) -> bool:
+    """Whether she photographs an identity card."""
+    return paper_in_hand(case) in CARDS
 
 
 @portal.context_processor
 def her_browser() -> dict[str, Any]:
-    """For the pages with a camera: `her_browser`, `shows_both_pages` and `android_intent`."""
+    """For the pages with a camera: `her_browser`, `shows_both_pages`, `is_card` and `android_intent`."""
     return {
         "her_browser": told_of(request.user_agent.string),
         "shows_both_pages": shows_both_pages,
+        "is_card": is_card,
         "android_intent": android_intent,
     }

@@ -25,12 +25,14 @@ from cases.lifecycle import IllegalTransition, State
 from cases.models import Case, Customer
 from verification import images, quality
 from verification.reasons import PhotoKind, ReasonCode
-from webapp.context import database, now
-from webapp.http import UPLOAD_BYTES, drain, error_texts, takes_photos
+from webapp.context import database, now, settings
+from webapp.http import UPLOAD_BYTES, error_texts, takes_photos
 from webapp.logs import log
+from webapp.portal import kept
 from webapp.portal.entrance import customer_owns_case, own_case, too_many_requests
-from webapp.portal.status import hidden, told
+from webapp.portal.status import count_look, hidden, told
 from webapp.portal.steps import asks_for_turn, may_change, photos_of, place, portal, wanted_photos
+from webapp.talk import broken
 
 UPLOADS_AN_HOUR = 40
 """Per customer (facts/reliability.md 3 no. 21)."""
@@ -46,6 +48,9 @@ MOMENTARY = ReasonCode.IMAGE_TOO_SLOW
 
 SHA256 = re.compile(r"(?:^|,)\s*sha-256\s*=\s*:([^:]*):")
 """The member of a `Content-Digest` or `Repr-Digest` that is looked at (RFC 9530, section 2; RFC 8941, section 3.3.5)."""
+
+MARK_DIGITS = 12
+"""Of a mark of an account, in hex: two customers of one shared computer have the same one in 2^48."""
 
 _line = BoundedSemaphore(PHOTOS_AT_ONCE)
 
@@ -93,7 +98,6 @@ def keep_upload(case_id: UUID, kind: str, upload_id: UUID) -> Any:
     try:
         data = images.read_upload(request.stream, max_bytes=UPLOAD_BYTES)
     except images.ImageRejected as rejected:
-        request.stream.read()  # the little that is left, so that the browser gets to see the answer
         try:
             _count_try()
         except TooManyRequests as error:
@@ -152,7 +156,9 @@ def _receive(case_id: UUID, kind: PhotoKind, upload_id: UUID, data: bytes, *, in
             insists=insists,
             now=now(),
         )
-    if not answer.kept:
+    if answer.kept:
+        kept.photo_taken(case_id, kind)
+    else:
         log.info("photo_refused", case=str(case_id), kind=kind.value, codes=[p.value for p in answer.problems])
     return answer
 
@@ -261,7 +267,6 @@ def too_large(error: RequestEntityTooLarge) -> Any:
     view = request.endpoint
     if view not in ("portal.photo", "portal.keep_upload") or g.get("customer_id") is None or request.view_args is None:
         return error
-    drain()
     kind, case_id = PhotoKind(request.view_args["kind"]), request.view_args["case_id"]
     answer = _refused_unread(case_id, kind, ReasonCode.IMAGE_TOO_LARGE)
     return _told(case_id, kind, answer) if view == "portal.keep_upload" else _page(case_id, kind, answer)
@@ -271,6 +276,7 @@ def too_large(error: RequestEntityTooLarge) -> Any:
 @customer_owns_case
 def thumbnail(case_id: UUID, kind: str) -> Any:
     """A small copy of her own photo, so that she sees what she sends. Each look is an event."""
+    count_look()
     with database().transaction() as db:
         case = own_case(db, case_id)
         there = photos_of(db, case).get(PhotoKind(kind))
@@ -281,6 +287,8 @@ def thumbnail(case_id: UUID, kind: str) -> Any:
             data = photo_store.open_photo(db, there.id, viewer=viewer, purpose="own_photo", now=now())
         except photo_store.PhotoGone:
             abort(404)
+        except photo_store.PhotoBroken:
+            broken("photo", there.id)
     # The stored file is our own clean JPEG, written by the sandbox: no stranger's bytes are decoded here.
     wide, tall = there.quality.get("width") or 4, there.quality.get("height") or 3
     side = round(THUMBNAIL_WIDTH * max(wide, tall) / min(wide, tall * 4 / 3))
@@ -289,6 +297,13 @@ def thumbnail(case_id: UUID, kind: str) -> Any:
     response.mimetype = "image/jpeg"
     response.headers["Content-Disposition"] = "inline"
     return response
+
+
+@portal.app_template_global("account_mark")
+def account_mark() -> str:
+    """What a browser remembers beside a photo that waits there, to tell one account from another: nobody's number elsewhere."""
+    secret = settings().secret_key.encode()
+    return hmac.new(secret, b"account mark\0" + g.customer_id.bytes, hashlib.sha256).hexdigest()[:MARK_DIGITS]
 
 
 def _middle(photo: images.Pixels) -> images.Pixels:

@@ -11,14 +11,19 @@ from flask_babel import gettext as _
 from cases import customers, head_turns, intake
 from cases.lifecycle import CLOSED, IllegalTransition, State
 from cases.models import Customer
+from verification.evidence import Field
 from webapp.context import database, now, settings
 from webapp.logs import log
+from webapp.portal import forms
 from webapp.portal.entrance import customer_owns_case, own_case
 from webapp.portal.steps import asks_for_turn, may_change, photos_of, place, portal, wanted_photos
 from workers.queues import RingFailed, ring_verify
 
 CONSENT_VERSION = "2026-11b"
 """Of the text in templates/portal/_consent.html; a change of that text needs a new one."""
+
+SAW_NOTHING = 0
+"""A version that no case has: they begin at 1."""
 
 
 @portal.get("/requests/<uuid:case_id>/check")
@@ -41,7 +46,12 @@ def _check_page(case_id: UUID, problems: dict[str, str]) -> Any:
         claim, new_email = intake.claim_of(db, case)
         turned = head_turns.latest(db, case) is not None
         asked = asks_for_turn(db, case)
-    rows = [(field, profile.values.get(field), value) for field, value in claim.values.items()]
+    paper = forms.paper_of(case.country, claim.values)
+
+    def printed(value: str | None, field: Field) -> str | None:
+        return forms.as_printed(value, field, paper) if value else value
+
+    rows = [(field, printed(profile.values.get(field), field), printed(value, field)) for field, value in claim.values.items()]
     page = render_template(
         "portal/check.html",
         case=case,
@@ -62,22 +72,31 @@ def _check_page(case_id: UUID, problems: dict[str, str]) -> Any:
 @customer_owns_case
 def send(case_id: UUID) -> Any:
     """Send the request as she saw it: what another device changed meanwhile is shown first. A second click finds it sent."""
-    with database().reading() as db:
-        case = own_case(db, case_id)
-    if may_change(case) and request.form.get("seen", str(case.version)) != str(case.version):
-        flash(_("Something was changed on another device. Please check once more."))
-        return redirect(url_for("portal.check", case_id=case_id), 303)
     if request.form.get("consent") != CONSENT_VERSION:
         return _check_page(case_id, {"consent": _("Tick the box: without your agreement we may not compare the photos")})
     try:
         with database().transaction() as db:
-            intake.submit(db, own_case(db, case_id).id, consent_version=CONSENT_VERSION, now=now())
+            intake.submit(db, own_case(db, case_id).id, consent_version=CONSENT_VERSION, seen_version=seen_version(), now=now())
     except IllegalTransition:
         return redirect(url_for("portal.status", case_id=case_id), 303)
+    except intake.Changed:
+        flash(changed_elsewhere())
+        return redirect(url_for("portal.check", case_id=case_id), 303)
     except intake.Incomplete:
         return redirect(url_for("portal.check", case_id=case_id), 303)
     _ring(case_id)
     return redirect(url_for("portal.status", case_id=case_id), 303)
+
+
+def seen_version() -> int:
+    """The version of the case that the page sent from had shown. A form without one has seen nothing that can be sent."""
+    told = request.form.get("seen", "")
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 10 else SAW_NOTHING
+
+
+def changed_elsewhere() -> str:
+    """What is said when the page was not up to date."""
+    return str(_("Something was changed on another device. Please check once more."))
 
 
 def _ring(case_id: UUID) -> None:
