@@ -26,6 +26,10 @@ class Sign(StrEnum):
     FRAMES_REPEATED = "frames_repeated"  # two frames are the same picture to the last pixel
     TIMES_IMPOSSIBLE = "times_impossible"  # the browser's times do not fit each other or the server's clock
     CAMERA_VIRTUAL = "camera_virtual"  # the camera's name is that of a program
+    # In the selfie itself (faces.passive), head turn or not.
+    SCREEN_PATTERN = "screen_pattern"  # one fine regular pattern over face and ground
+    PICTURE_EDGES = "picture_edges"  # straight edges frame the face, as those of a print or a device held up
+    GLASS_GLARE = "glass_glare"  # a lamp is mirrored across face and ground
 
 
 ORDERS: Final[tuple[tuple[Turn, ...], ...]] = (
