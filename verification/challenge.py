@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self
 
+from verification.hints import Rate
+
 
 class Turn(StrEnum):
     """A direction the person is asked to turn her head to: her own left and right."""
@@ -31,6 +33,15 @@ class Sign(StrEnum):
     PICTURE_EDGES = "picture_edges"  # straight edges frame the face, as those of a print or a device held up
     GLASS_GLARE = "glass_glare"  # a lamp is mirrored across face and ground
 
+
+RATES: Final[dict[Sign, Rate]] = {
+    Sign.SCREEN_PATTERN: Rate(false_alarms=0, genuine=440, found=0, attacked=1),
+    Sign.PICTURE_EDGES: Rate(false_alarms=0, genuine=440, found=0, attacked=1),
+    Sign.GLASS_GLARE: Rate(false_alarms=0, genuine=440, found=0, attacked=1),
+}
+"""Signs that a single selfie shows, as `tests/benchmarks/liveness.py --signs` prints them ("photographs", "attacks"): people on whom
+no line was chosen. Attacks of seven species are drawn, so `found` says what the check can see, not what thieves do.
+"""
 
 ORDERS: Final[tuple[tuple[Turn, ...], ...]] = (
     (Turn.LEFT, Turn.RIGHT),
