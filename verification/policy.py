@@ -64,6 +64,8 @@ class Policy:
         Sign.FRAMES_REPEATED.value,
         Sign.TIMES_IMPOSSIBLE.value,
         Sign.CAMERA_VIRTUAL.value,
+        Sign.SCREEN_PATTERN.value,
+        Sign.PICTURE_EDGES.value,
     )
     # The document.
     accepted_types: tuple[str, ...] = (DocumentType.TD3.value, DocumentType.TD1.value, DocumentType.RU_INTERNAL.value)

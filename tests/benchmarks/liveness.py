@@ -409,7 +409,7 @@ def one_sight(order: tuple[str, Path, dict[str, Any], int]) -> dict[str, Any]:
 CAMERA = "drawn camera"
 SIGN_LINES = {"pattern": passive.PATTERN, "edges": passive.EDGES, "glare": passive.GLARE}
 _TRIED = ("yellow", "spread")
-"""Of the skin's colour, CIELAB: how yellow, against a screen's blue, and how unlike from place to place. Neither became a sign."""
+"""Of the skin's colour, CIELAB: how yellow, against a screen's blue, and its spread. Neither became a sign."""
 
 
 def sights(data: Path, listing: list[dict[str, Any]], half: int, attacks: int) -> list[tuple[str, Path, dict[str, Any], int]]:
