@@ -340,7 +340,7 @@ REASONS: dict[ReasonCode, Words] = {
         _LOOKS, _NOTHING_TO_DO, N_("The customer left out the turn of the head that this change asks for.")
     ),
     ReasonCode.LIVENESS_DOUBTED: Words(
-        _LOOKS, _NOTHING_TO_DO, N_("The turn of the head does not show a living face clearly enough.")
+        _LOOKS, _NOTHING_TO_DO, N_("The turn of the head or the selfie does not show a living face clearly enough.")
     ),
     ReasonCode.EVIDENCE_MISSING: Words(_LOOKS, _NOTHING_TO_DO, N_("A measure is missing or out of its range.")),
     ReasonCode.CONTACT_CHANGES: Words(_LOOKS, _NOTHING_TO_DO, N_("A new e-mail address comes with the request.")),
@@ -535,6 +535,18 @@ SIGNS: dict[Sign, Meaning] = {
     Sign.CAMERA_VIRTUAL: Meaning(
         N_("The camera is a program"),
         N_("Its name is one that such programs use. Some are honest: a phone used as a webcam, a room that is blurred."),
+    ),
+    Sign.SCREEN_PATTERN: Meaning(
+        N_("A fine pattern lies over face and ground"),
+        N_("The dots of a screen or the raster of a print beat so with a camera. Fine cloth or a blind behind the head may too."),
+    ),
+    Sign.PICTURE_EDGES: Meaning(
+        N_("Straight edges frame the face"),
+        N_("A print, a phone or a monitor held up looks so. So do a door, a window or a picture on the wall behind the head."),
+    ),
+    Sign.GLASS_GLARE: Meaning(
+        N_("The face is burnt out in one patch"),
+        N_("Glass and glossy paper mirror a lamp so. Spectacles, wet skin and a hard flash may too."),
     ),
 }
 """Weak signs against a living face. Customers are never told of them."""

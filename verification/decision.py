@@ -248,7 +248,12 @@ def _old_portrait(m: Measures, policy: Policy) -> bool:
 
 
 def _liveness(m: Measures, policy: Policy) -> Iterator[ReasonCode]:
-    """A challenge that was not taken counts where the policy asks for one; one that was taken counts whatever changes."""
+    """A challenge that was not taken counts where the policy asks for one; one that was taken counts whatever changes.
+
+    Signs in the selfie only ever speak against it: none seen is no evidence of life.
+    """
+    if any(sign.value in policy.refer_on_liveness_signs for sign in m.selfie_signs):
+        yield ReasonCode.LIVENESS_DOUBTED
     shown = m.liveness
     if shown is None:
         if m.reason.value in policy.require_liveness_for:

@@ -11,6 +11,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Self
 
+from verification.challenge import Sign
 from verification.hints import Hint
 from verification.reasons import PhotoKind, ReasonCode
 
@@ -310,6 +311,7 @@ class FaceReading:
     boxes: dict[str, Box] = field(default_factory=dict)  # PhotoKind value -> main face
     document_turns: int = 0  # quarter turns counter-clockwise that bring the printed face upright (0-3)
     qualities: dict[PhotoKind, Quality] = field(default_factory=dict)  # of the main faces, only what concerns a face
+    selfie_signs: tuple[Sign, ...] = ()  # that the selfie shows a picture of a person; weak, see faces.passive
     code: bytes | None = field(default=None, repr=False)  # FACE_CODE numbers of the selfie's face: personal, see cases.duplicates
 
 
@@ -387,6 +389,7 @@ class Measures:
     hidden: dict[Field, ReasonCode] = field(default_factory=dict)  # fields that glare or a finger covers on the document photo
     missing: tuple[Side, ...] = ()  # parts of the page that are not on the document photo
     hints: tuple[Hint, ...] = ()  # that the paper is not what it seems; soft, never proof
+    selfie_signs: tuple[Sign, ...] = ()  # that the selfie shows a picture of a person; weak, and none is no evidence
     liveness: Liveness | None = None  # None: the customer took no challenge
     own_calibration: bool = False  # fmr comes from this deployment's own labelled pairs, not from the shipped public figures
     engines: tuple[str, ...] = ()  # "sface 2021dec", "tesseract 5.3.0" ...: old scores stay explainable
@@ -426,6 +429,7 @@ class Measures:
             hidden={Field(k): ReasonCode(v) for k, v in d.get("hidden", {}).items()},  # runs before it was measured lack it
             missing=tuple(Side(side) for side in d.get("missing", ())),
             hints=tuple(Hint(hint) for hint in d.get("hints", ()) if hint in set(Hint)),  # a hint no longer given is left out
+            selfie_signs=tuple(Sign(sign) for sign in d.get("selfie_signs", ()) if sign in set(Sign)),  # as with hints
             liveness=Liveness(**{**alive, "signs": tuple(alive["signs"])}) if (alive := d.get("liveness")) else None,
             own_calibration=d.get("own_calibration", False),
             engines=tuple(d["engines"]),

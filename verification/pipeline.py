@@ -182,6 +182,7 @@ def assemble(
         hidden=reading.hidden,
         missing=reading.missing,
         hints=reading.hints,
+        selfie_signs=found.selfie_signs,
         liveness=alive,
         engines=engines,
     )

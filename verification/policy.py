@@ -64,6 +64,8 @@ class Policy:
         Sign.FRAMES_REPEATED.value,
         Sign.TIMES_IMPOSSIBLE.value,
         Sign.CAMERA_VIRTUAL.value,
+        Sign.SCREEN_PATTERN.value,
+        Sign.PICTURE_EDGES.value,
     )
     # The document.
     accepted_types: tuple[str, ...] = (DocumentType.TD3.value, DocumentType.TD1.value, DocumentType.RU_INTERNAL.value)
@@ -181,9 +183,9 @@ THRESHOLDS: dict[str, Threshold] = {
         help="How alike every frame and the selfie must be. A turned face is less alike than a straight one.",
     ),
     "refer_on_liveness_signs": Threshold(
-        label="Signs in the turn of the head that send a case to a person", unit="", looser=Looser.FEWER,
+        label="Signs against a living face that send a case to a person", unit="", looser=Looser.FEWER,
         choices=tuple(sign.value for sign in Sign),
-        help="Weak signs, each with its own honest causes. The agent sees all of them.",
+        help="In the turn of the head and in the selfie. Weak, each with its own honest causes. The agent sees all of them.",
     ),
     "accepted_types": Threshold(
         label="Accepted documents", unit="", looser=Looser.MORE, choices=tuple(t.value for t in DocumentType),

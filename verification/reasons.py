@@ -106,7 +106,7 @@ class ReasonCode(StrEnum):
     SELFIE_IS_ON_FILE = "selfie_is_on_file"  # a copy of the picture that the account has already
     SELFIE_SENT_BEFORE = "selfie_sent_before"  # the same picture came with a case of another customer
     LIVENESS_NOT_SHOWN = "liveness_not_shown"  # no head-turn challenge was taken, and this change asks for one
-    LIVENESS_DOUBTED = "liveness_doubted"  # one was taken, and a flat picture, another face or a recording could have given it
+    LIVENESS_DOUBTED = "liveness_doubted"  # the challenge or the selfie may show a picture, a recording, another face
 
     # The system.
     EVIDENCE_MISSING = "evidence_missing"  # a measure is absent, NaN or out of its range

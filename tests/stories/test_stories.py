@@ -52,14 +52,14 @@ USED: set[str] = set()
 def comes_in(customer: Person, link: str) -> None:
     """Follow the hand-over link."""
     customer.page.goto(link)
+    customer.shows("phone-1-start")
     customer.page.get_by_role("button").last.click()
-    customer.page.wait_for_url("**/")
+    customer.page.wait_for_url("**/request/reason")
 
 
 def tells_what_changed(customer: Person, who: Persona, paper: str) -> None:
     """Reason and new details, typed as the passport prints them."""
     page = customer.page
-    page.locator("a.button").first.click()
     customer.shows("phone-2-reason")
     page.locator(f"#reason-{who.claim['reason']}").check()
     page.locator(f"#paper-{paper}").check()
@@ -112,7 +112,6 @@ def taken_anew(picture: Any, name: str) -> Any:
 def asks_for_a_change(customer: Person, who: Persona, name: str, paper: str, folder: Path, selfie: Any = None) -> str:
     """The whole journey up to "we are checking"; returns the status page's address."""
     comes_in(customer, customer.system.customer(who, name))
-    customer.shows("phone-1-start")
     tells_what_changed(customer, who, paper)
     sends_photo(customer, "document", who.document_photo(), folder)
     sends_photo(customer, "selfie", taken_anew(who.selfie_photo() if selfie is None else selfie, name), folder)

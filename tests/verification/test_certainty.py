@@ -183,6 +183,9 @@ def test_the_short_cut_of_decoding_finds_what_the_search_finds(steps: list[int],
         for k in letters
     )
     quick = decoding._greedy(odds, masks)
+    if not masks:  # all blank: a row has places
+        assert quick is None
+        return
     assert quick is not None
     slow = decoding._search(odds, masks)
     assert slow is not None and slow.score <= quick.score + 1e-3

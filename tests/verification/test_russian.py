@@ -624,3 +624,20 @@ def heard_row(text: str) -> russian._Heard:
 )
 def test_a_reader_that_lost_a_mark_is_told(second: str, own: str, plainer: bool) -> None:
     assert ctc.plainer(second, own) is plainer
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("ИМЯ", True),
+        ("КОД ПОДРАЗДЕЛЕ ИЯ", True),
+        ("ФАМИЛИН", True),
+        ("МЕСТО РОЖДЕНИЯ", True),
+        ("ПОЛ", False),
+        ("НАИНА", False),
+        ("ИМА", False),
+    ],
+)
+def test_the_pages_own_labels_are_no_values(text: str, label: bool) -> None:
+    assert russian._is_label(text) is label
+    assert russian._holds_label(f"{text} АННА" if text == "ИМЯ" else text) is label

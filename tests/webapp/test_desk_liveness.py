@@ -8,10 +8,10 @@ import pytest
 
 from tests.verification.test_decision import A_GOOD_RUN
 from tests.webapp.conftest import Portal
-from verification.challenge import Sign
+from verification.challenge import RATES, Sign
 from verification.evidence import ChangeReason, Liveness, Measures
 from verification.policy import SHIPPED
-from webapp.desk.liveness import liveness_lines
+from webapp.desk.liveness import liveness_lines, selfie_signs
 
 SHOWN = Liveness(frames=6, turned=1.0, depth=0.4, same_face=9.0, timely=True)
 
@@ -53,3 +53,18 @@ def test_a_step_left_out_weighs_only_where_the_policy_asks_for_it(portal: Portal
     asked = said(portal, replace(A_GOOD_RUN, reason=ChangeReason.MISTAKE))
     assert [sign for sign, _ in asked] == ["no", "open"]
     assert said(portal, None) == []
+
+
+def test_signs_in_the_selfie_are_told_with_their_rates_and_those_that_weigh_come_first(portal: Portal) -> None:
+    both = replace(A_GOOD_RUN, selfie_signs=(Sign.GLASS_GLARE, Sign.PICTURE_EDGES))
+    weighs = replace(SHIPPED, refer_on_liveness_signs=(Sign.PICTURE_EDGES.value,))
+    with portal.app.test_request_context(headers={"Accept-Language": "en"}):
+        told = selfie_signs(both, weighs)
+        assert [(line.seen, line.weighs) for line in told] == [
+            ("Straight edges frame the face", True),
+            ("The face is burnt out in one patch", False),
+        ]
+        rate = RATES[Sign.PICTURE_EDGES]
+        assert f"{rate.false_alarms} false alarms on {rate.genuine} photos" in told[0].rate
+        assert f"seen on {rate.found} of {rate.attacked} drawn" in told[0].rate
+        assert selfie_signs(A_GOOD_RUN, SHIPPED) == selfie_signs(None, None) == []

@@ -331,6 +331,7 @@ def test_a_request_is_sent_and_the_page_moves_on_by_itself(
     case_id = UUID(page.url.rsplit("/", 1)[1])
     with demo.db.transaction() as session:
         order = runs.begin(session, case_id, now=demo.clock())
+    assert order is not None
     if script:
         page.locator('[data-step="photos"].now').wait_for(timeout=15000)
     decision = Decision(outcome=Outcome.APPROVE, reasons=(), retake=frozenset(), policy_version=1)
@@ -448,6 +449,7 @@ def test_the_whole_way_goes_by_keyboard(demo: Portal, address: str, chromium: An
     page.locator("h1", has_text="We are checking").wait_for()
     with demo.db.transaction() as session:
         order = runs.begin(session, UUID(urlsplit(page.url).path.rsplit("/", 1)[1]), now=demo.clock())
+    assert order is not None
     decision = Decision(outcome=Outcome.APPROVE, reasons=(), retake=frozenset(), policy_version=1)
     with demo.db.transaction() as session:
         runs.finish(session, order, evidence(), decision, seconds=1.0, now=demo.clock())

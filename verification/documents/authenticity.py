@@ -16,6 +16,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from verification import spectrum
 from verification.documents import lines as text_lines
 from verification.documents import mrz
 from verification.documents.lines import Floats, Pixels, Quad
@@ -211,9 +212,6 @@ def _page(picture: Pixels, corners: Quad, longest: int) -> Pixels:
 
 
 _TILE: Final = 192  # pixels of the photo
-_LOWEST: Final = 0.07  # cycles per pixel: below, print and light
-_UNSEEN: Final = 2000.0  # power of a tile whose grey levels differ by 0.6: nothing below the rounding of levels counts
-_JPEG: Final = 0.011  # cycles per pixel around multiples of 1/8 in both directions
 
 
 def screen(picture: Pixels, corners: Quad) -> float:
@@ -225,25 +223,7 @@ def screen(picture: Pixels, corners: Quad) -> float:
     tiles = _tiles(picture, corners)
     if len(tiles) < 4:
         return 0.0
-    flat = tiles - np.stack([cv2.GaussianBlur(tile, (0, 0), 6) for tile in tiles])
-    power = np.log(np.abs(np.fft.rfft2(flat * _window())) ** 2 + _UNSEEN)
-    level = np.fft.fftshift(np.median(power, axis=0), axes=0).astype(np.float32)
-    ground = np.maximum(cv2.blur(level, (17, 17)), np.maximum(cv2.blur(level, (21, 3)), cv2.blur(level, (3, 21))))
-    return float(((cv2.GaussianBlur(level, (0, 0), 0.8) - ground) * _judged()).max())
-
-
-@cache
-def _window() -> Floats:
-    return np.outer(np.hanning(_TILE), np.hanning(_TILE)).astype(np.float32)
-
-
-@cache
-def _judged() -> Floats:
-    """1 for frequencies that are judged: no slow ones, and none of the 8-pixel grid of JPEG."""
-    down = np.fft.fftshift(np.fft.fftfreq(_TILE))[:, None]
-    right = np.fft.rfftfreq(_TILE)[None, :]
-    near = [np.abs(np.abs(way) * 8 - np.round(np.abs(way) * 8)) < 8 * _JPEG for way in (down, right)]
-    return np.asarray((np.hypot(down, right) > _LOWEST) & ~(near[0] & near[1]), np.float32)
+    return spectrum.common_peak(tiles)
 
 
 def _tiles(picture: Pixels, corners: Quad) -> Floats:

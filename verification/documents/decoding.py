@@ -93,7 +93,7 @@ def _greedy(odds: Floats, masks: Sequence[str]) -> Path | None:
     """
     best = odds.argmax(axis=1)
     starts = np.flatnonzero((best != 0) & (best != np.concatenate([[0], best[:-1]])))
-    if len(starts) != len(masks):
+    if not masks or len(starts) != len(masks):
         return None
     frames, text = [], []
     for start, stop, mask in zip(starts, [*starts[1:], len(best)], masks, strict=True):

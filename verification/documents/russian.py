@@ -71,6 +71,15 @@ _SPACED: Final = 16.0  # times likelier that a space follows a dot than a letter
 _YIELDS: Final = -2.0  # log odds by which Tesseract's text may be less likely: right ones from -0.6 on, wrong ones below -4.9
 _SPECKS: Final = ',/№"()'  # signs that Tesseract sees in the paper's pattern
 _WRITTEN: Final = 0.7  # mean odds of a name's letters. Written by hand: 0.44 to 0.66; printed: 0.85 and more (141 names)
+_LABELS: Final = (
+    "ФАМИЛИЯ", "ИМЯ", "ОТЧЕСТВО", "ДАТАРОЖДЕНИЯ", "МЕСТОРОЖДЕНИЯ", "ПАСПОРТВЫДАН", "ДАТАВЫДАЧИ", "КОДПОДРАЗДЕЛЕНИЯ", "ЛИЧНЫЙКОД",
+    "ЛИЧНАЯПОДПИСЬ",
+)  # fmt: skip
+"""The page's own labels, letters alone (facts 3.1). ПОЛ is left out: it is a name too."""
+_LONG_LABEL: Final = 7  # letters from which a label may be told with letters misread
+_LIKE_LABEL: Final = (
+    0.8  # share of letters alike: КОД ПОДРАЗДЕЛЕ ИЯ has 0.94, of 34,255 names and places drawn at random the likest has 0.71
+)
 _PENNED: Final = 0.78  # mean odds of all letters of a page. By hand: 0.47 to 0.72 (20 papers); printed, "hard": 0.86 on (21)
 _FEW: Final = 2  # letters of a word, or of a row: a stamp's strokes look like so many
 _LEGIBLE: Final = 20  # clear letters from which a row is one that can be read
@@ -407,13 +416,31 @@ def _page_fields(
     _put_dates(fields, {name: mark for mark, name in spread.named_dates(marks, pages.whole)}, today=today)
     rows = spread.rows(found, marks, pages, (picture.shape[1], picture.shape[0]))
     heard = {name: [_read_row(picture, row, alphabet) for row in rows.get(name.value, [])] for name, alphabet in _ROWS.items()}
-    unseen = {name for name, read in heard.items() if any(not row.marked and len(_bare(row.text)) > _FEW for row in read)}
+    unseen = {
+        name
+        for name, read in heard.items()
+        if any((not row.marked and len(_bare(row.text)) > _FEW) or _holds_label(row.text) for row in read)
+    }
+    heard = {name: [row for row in read if not _is_label(row.text)] for name, read in heard.items()}
     heard = {name: [row for row in read if row.marked or _plain(row)] for name, read in heard.items()}
     heard = _with_second(picture, {name: [row for row in read if row.letters] for name, read in heard.items()})
     for name, read in heard.items():
         _put_rows(fields, name, read)
     _put_sex(fields, picture, spread.sex_place(marks, pages))
     return _unsure(fields, unseen), _by_hand([row for read in heard.values() for row in read], marks)
+
+
+def _is_label(text: str) -> bool:
+    """Whether a row is one of the page's own labels, found where a value was expected: then the rows may be others."""
+    said = _bare(text)
+    return said in _LABELS or any(
+        len(said) >= _LONG_LABEL and Levenshtein.normalized_similarity(said, label) >= _LIKE_LABEL for label in _LABELS
+    )
+
+
+def _holds_label(text: str) -> bool:
+    """Whether a row is a label or has one among its words."""
+    return _is_label(text) or any(_bare(word) in _LABELS for word in text.split())
 
 
 def _plain(row: _Heard) -> bool:

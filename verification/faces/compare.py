@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from verification import models
 from verification.calibration import CLEAN, CONDITION, POOR, PRINTED, FaceCalibration, digest, shipped
+from verification.challenge import Sign
 from verification.evidence import FACE_CODE, Box, FaceReading, Pair, PairMeasures, Quality
-from verification.faces import copies, detect, quality, voices
+from verification.faces import copies, detect, passive, quality, voices
 from verification.faces.encode import Encodings, encode
 from verification.faces.networks import give_back_free
 from verification.faces.voices import Vector
@@ -132,6 +133,7 @@ class Look:
     quality: Quality | None = None
     codes: Encodings | None = None
     problems: tuple[ReasonCode, ...] = ()
+    signs: tuple[Sign, ...] = ()  # of a selfie, see faces.passive
 
 
 def look(kind: PhotoKind, photo: NDArray[np.uint8] | None, *, portrait: Box | None = None, quarter_turns: int = 0) -> Look:
@@ -167,7 +169,8 @@ def _look(kind: PhotoKind, photo: NDArray[np.uint8], portrait: Box | None, quart
     if ReasonCode.SELFIE_IS_A_DOCUMENT in main.problems:  # a portrait against itself would say nothing
         return Look(kind=kind, box=main.face.box, quality=measured, problems=main.problems)
     problems = (*main.problems, *quality.problems(measured, QualityThresholds()))
-    return Look(kind=kind, box=main.face.box, quality=measured, codes=encode(main.face), problems=problems)
+    signs = passive.signs(photo, main.face)
+    return Look(kind=kind, box=main.face.box, quality=measured, codes=encode(main.face), problems=problems, signs=signs)
 
 
 def together(looks: Iterable[Look]) -> FaceReading:
@@ -187,6 +190,7 @@ def together(looks: Iterable[Look]) -> FaceReading:
         boxes={kind.value: seen.box for kind, seen in by.items() if seen.box is not None},
         document_turns=document.turns if document is not None else 0,
         qualities={kind: seen.quality for kind, seen in by.items() if seen.quality is not None},
+        selfie_signs=tuple(sign for seen in by.values() for sign in seen.signs),
         code=_code(own),
     )
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from flask_babel import gettext as _
 
-from verification.challenge import Sign
+from verification.challenge import RATES, Sign
 from verification.evidence import Measures
+from verification.hints import Rate
 from verification.policy import Policy
+from webapp.desk.presenters import HintLine
 from webapp.i18n import label, sign_sentence
 
 
@@ -63,3 +65,32 @@ def liveness_lines(measures: Measures | None, policy: Policy | None) -> list[Liv
             said = f"{label(Sign(name))}. {sign_sentence(Sign(name))}"
             lines.append(_line(said, False if name in policy.refer_on_liveness_signs else None))
     return lines
+
+
+def selfie_signs(measures: Measures | None, policy: Policy | None) -> list[HintLine]:
+    """Return what speaks against a living face in the selfie itself, with what it is worth; those that weigh first."""
+    if measures is None:
+        return []
+    lines = [
+        HintLine(
+            seen=label(sign),
+            why=sign_sentence(sign),
+            rate=_rate_words(RATES[sign]),
+            weighs=policy is not None and sign.value in policy.refer_on_liveness_signs,
+        )
+        for sign in measures.selfie_signs
+        if sign in RATES
+    ]
+    return sorted(lines, key=lambda line: not line.weighs)
+
+
+def _rate_words(rate: Rate) -> str:
+    """A sign's measured rate as counts. Attacks are drawn: people who ask should know."""
+    return _(
+        "Development pictures: %(false)s false alarms on %(genuine)s photos of people; seen on %(found)s of %(attacked)s"
+        " drawn prints and screens.",
+        false=rate.false_alarms,
+        genuine=rate.genuine,
+        found=rate.found,
+        attacked=rate.attacked,
+    )

@@ -118,6 +118,7 @@ def _case_page(case_id: UUID, moment: datetime, *, answer: forms.Answer | None =
             continuity=presenters.continuity(page),
             hints=presenters.hints(page),
             liveness=liveness.liveness_lines(page.measures, page.policy),
+            selfie_signs=liveness.selfie_signs(page.measures, page.policy),
             same_faces=presenters.same_faces(*duplicates.candidates(db, found)),
             portrait=presenters.portrait_frame(page),
             reasons=presenters.heavy_first(page.reasons),
