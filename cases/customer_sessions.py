@@ -51,6 +51,12 @@ def end(session: Session, number: UUID, *, now: datetime) -> None:
     session.execute(update(CustomerSession).where(*living).values(ended_at=now))
 
 
+def end_all(session: Session, customer_id: UUID, *, now: datetime) -> None:
+    """End every session of an account: somebody says that whoever is in there is not its owner."""
+    living = (CustomerSession.customer_id == customer_id, CustomerSession.ended_at.is_(None))
+    session.execute(update(CustomerSession).where(*living).values(ended_at=now))
+
+
 def forget(session: Session, *, before: datetime) -> None:
     """Remove sessions that began before that moment."""
     session.execute(delete(CustomerSession).where(CustomerSession.began_at < before))

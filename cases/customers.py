@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
 
-from cases import audit, moves, photo_store, profiles
+from cases import audit, customer_sessions, moves, photo_store, profiles
 from cases.crypto import destroy, vault_of
 from cases.lifecycle import State
 from cases.models import Case, Customer, Disposition, Link, Photo, Run
@@ -220,12 +220,14 @@ def report_not_me(session: Session, link: Link, *, now: datetime) -> Case:
     A change made within `undo_days` is taken back at once, until a person has settled it (`profiles.hold`). An approved
     case is marked, so that the desk sees it before all others and a person can revert it, again also after a person let
     it stand; one that is still open is withdrawn at once, since who holds the account's address did not ask for it. One
-    that was withdrawn or has expired is marked too, so that the account comes under watch.
+    that was withdrawn or has expired is marked too, so that the account comes under watch. Whoever is signed in to the
+    account is signed out: the lender's own sign-in has to let her in again.
     """
     if link.purpose != "not_me" or link.case_id is None:
         raise LinkUnknown("this link reports nothing")
     case = moves.lock(session, link.case_id)
     actor = audit.Actor(kind="customer", id=str(link.customer_id))
+    customer_sessions.end_all(session, link.customer_id, now=now)
     state = case.state
     again = case.dispute_settled_at is not None and state is State.APPROVED
     if again or (case.disputed_at is None and state in (State.APPROVED, State.WITHDRAWN, State.EXPIRED, *_OPEN)):

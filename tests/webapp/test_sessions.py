@@ -390,3 +390,16 @@ def test_a_message_or_a_form_kept_for_nobody_stays_out_of_the_tables(portal: Por
     portal.browser().client.post(f"/requests/{case}/messages", data={"text": "Hello"}, headers=OF_OURS)
     with portal.db.reading() as db:
         assert db.scalars(select(UnsentForm)).all() == []
+
+
+def test_who_says_it_was_not_her_signs_everybody_out_of_the_account(portal: Portal, anna: UUID, case: UUID) -> None:
+    other = portal.customer("olga")
+    thief, olga = portal.sign_in(anna), portal.sign_in(other)
+    assert thief.get(f"/requests/{case}/details").status_code == 200
+    owner = portal.browser()
+    token = link(portal, "not_me", anna, case)
+    owner.get(f"/not-me/{token}")
+    owner.post("/not-me", token=token)
+    answer = thief.get("/my-data")
+    assert answer.status_code == 303 and "/sign-in" in answer.location
+    assert olga.get("/my-data").status_code == 200
