@@ -87,8 +87,9 @@ def tells_what_changed(customer: Person, who: Persona, paper: str) -> None:
 
 def sends_photo(customer: Person, kind: str, picture: Any, folder: Path) -> None:
     """Choose a file and use it."""
-    file = folder / f"{kind}.jpg"
-    file.write_bytes(images.encode_jpeg(picture))
+    data = images.encode_jpeg(picture)
+    file = folder / f"{kind}-{zlib.crc32(data):08x}.jpg"  # of the same name it would be no other file to Chromium
+    file.write_bytes(data)
     customer.page.wait_for_url(f"**/photos/{kind}")
     customer.shows(f"phone-4-{kind}")
     customer.page.locator("#file").set_input_files(str(file))
