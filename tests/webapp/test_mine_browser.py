@@ -67,6 +67,9 @@ def test_from_the_answer_to_the_objection(demo: Portal, address: str, chromium: 
     mailbox.locator("main form button").click()
     mailbox.get_by_text("the account shows the former details again").wait_for()
     page.goto(f"{address}/requests/{case}")
+    assert "/sign-in" in page.url, "whoever was in the account is signed out"
+    come_in(page, demo, address, who, "en")
+    page.goto(f"{address}/requests/{case}")
     page.locator("h1", has_text="Your former details are back for now").wait_for()
     assert page.locator("a.paper").count() == 0
     page.goto(f"{address}/my-data/copy")
