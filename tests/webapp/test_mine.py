@@ -161,8 +161,10 @@ def test_nothing_of_a_copy_is_written_to_a_disk(portal: Portal, monkeypatch: pyt
 
 
 def test_no_copy_while_a_change_is_disputed(portal: Portal) -> None:
-    _customer, case, browser = approved(portal)
+    customer, case, browser = approved(portal)
     not_me(portal, case)
+    assert "/sign-in" in browser.get("/my-data/copy").location  # whoever was in the account is signed out
+    browser = portal.sign_in(customer)
     answer = browser.get("/my-data/copy")
     assert answer.status_code == 409 and "not possible now" in answer.text and "Yes, download" not in answer.text
     assert browser.post("/my-data/copy").status_code == 303
@@ -269,9 +271,10 @@ def test_every_letter_of_the_paper_is_in_its_font() -> None:
 def test_there_is_no_confirmation_without_a_change_that_stands(portal: Portal) -> None:
     case, browser = in_review(portal)
     assert browser.get(f"/requests/{case}/confirmation.pdf").status_code == 404
-    _customer, changed, browser = approved(portal, "maria")
+    customer, changed, browser = approved(portal, "maria")
     assert "confirmation.pdf" in browser.get(f"/requests/{changed}").text
     not_me(portal, changed)
+    browser = portal.sign_in(customer)
     assert browser.get(f"/requests/{changed}/confirmation.pdf").status_code == 404
     assert "confirmation.pdf" not in browser.get(f"/requests/{changed}").text
 
@@ -380,7 +383,8 @@ def test_a_tap_from_the_old_address_brings_the_former_details_back_at_once(porta
     assert surname(portal, customer) == "ИВАНОВА"
     found = portal.case(case)
     assert found.state is State.APPROVED and profiles.held(found)
-    page = plain(browser.get(f"/requests/{case}").text)
+    assert "/sign-in" in browser.get(f"/requests/{case}").location
+    page = plain(portal.sign_in(customer).get(f"/requests/{case}").text)
     assert "Your former details are back for now" in page and "ПЕТРОВА" not in page
     with portal.db.reading() as session:
         kinds = list(session.scalars(select(Notification.kind).order_by(Notification.created_at)))
@@ -400,11 +404,12 @@ def test_looking_at_the_link_changes_nothing(portal: Portal) -> None:
 
 
 def test_a_person_lets_the_change_stand_and_it_holds_again(portal: Portal) -> None:
-    customer, case, browser = approved(portal)
+    customer, case, _browser = approved(portal)
     not_me(portal, case)
     senior = member(portal, Role.SENIOR_AGENT)
     settle(portal, case, senior)
     assert surname(portal, customer) == "ПЕТРОВА"
+    browser = portal.sign_in(customer)
     assert "Your details have been changed" in browser.get(f"/requests/{case}").text
     # Who holds the old mailbox cannot play this for ever: a person has looked, and a second tap goes to a person only.
     said = not_me(portal, case)
