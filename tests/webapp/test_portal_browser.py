@@ -90,6 +90,7 @@ def address(demo: Portal) -> Iterator[str]:
 def come_in(page: Any, demo: Portal, address: str, who: UUID | None, language: str) -> None:
     """Come in as this person, or as nobody, and choose the language."""
     page.goto("about:blank")  # a page that follows another device would lead away
+    page.wait_for_load_state("networkidle")  # and one last step of it may be under way
     page.context.clear_cookies()
     if who:
         page.goto(f"{address}/enter/{link(demo, 'hand_over', who)}")
@@ -387,6 +388,7 @@ def tab_to(page: Any, wanted: str) -> None:
 
 def choose_by_key(page: Any, data: bytes) -> None:
     """The file input opened by the space bar, and the photo sent by Enter."""
+    page.wait_for_load_state("networkidle")  # a page that is being made may still move the focus
     tab_to(page, "#file")
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")
