@@ -227,8 +227,9 @@ def test_the_customer_gets_one_mail_until_she_has_looked(session, case, agent, n
 def test_what_came_while_her_page_was_made_is_not_taken_for_read(session, case, agent, now):
     says(session, case, "first", now=now, agent=agent)
     shown = [line.id for line in conversations.thread(session, case)]
-    says(session, case, "second", now=now, agent=agent)
-    conversations.shown_to_customer(session, case.id, shown, now=now)
+    later = now + timedelta(seconds=1)
+    says(session, case, "second", now=later, agent=agent)
+    conversations.shown_to_customer(session, case.id, shown, now=later)
     assert [line.seen for line in conversations.thread(session, case)] == [True, False]
     assert conversations.unseen(session, case.id, Writer.STAFF)
 
