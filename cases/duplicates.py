@@ -114,14 +114,17 @@ def remember(session: Session, case: Case, code: bytes | None, *, now: datetime)
 
 
 def search(session: Session, case_id: UUID) -> Searched | None:
-    """Compare a kept face with those of other customers. Writes nothing; None where there is no face to search for."""
+    """Compare a kept face with those of other customers. Writes nothing; None where there is no face to search for.
+
+    One that cannot be opened, since its master key is gone, was compared with nobody: else it would be tried for ever, first.
+    """
     row = session.get(FaceEncoding, case_id) if switched_on(session) else None
     if row is None or row.searched_at is not None:
         return None
     try:
         code = vault_of(session).open(row.data_key, row.code_sealed, _place(case_id))
     except (KeyDestroyed, Unreadable):
-        return None
+        return Searched(case_id=case_id, kept_at=row.created_at, candidates=(), searched=0)
     found, searched = closest(code, _kept(session, row.customer_id), shipped())
     return Searched(case_id=case_id, kept_at=row.created_at, candidates=found, searched=searched)
 

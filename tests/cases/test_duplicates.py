@@ -179,6 +179,18 @@ def test_a_search_for_a_face_that_was_replaced_meanwhile_is_not_kept(switched_on
     assert duplicates.candidates(session, case) == ((), None)
 
 
+def test_a_face_that_cannot_be_opened_is_not_searched_for_for_ever(switched_on, now):
+    session = switched_on
+    case = a.a_submitted(session, now=now)
+    duplicates.remember(session, case, code(1), now=now)
+    session.get(FaceEncoding, case.id).code_sealed = b"sealed under a key that is gone"
+    session.flush()
+    result = duplicates.search(session, case.id)
+    assert result is not None and duplicates.keep(session, result, now=now)
+    assert duplicates.candidates(session, case) == ((), 0)
+    assert duplicates.unsearched(session, now=now, older_than=timedelta(0), limit=9) == []
+
+
 def test_each_search_is_an_event_with_counts_and_nothing_of_a_person(switched_on, now):
     session = switched_on
     first, second = a.a_submitted(session, now=now), a.a_submitted(session, now=now)

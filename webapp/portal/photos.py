@@ -20,9 +20,9 @@ from flask import Response, abort, g, jsonify, make_response, redirect, render_t
 from flask_babel import gettext as _
 from werkzeug.exceptions import RequestEntityTooLarge, ServiceUnavailable, TooManyRequests
 
-from cases import audit, photo_store, throttles, uploads
+from cases import throttles, uploads
 from cases.lifecycle import IllegalTransition, State
-from cases.models import Case, Customer
+from cases.models import Case
 from verification import images, quality
 from verification.reasons import PhotoKind, ReasonCode
 from webapp.context import database, now, settings
@@ -31,8 +31,7 @@ from webapp.logs import log
 from webapp.portal import kept
 from webapp.portal.entrance import customer_owns_case, own_case, too_many_requests
 from webapp.portal.status import count_look, hidden, told
-from webapp.portal.steps import asks_for_turn, may_change, photos_of, place, portal, wanted_photos
-from webapp.talk import broken
+from webapp.portal.steps import asks_for_turn, may_change, own_photo, photos_of, place, portal, wanted_photos
 
 UPLOADS_AN_HOUR = 40
 """Per customer (facts/reliability.md 3 no. 21)."""
@@ -282,13 +281,7 @@ def thumbnail(case_id: UUID, kind: str) -> Any:
         there = photos_of(db, case).get(PhotoKind(kind))
         if there is None:
             abort(404)
-        viewer = audit.Actor.customer(db.get_one(Customer, g.customer_id))
-        try:
-            data = photo_store.open_photo(db, there.id, viewer=viewer, purpose="own_photo", now=now())
-        except photo_store.PhotoGone:
-            abort(404)
-        except photo_store.PhotoBroken:
-            broken("photo", there.id)
+        data = own_photo(db, there, purpose="own_photo")
     # The stored file is our own clean JPEG, written by the sandbox: no stranger's bytes are decoded here.
     wide, tall = there.quality.get("width") or 4, there.quality.get("height") or 3
     side = round(THUMBNAIL_WIDTH * max(wide, tall) / min(wide, tall * 4 / 3))

@@ -11,9 +11,9 @@ from flask import abort, flash, g, jsonify, redirect, render_template, request, 
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from cases import audit, conversations, customers, intake, photo_store, profiles, queries, throttles
+from cases import conversations, customers, intake, profiles, queries, throttles
 from cases.lifecycle import IllegalTransition, State
-from cases.models import Case, Customer, Writer
+from cases.models import Case, Writer
 from verification import images
 from verification.evidence import Field, Measures, Side, Step
 from verification.reasons import RETAKE, PhotoKind, ReasonCode
@@ -22,9 +22,9 @@ from webapp.i18n import sentence
 from webapp.logs import log
 from webapp.portal import letters
 from webapp.portal.entrance import customer_owns_case, own_case, refused_link, too_many_requests
-from webapp.portal.steps import TAKEN, photos_of, place, portal, wanted_photos
+from webapp.portal.steps import TAKEN, own_photo, photos_of, place, portal, wanted_photos
 from webapp.printed import photo_read
-from webapp.talk import broken, message_id, picture, too_long, too_many
+from webapp.talk import message_id, picture, too_long, too_many
 
 HERS_TO_MEND = frozenset(RETAKE) | {
     ReasonCode.SURNAME_DIFFERS,
@@ -155,13 +155,7 @@ def printed_detail(case_id: UUID, name: str) -> Any:
         found = next((line for line in letters.differing(page.fields, photo) if line.field == name), None)
         if photo is None or found is None or found.printed is None:
             abort(404)
-        viewer = audit.Actor.customer(db.get_one(Customer, g.customer_id))
-        try:
-            data = photo_store.open_photo(db, photo.id, viewer=viewer, purpose="own_line", now=now())
-        except photo_store.PhotoGone:
-            abort(404)
-        except photo_store.PhotoBroken:
-            broken("photo", photo.id)
+        data = own_photo(db, photo, purpose="own_line")
     # The stored file is our own clean JPEG, written by the sandbox: no stranger's bytes are decoded here.
     x, y, width, height = (float(number) for number in found.printed.view.split())
     part = images.cut(images.decode(data, isolate=False), (x, y, width, height), turn=found.printed.turn, max_side=LINE_SIDE)

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, g, redirect, render_template, url_for
+from flask import Blueprint, abort, g, redirect, render_template, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cases import policies
+from cases import audit, photo_store, policies
 from cases.lifecycle import State
-from cases.models import Case, Photo
+from cases.models import Case, Customer, Photo
 from verification.reasons import PhotoKind
-from webapp.context import database, settings
+from webapp.context import database, now, settings
+from webapp.talk import broken
 
 TAKEN = (PhotoKind.DOCUMENT, PhotoKind.SELFIE)
 """What the customer photographs, in this order."""
@@ -45,6 +46,17 @@ def open_case(db: Session) -> Case | None:
 def photos_of(db: Session, case: Case) -> dict[PhotoKind, Photo]:
     """The current photo of each kind."""
     return {p.kind: p for p in db.scalars(select(Photo).where(Photo.case_id == case.id, Photo.current))}
+
+
+def own_photo(db: Session, photo: Photo, *, purpose: str) -> bytes:
+    """Open a photo of hers for herself, which is an event; 404 where it is gone, 410 where it does not open."""
+    viewer = audit.Actor.customer(db.get_one(Customer, g.customer_id))
+    try:
+        return photo_store.open_photo(db, photo.id, viewer=viewer, purpose=purpose, now=now())
+    except photo_store.PhotoGone:
+        abort(404)
+    except photo_store.PhotoBroken:
+        broken("photo", photo.id)
 
 
 def wanted_photos(case: Case, photos: dict[PhotoKind, Photo]) -> list[PhotoKind]:
