@@ -178,7 +178,7 @@ def test_a_case_that_somebody_else_disowned_is_decided_by_a_person(session, now,
     device_links.forget(session, before=now + timedelta(days=2))
     intake.submit(session, case.id, consent_version="1", now=now)
     order = runs.begin(session, case.id, now=now)
-    assert (ReasonCode.ACCOUNT_UNDER_WATCH in order.standing) is (end in device_links.NOT_HERS)
+    assert (ReasonCode.ACCOUNT_UNDER_WATCH in order.standing) is (end in ("declined", "other_account"))
 
 
 def test_its_time_is_a_quarter_of_an_hour_for_opening_and_choosing(session, made, now):

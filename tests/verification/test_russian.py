@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -641,3 +642,21 @@ def test_a_reader_that_lost_a_mark_is_told(second: str, own: str, plainer: bool)
 def test_the_pages_own_labels_are_no_values(text: str, label: bool) -> None:
     assert russian._is_label(text) is label
     assert russian._holds_label(f"{text} АННА" if text == "ИМЯ" else text) is label
+
+
+def test_a_label_read_where_a_value_was_expected_is_left_out_and_makes_the_rest_uncertain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = {"given_names": ["ИМЯ"], "surname": ["ПЕТРОВА"], "issuer": ["ОВД ГОРОДА КИМРЫ", "КОД ПОДРАЗДЕЛЕ ИЯ"]}
+    place = spread.Row(line=line_at(500, 100, 300, 30), before=0, behind=0, at=0, off=0, whole=True)
+    rows = {name: [replace(place, at=at) for at in range(len(texts))] for name, texts in said.items()}
+    texts = {id(row): text for name in said for row, text in zip(rows[name], said[name], strict=True)}
+    monkeypatch.setattr(spread, "named_dates", lambda *_: [])
+    monkeypatch.setattr(spread, "rows", lambda *_: rows)
+    monkeypatch.setattr(spread, "sex_place", lambda *_: None)
+    monkeypatch.setattr(russian, "_read_row", lambda _picture, row, _alphabet: heard(texts[id(row)], at=row.at))
+    monkeypatch.setattr(russian, "_with_second", lambda _picture, read: read)
+    pages = SimpleNamespace(whole=None)
+    fields, _ = russian._page_fields(np.zeros((100, 100, 3), np.uint8), [], replace(marks(), numbers=()), pages, today=TODAY)
+    assert Field.GIVEN_NAMES not in fields and fields[Field.SURNAME].certain
+    assert fields[Field.ISSUER].value == "ОВД ГОРОДА КИМРЫ" and not fields[Field.ISSUER].certain

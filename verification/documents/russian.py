@@ -77,9 +77,8 @@ _LABELS: Final = (
 )  # fmt: skip
 """The page's own labels, letters alone (facts 3.1). ПОЛ is left out: it is a name too."""
 _LONG_LABEL: Final = 7  # letters from which a label may be told with letters misread
-_LIKE_LABEL: Final = (
-    0.8  # share of letters alike: КОД ПОДРАЗДЕЛЕ ИЯ has 0.94, of 34,255 names and places drawn at random the likest has 0.71
-)
+_LIKE_LABEL: Final = 0.8
+"""Share of letters alike: КОД ПОДРАЗДЕЛЕ ИЯ has 0.94; of 34,255 names and places drawn at random the likest has 0.71."""
 _PENNED: Final = 0.78  # mean odds of all letters of a page. By hand: 0.47 to 0.72 (20 papers); printed, "hard": 0.86 on (21)
 _FEW: Final = 2  # letters of a word, or of a row: a stamp's strokes look like so many
 _LEGIBLE: Final = 20  # clear letters from which a row is one that can be read
