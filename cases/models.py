@@ -23,6 +23,7 @@ from sqlalchemy import (
     MetaData,
     String,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -128,6 +129,9 @@ class Customer(Base):
         comment="The current version; written by cases.profiles only",
     )
     created_at: Mapped[datetime] = mapped_column()
+    by_eye: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="No machine compares her face: agents do, by eye"
+    )
 
     data_key: Mapped[DataKey] = relationship()
     profile: Mapped[ProfileVersion | None] = relationship(foreign_keys=[profile_version_id], post_update=True)
@@ -232,6 +236,22 @@ class Case(Base):
     owner_until: Mapped[datetime | None] = mapped_column()
     held_at: Mapped[datetime | None] = mapped_column(
         comment="Since when her objection keeps the change back; NULL once a person has settled it"
+    )
+    risk: Mapped[str] = mapped_column(
+        String(20), default="ordinary", server_default="ordinary", comment="cases.risk.Risk, told anew at each referral"
+    )
+    escalated_at: Mapped[datetime | None] = mapped_column(comment="Since when only a senior agent may answer it")
+    answered_at: Mapped[datetime | None] = mapped_column(
+        comment="An agent's answer is given and not carried out: it may be taken back still, or waits for a second person"
+    )
+    second_at: Mapped[datetime | None] = mapped_column(comment="Since when it waits for a second person's own answer")
+    document_index: Mapped[str | None] = mapped_column(
+        String(64),
+        index=True,
+        comment="Keyed hash of the document number, for searching; NULL: none known, or shredded",
+    )
+    rescue: Mapped[int] = mapped_column(
+        default=0, server_default="0", comment="cases.rescue: how badly this customer needs somebody who ends it"
     )
 
     customer: Mapped[Customer] = relationship()
@@ -671,6 +691,12 @@ class Staff(Base):
     tf_totp_secret: Mapped[str | None] = mapped_column(String(255))
     last_totp: Mapped[int | None] = mapped_column(BigInteger(), comment="Time step of the last code used; no code works twice")
     created_at: Mapped[datetime] = mapped_column()
+    skills: Mapped[dict[str, Any]] = mapped_column(
+        default=dict, server_default="{}", comment="cases.queue.Skills: languages, countries; empty: all"
+    )
+    practising: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="A new agent: specimen cases only, until the pass mark"
+    )
 
 
 class Throttle(Base):

@@ -9,8 +9,9 @@ from webapp import security
 
 def init_app(app: Flask) -> None:
     """Register the desk's pages and, if it is not there yet, the log-in of staff."""
-    from webapp.desk import messages  # noqa: F401 - its views hang on the same blueprint
-    from webapp.desk.views import desk  # here, because its decorators check permissions when the module loads
+    # Here, because decorators check permissions when a module loads; each hangs its views on the one blueprint.
+    from webapp.desk import answers, claims, messages, page, pictures, queue  # noqa: F401
+    from webapp.desk.surface import desk
 
     security.init_app(app)
     app.register_blueprint(desk)

@@ -14,7 +14,9 @@ from cases.models import Case
 from cases.staff import NotAllowed
 from verification import images
 from webapp.context import database, now
-from webapp.desk.views import _case_page, _may_see_photos, desk
+from webapp.desk.page import show_case
+from webapp.desk.pictures import may_see_photos
+from webapp.desk.surface import desk
 from webapp.http import hears_out, takes_photos
 from webapp.i18n import agent_sentence, label
 from webapp.security import needs, row
@@ -33,19 +35,19 @@ def write(case_id: UUID) -> ResponseReturnValue:
         with database().transaction() as db:
             conversations.write(db, case_id, message_id(), text=text, photo=photo, agent=row(db), now=moment)
     except images.ImageRejected as rejected:
-        return _case_page(case_id, moment, writing=text, told=agent_sentence(rejected.reason)), 422
+        return show_case(case_id, moment, writing=text, told=agent_sentence(rejected.reason)), 422
     except conversations.NothingSaid:
-        return _case_page(case_id, moment, told=_("Write something or add a photo first.")), 422
+        return show_case(case_id, moment, told=_("Write something or add a photo first.")), 422
     except conversations.TooLong:
-        return _case_page(case_id, moment, writing=text, told=too_long()), 422
+        return show_case(case_id, moment, writing=text, told=too_long()), 422
     except conversations.TooMany:
-        return _case_page(case_id, moment, writing=text, told=too_many()), 422
+        return show_case(case_id, moment, writing=text, told=too_many()), 422
     except conversations.Closed as closed:
         told = _("Nothing was sent: the case stands as “%(state)s”.", state=label(closed.state))
-        return _case_page(case_id, moment, writing=text, told=told), 409
+        return show_case(case_id, moment, writing=text, told=told), 409
     except review.NotYours:
         told = _("Nothing was sent: the case is not yours. Take it to write to the customer.")
-        return _case_page(case_id, moment, writing=text, told=told), 409
+        return show_case(case_id, moment, writing=text, told=told), 409
     except NotAllowed:
         abort(403)
     except NoResultFound:
@@ -79,7 +81,7 @@ def message_photo(case_id: UUID, message_id: UUID) -> ResponseReturnValue:
         found = db.get(Case, case_id)
         if found is None:
             abort(404)
-        if not _may_see_photos(found, moment):
+        if not may_see_photos(found, moment):
             abort(403)
         viewer = audit.Actor.staff(row(db))
         try:
