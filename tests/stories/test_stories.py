@@ -20,6 +20,7 @@ from cases.lifecycle import State
 from tests.specimens import people
 from tests.specimens.people import Persona
 from tests.stories.conftest import DESKTOP, PHONE, Person, System
+from tests.webapp.waiting import soon
 from verification import images
 from verification.evidence import DATES, Field
 
@@ -246,7 +247,7 @@ def test_a_blurred_page_is_told_at_once_and_a_new_one_goes_on(
     sends_photo(customer, "document", who.document_photo(), tmp_path)
     expect(customer.page.locator("#problems")).to_be_visible()
     customer.shows("phone-11-blurred")
-    assert "photos/document" in customer.page.url
+    soon(lambda: "photos/document" in customer.page.url)
     sends_photo(customer, "document", clear.document_photo(), tmp_path)
     customer.page.wait_for_url("**/photos/selfie")
 

@@ -21,6 +21,7 @@ from tests.conftest import CHROMIUM
 from tests.webapp import fake_camera
 from tests.webapp.conftest import Portal, picture
 from tests.webapp.test_portal_browser import RULES, SHOTS, SIZES, address, come_in, send_photo
+from tests.webapp.waiting import shot, soon
 from verification.reasons import PhotoKind
 
 __all__ = ["address"]  # a fixture
@@ -54,7 +55,7 @@ def phone_that_sees(chromium: Any, film: Path | None, *, allowed: bool = True, *
 
 def shoot(page: Any, name: str) -> None:
     SHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SHOTS / f"camera-{name}.png")
+    shot(page, SHOTS / f"camera-{name}.png")
 
 
 def milliseconds(page: Any) -> float:
@@ -101,9 +102,9 @@ def test_the_camera_says_what_is_wrong_and_takes_a_good_page_by_itself(
         come_in(page, demo, address, who, "en")
         page.goto(f"{address}/requests/{case_id}/photos/document")
         page.evaluate(WORDS)
-        assert page.locator("#camera").is_hidden()
+        soon(lambda: page.locator("#camera").is_hidden())
         page.locator("[data-open-camera]").click()
-        assert page.locator("[data-auto]").is_checked()
+        soon(lambda: page.locator("[data-auto]").is_checked())
         for words, name in (
             ("Too dark: more light, please", "dark"),
             ("Glare: tilt the page a little", "glare"),
@@ -112,7 +113,7 @@ def test_the_camera_says_what_is_wrong_and_takes_a_good_page_by_itself(
             page.locator("[data-say]", has_text=words).wait_for()
             shoot(page, name)
         page.locator("[data-review]").wait_for(timeout=60000)
-        assert page.locator("[data-finding]").inner_text() == "This looks good."
+        soon(lambda: page.locator("[data-finding]").inner_text() == "This looks good.")
         shoot(page, "review")
         accessible(page)
         told = page.evaluate("said.map(({ text }) => text)")
@@ -123,7 +124,7 @@ def test_the_camera_says_what_is_wrong_and_takes_a_good_page_by_itself(
         assert all(later - earlier >= 1990 for earlier, later in pairwise(times))
         print(f"one look at 4x slower CPU: {milliseconds(page):.1f} ms")  # told, not judged: other work shares this machine
         page.locator("[data-zoom]").click()
-        assert page.locator("[data-zoom]").get_attribute("aria-pressed") == "true"
+        soon(lambda: page.locator("[data-zoom]").get_attribute("aria-pressed") == "true")
         page.locator("[data-use]").click()
         page.wait_for_url("**/photos/selfie")
     (width, height), despite = kept(demo, PhotoKind.DOCUMENT)
@@ -150,9 +151,9 @@ def test_a_dark_selfie_is_named_refused_and_taken_again(demo: Portal, address: s
         page.locator("[data-use]").click()
         page.locator("#problems", has_text="dark").wait_for()
         again = page.locator("[data-open-camera]")
-        assert again.inner_text() == "Take it again with the camera"
+        soon(lambda: again.inner_text() == "Take it again with the camera")
         again.click()
-        assert not page.locator("[data-auto]").is_checked()
+        soon(lambda: not page.locator("[data-auto]").is_checked())
         page.locator("[data-say]", has_text="Good! Now take the photo").wait_for(timeout=60000)
         shoot(page, "selfie")
         accessible(page)
@@ -166,7 +167,7 @@ def test_a_dark_selfie_is_named_refused_and_taken_again(demo: Portal, address: s
             "() => { Object.defineProperty(document, 'hidden', { value: true, configurable: true });"
             " document.dispatchEvent(new Event('visibilitychange')); }"
         )
-        assert page.evaluate("(track) => track.readyState", track) == "ended"
+        soon(lambda: page.evaluate("(track) => track.readyState", track) == "ended")
         page.evaluate("() => { delete document.hidden; document.dispatchEvent(new Event('visibilitychange')); }")
         page.wait_for_function(
             "(old) => { const now = document.querySelector('video').srcObject?.getVideoTracks()[0];"
@@ -197,10 +198,10 @@ def test_a_camera_that_is_not_allowed_leaves_a_way(demo: Portal, address: str, c
             opener.click()
             page.locator("h3", has_text="The camera is not allowed").wait_for()
             shoot(page, "denied")
-            assert "Samsung Internet" in page.locator("[data-help]").inner_text()
+            soon(lambda: "Samsung Internet" in page.locator("[data-help]").inner_text())
             page.locator("[data-help] [data-close]").click()
         else:
-            assert "Samsung Internet" in page.locator("[data-blocked]").inner_text()
+            soon(lambda: "Samsung Internet" in page.locator("[data-blocked]").inner_text())
         send_photo(page, tmp_path, picture("document"))
         page.wait_for_url("**/photos/selfie")
 
@@ -219,13 +220,13 @@ def test_a_camera_that_stays_black_is_begun_again_and_then_explained(
         )
         page.locator("[data-open-camera]").click()
         page.locator("h3", has_text="The camera shows only black").wait_for(timeout=60000)
-        assert page.evaluate("begun") == 3
+        soon(lambda: page.evaluate("begun") == 3)
         shoot(page, "black")
         accessible(page)
         with page.expect_file_chooser():
             page.locator("[data-input=camera]").click()
         page.goto(f"{address}/requests/{case_id}/photos/selfie")  # the phone closed the page while its camera app was open
-        assert page.locator("[data-came-back]").is_visible()
+        soon(lambda: page.locator("[data-came-back]").is_visible())
 
 
 def test_without_a_camera_a_chosen_file_is_turned_upright_and_made_smaller(
@@ -237,7 +238,7 @@ def test_without_a_camera_a_chosen_file_is_turned_upright_and_made_smaller(
     page = context.new_page()
     come_in(page, demo, address, who, "en")
     page.goto(f"{address}/requests/{case_id}/photos/document")
-    assert page.locator("[data-own-camera]").is_visible() and page.locator("[data-open-camera]").is_hidden()
+    soon(lambda: page.locator("[data-own-camera]").is_visible() and page.locator("[data-open-camera]").is_hidden())
     file = tmp_path / "dark.jpg"
     file.write_bytes(picture("document", dark=True))
     page.locator("#file").set_input_files(file)
@@ -267,13 +268,13 @@ def test_without_script_both_ways_to_choose_a_photo_are_there(demo: Portal, addr
     page = context.new_page()
     come_in(page, demo, address, who, "en")
     page.goto(f"{address}/requests/{case_id}/photos/document")
-    assert page.locator("[data-open-camera]").is_hidden() and page.locator("dialog").is_hidden()
-    assert page.locator("#camera").get_attribute("capture") == "environment" and page.locator("#camera").is_visible()
-    assert page.locator("#file").is_visible()
+    soon(lambda: page.locator("[data-open-camera]").is_hidden() and page.locator("dialog").is_hidden())
+    soon(lambda: page.locator("#camera").get_attribute("capture") == "environment" and page.locator("#camera").is_visible())
+    soon(lambda: page.locator("#file").is_visible())
     send_photo(page, tmp_path, picture("document"))
     page.wait_for_url("**/photos/selfie")
     page.goto(f"{address}/requests/{case_id}/turn")
-    assert page.locator("[data-start]").is_hidden()  # it would do nothing
+    soon(lambda: page.locator("[data-start]").is_hidden())  # it would do nothing
     way = page.locator("a.button", has_text="Go on without this step")
-    assert way.is_visible() and way.get_attribute("href") == f"/requests/{case_id}/check"
+    soon(lambda: way.is_visible() and way.get_attribute("href") == f"/requests/{case_id}/check")
     context.close()

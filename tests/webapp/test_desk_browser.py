@@ -21,6 +21,7 @@ from cases.lifecycle import State
 from cases.models import Case, FaceEncoding, Heartbeat, Role, Staff
 from tests import factories
 from tests.webapp.staff_fixtures import CLAIM, PASSWORD, PROFILE, Office, a_case, found, make_office
+from tests.webapp.waiting import shot, soon
 from verification.challenge import Sign
 from verification.evidence import ChangeReason, Claim, Field, Liveness
 from verification.hints import Hint
@@ -161,7 +162,7 @@ def test_no_screen_has_an_axe_violation_or_breaks(
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             if wide > 0:
                 wrong.append(f"{name} at {size}: {wide} px too wide")
-            page.screenshot(path=SHOTS / f"desk-{name}-{size}-{language}-{scheme}.png", full_page=size != "1440")
+            shot(page, SHOTS / f"desk-{name}-{size}-{language}-{scheme}.png", full_page=size != "1440")
             if size != "1024":
                 for violation in axe.run(page, options={"runOnly": RULES}).response["violations"]:
                     places = [node["html"][:140] for node in violation["nodes"][:3]]
@@ -218,13 +219,13 @@ def test_a_case_is_reviewed_with_six_keys(office: Office, address: str, chromium
     page.locator("dialog.zoom[open] img").wait_for()
     press("Escape")
     press("b")
-    assert page.locator("dialog.zoom[open] .pane").count() == 3
+    soon(lambda: page.locator("dialog.zoom[open] .pane").count() == 3)
     press("Escape")
     press("a")
     page.locator("#note").fill("Looked twice.")
     with page.expect_navigation():
         press("Control+Enter")
-    assert page.url != first and "/desk/cases/" in page.url
+    soon(lambda: page.url != first and "/desk/cases/" in page.url)
     assert len(pressed) <= 7
     with office.db.reading() as db:
         assert db.get_one(Case, scene["stranger"]).state is State.APPROVED

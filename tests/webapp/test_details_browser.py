@@ -13,6 +13,7 @@ from werkzeug.serving import make_server
 from tests.webapp.conftest import Portal
 from tests.webapp.test_details import KAZAKH
 from tests.webapp.test_portal_browser import RULES, SHOTS, SIZES, come_in
+from tests.webapp.waiting import shot, soon
 from verification.evidence import Field
 
 sync = pytest.importorskip("playwright.sync_api")
@@ -61,41 +62,41 @@ def test_a_latin_spelling_follows_while_she_types_until_she_takes_her_own(page: 
     page.locator("#given_names_native").press_sequentially("Юлия")
     latin, note = page.locator("#given_names"), page.locator("#given_names-note")
     sync.expect(latin).to_have_value("Iuliia")
-    assert "Suggested by today’s spelling rule" in note.inner_text()
+    soon(lambda: "Suggested by today’s spelling rule" in note.inner_text())
     page.get_by_role("button", name="Spelled differently in my passport").last.click()
     page.locator(".chip", has_text="Yuliya").click()
-    assert latin.input_value() == "Yuliya" and note.inner_text() == ""
+    soon(lambda: latin.input_value() == "Yuliya" and note.inner_text() == "")
     with page.expect_response("**/request/spellings"):
         page.locator("#given_names_native").press_sequentially("на")
     page.wait_for_timeout(50)
-    assert latin.input_value() == "Yuliya"  # her own stays
+    soon(lambda: latin.input_value() == "Yuliya")  # her own stays
 
 
 def test_a_number_is_grouped_under_the_cursor(page: Any, demo: Portal, address: str) -> None:
     on_details(page, demo, address, "marriage", "ru_internal")
     number = page.locator("#document_number")
     number.press_sequentially("4524654321")
-    assert number.input_value() == "45 24 654321"
+    soon(lambda: number.input_value() == "45 24 654321")
     for _ in range(8):
         number.press("ArrowLeft")  # behind 45 2
     number.press("Backspace")
-    assert number.input_value() == "45 46 54321"
+    soon(lambda: number.input_value() == "45 46 54321")
     number.press("2")
-    assert number.input_value() == "45 24 654321"
-    assert number.evaluate("input => input.selectionStart") == 4
+    soon(lambda: number.input_value() == "45 24 654321")
+    soon(lambda: number.evaluate("input => input.selectionStart") == 4)
 
 
 def test_a_look_alike_is_replaced_said_and_looked_at_before_it_is_sent(page: Any, demo: Portal, address: str) -> None:
     on_details(page, demo, address, "marriage", "ru_internal")
     page.locator("#document_number").fill("4524654321")
     page.locator("#issued_on_day").press_sequentially("01.02.2026")  # a whole date finds its places
-    assert [page.locator(f"#issued_on_{part}").input_value() for part in ("day", "month", "year")] == ["01", "02", "2026"]
+    soon(lambda: [page.locator(f"#issued_on_{part}").input_value() for part in ("day", "month", "year")] == ["01", "02", "2026"])
     surname = page.locator("#surname")
     surname.press_sequentially("Петpова")
     surname.press("Enter")  # replaced as it is sent: she is shown first
     sync.expect(surname).to_have_value("Петрова")
-    assert "look the same: 1." in page.locator("#surname-note").inner_text()
-    assert page.url.endswith("/request/details") and page.evaluate("document.activeElement.id") == "surname"
+    soon(lambda: "look the same: 1." in page.locator("#surname-note").inner_text())
+    soon(lambda: page.url.endswith("/request/details") and page.evaluate("document.activeElement.id") == "surname")
     surname.press("Enter")
     page.wait_for_url("**/photos/document")
 
@@ -107,17 +108,17 @@ def test_the_summary_has_the_focus_and_leads_to_the_field(page: Any, demo: Porta
     page.locator("#problems").wait_for()
     sync.expect(page.locator("#problems")).to_be_focused()
     page.locator("#problems a").first.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "document_number"
-    assert page.locator("#surname").input_value() == "Петрова"
+    soon(lambda: page.evaluate("document.activeElement.id") == "document_number")
+    soon(lambda: page.locator("#surname").input_value() == "Петрова")
 
 
 def test_no_patronymic_and_a_patronymic_exclude_each_other(page: Any, demo: Portal, address: str) -> None:
     on_details(page, demo, address, "court", "ru_internal")
-    assert page.locator("#patronymic").input_value() == "СЕРГЕЕВНА"
+    soon(lambda: page.locator("#patronymic").input_value() == "СЕРГЕЕВНА")
     page.locator("[name=no_patronymic]").check()
-    assert page.locator("#patronymic").input_value() == ""
+    soon(lambda: page.locator("#patronymic").input_value() == "")
     page.locator("#patronymic").fill("Ивановна")
-    assert not page.locator("[name=no_patronymic]").is_checked()
+    soon(lambda: not page.locator("[name=no_patronymic]").is_checked())
 
 
 @pytest.mark.parametrize("language", ["ru", "es"])
@@ -130,7 +131,7 @@ def test_pictures_of_the_form(page: Any, demo: Portal, address: str, language: s
         for size, scheme in (("phone", "light"), ("phone", "dark"), ("desktop", "light")):
             page.set_viewport_size(SIZES[size])
             page.emulate_media(color_scheme=scheme)
-            page.screenshot(path=SHOTS / f"details-{name}-{language}-{size}-{scheme}.png", full_page=True)
+            shot(page, SHOTS / f"details-{name}-{language}-{size}-{scheme}.png", full_page=True)
             if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
                 found.append(f"{name}: wider than the window")
             violations = axe.run(page, options={"runOnly": RULES}).response["violations"]
@@ -174,7 +175,7 @@ def test_nothing_needs_the_script(chromium: Any, demo: Portal, address: str, tmp
     context = chromium.new_context(viewport=SIZES["phone"], java_script_enabled=False)
     page = context.new_page()
     on_details(page, demo, address, "marriage", "ru_travel")
-    assert not page.locator(".offers").first.is_visible()  # a button that would do nothing
+    soon(lambda: not page.locator(".offers").first.is_visible())  # a button that would do nothing
     for name, value in {"surname_native": "Щepбакова", "document_number": "71 1234567", "expires_on_day": "1.2.2030"}.items():
         page.locator(f"[name={name}]").fill(value)
     page.locator("main form .actions button").click()

@@ -15,6 +15,7 @@ from cases.wording import LANGUAGES
 from tests.webapp.conftest import Portal
 from tests.webapp.pages import decided, link, rejected
 from tests.webapp.test_portal_browser import SIZES, Inspector, address, come_in
+from tests.webapp.waiting import soon
 from verification.decision import Outcome
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -58,7 +59,7 @@ def test_from_the_answer_to_the_objection(demo: Portal, address: str, chromium: 
         "ПЕТРОВА" in local.locator("body").inner_text() and "The glare was hard to avoid." in local.locator("body").inner_text()
     )
     if script:
-        assert local.evaluate("[...document.images].every((image) => image.naturalWidth > 100)")
+        soon(lambda: local.evaluate("[...document.images].every((image) => image.naturalWidth > 100)"))
     local.close()
 
     # From the old mailbox, signed in nowhere: one tap, and the former details are back.
@@ -67,13 +68,13 @@ def test_from_the_answer_to_the_objection(demo: Portal, address: str, chromium: 
     mailbox.locator("main form button").click()
     mailbox.get_by_text("the account shows the former details again").wait_for()
     page.goto(f"{address}/requests/{case}")
-    assert "/sign-in" in page.url, "whoever was in the account is signed out"
+    soon(lambda: "/sign-in" in page.url, "whoever was in the account is signed out")
     come_in(page, demo, address, who, "en")
     page.goto(f"{address}/requests/{case}")
     page.locator("h1", has_text="Your former details are back for now").wait_for()
-    assert page.locator("a.paper").count() == 0
+    soon(lambda: page.locator("a.paper").count() == 0)
     page.goto(f"{address}/my-data/copy")
-    assert page.locator("main button").count() == 0
+    soon(lambda: page.locator("main button").count() == 0)
     context.close()
     mailbox.context.close()
 

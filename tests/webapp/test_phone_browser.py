@@ -13,6 +13,7 @@ from cases.lifecycle import State
 from tests.webapp.conftest import Portal, picture
 from tests.webapp.pages import CONSENT, link
 from tests.webapp.test_portal_browser import RULES, SHOTS, SIZES, address, come_in
+from tests.webapp.waiting import shot, soon
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -59,21 +60,21 @@ def test_the_computer_follows_while_the_phone_photographs(
 ) -> None:
     wait = {"timeout": 20000}
     computer, case = on_computer(chromium, demo, address, script=script)
-    assert computer.locator(".code svg").is_visible()
+    soon(lambda: computer.locator(".code svg").is_visible())
     phone = a_phone(chromium, address, script=script)
     phone.goto(shown_link(computer, address))
-    assert "Did you start this?" in phone.locator("h1").inner_text()
+    soon(lambda: "Did you start this?" in phone.locator("h1").inner_text())
     phone.get_by_role("button", name="Yes, I did").click()
     computer.locator(".number").wait_for(**wait)
     number = computer.locator(".number").inner_text()
-    assert phone.locator(".number-choice").count() == 3
+    soon(lambda: phone.locator(".number-choice").count() == 3)
     phone.locator(".number-choice", has_text=number).click()
     phone.wait_for_url("**/photos/document")
     computer.locator(".lead", has_text="Your phone is connected").wait_for(**wait)
     send(phone, tmp_path, picture("document"), "document")
     phone.wait_for_url("**/photos/selfie")
     computer.locator(".lead", has_text="The passport photo is here").wait_for(**wait)
-    assert computer.locator(".progress .done").count() == 3
+    soon(lambda: computer.locator(".progress .done").count() == 3)
     send(phone, tmp_path, picture("selfie"), "selfie")
     computer.wait_for_url("**/check", timeout=20000)
     phone.locator("h1", has_text="Your photos have arrived").wait_for()
@@ -145,10 +146,10 @@ def test_a_session_that_ends_while_she_types_loses_nothing(demo: Portal, address
     page.get_by_role("button", name="Go on with it").click()
     page.wait_for_load_state()
     if page.url.endswith("/details"):  # a field was still empty: what she typed stands in the form
-        assert page.locator("[name=surname]").input_value() == "Сидорова"
+        soon(lambda: page.locator("[name=surname]").input_value() == "Сидорова")
     else:
         page.goto(f"{address}/requests/{case}/details")
-        assert "сидорова" in page.locator("[name=surname]").input_value().lower()
+        soon(lambda: "сидорова" in page.locator("[name=surname]").input_value().lower())
     context.close()
 
 
@@ -164,7 +165,7 @@ def pictures(demo: Portal, address: str, chromium: Any) -> Iterator[Any]:
             for scheme in ("light", "dark"):
                 page.set_viewport_size(SIZES[size])
                 page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-                page.screenshot(path=SHOTS / f"phone-{name}-{size}-{scheme}.png", full_page=True)
+                shot(page, SHOTS / f"phone-{name}-{size}-{scheme}.png", full_page=True)
                 if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
                     found.append(f"{name} {size}: wider than the window")
                 violations = axe.run(page, options={"runOnly": RULES}).response["violations"]

@@ -21,6 +21,7 @@ from cases.models import Case
 from cases.wording import LANGUAGES
 from tests.webapp.conftest import Portal, measured, picture
 from tests.webapp.pages import CONSENT, Screen, evidence, link, screens
+from tests.webapp.waiting import shot, soon
 from verification.decision import Decision, Outcome
 from verification.reasons import PhotoKind
 
@@ -164,7 +165,7 @@ class Inspector:
             self._resize(page, size, percent)
             self._note(name, size, self._wide(page))
             large = "-large" if percent != 100 else ""
-            page.screenshot(path=SHOTS / f"portal-{name}-{self.language}-{size}-{scheme}{large}.png", full_page=True)
+            shot(page, SHOTS / f"portal-{name}-{self.language}-{size}-{scheme}{large}.png", full_page=True)
         page.emulate_media(color_scheme="light")
         self._resize(page, "phone", 100)
 
@@ -319,9 +320,9 @@ def test_a_request_is_sent_and_the_page_moves_on_by_itself(
     walk_to_the_photos(page, demo, address)
     send_photo(page, tmp_path, picture("document", blur=True))
     page.locator("#problems").wait_for()
-    assert "blurred" in page.locator("#problems").inner_text()
+    soon(lambda: "blurred" in page.locator("#problems").inner_text())
     if script:  # the file stays chosen, so sending it again needs no second photo
-        assert page.locator("#file").evaluate("input => input.files.length") == 1
+        soon(lambda: page.locator("#file").evaluate("input => input.files.length") == 1)
     send_photo(page, tmp_path, picture("document"))
     page.wait_for_url("**/photos/selfie")
     send_photo(page, tmp_path, picture("selfie"))
@@ -403,14 +404,14 @@ def test_the_whole_way_goes_by_keyboard(demo: Portal, address: str, chromium: An
     page = context.new_page()
     page.goto(f"{address}/enter/{link(demo, 'hand_over', demo.customer())}")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") == "skip"
+    soon(lambda: page.evaluate("document.activeElement.className") == "skip")
     tab_to(page, "main form button")
     page.keyboard.press("Enter")
     page.wait_for_url("**/request/reason")
 
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")  # skip to the content
-    assert page.evaluate("document.activeElement.id") == "main"
+    soon(lambda: page.evaluate("document.activeElement.id") == "main")
     tab_to(page, "#reason-marriage")
     page.keyboard.press("Space")
     tab_to(page, "[name=paper]")
@@ -428,10 +429,10 @@ def test_the_whole_way_goes_by_keyboard(demo: Portal, address: str, chromium: An
     tab_to(page, "main form .actions button")
     page.keyboard.press("Enter")
     page.locator("#problems").wait_for()
-    assert page.evaluate("document.activeElement.id") == "problems", "a mistake takes the focus"
+    soon(lambda: page.evaluate("document.activeElement.id") == "problems", "a mistake takes the focus")
     tab_to(page, "#problems a")
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "document_number", "and its link leads to the field"
+    soon(lambda: page.evaluate("document.activeElement.id") == "document_number", "and its link leads to the field")
     page.keyboard.press("Control+a")
     page.keyboard.type("4524654321")
     page.keyboard.press("Enter")
@@ -439,7 +440,7 @@ def test_the_whole_way_goes_by_keyboard(demo: Portal, address: str, chromium: An
 
     choose_by_key(page, picture("document", blur=True))
     page.locator("#problems").wait_for()
-    assert page.evaluate("document.activeElement.id") == "problems", "and so does a photo that will not do"
+    soon(lambda: page.evaluate("document.activeElement.id") == "problems", "and so does a photo that will not do")
     choose_by_key(page, picture("document"))
     page.wait_for_url("**/photos/selfie*")
     choose_by_key(page, picture("selfie"))

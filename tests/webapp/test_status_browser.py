@@ -24,6 +24,7 @@ from tests.webapp.staff_fixtures import Office
 from tests.webapp.staff_fixtures import page as data_page
 from tests.webapp.test_portal_browser import RULES, SHOTS, SIZES, come_in
 from tests.webapp.test_status import begun, sent, with_places
+from tests.webapp.waiting import soon
 from verification import images
 from verification.decision import Decision, Outcome
 from verification.evidence import Step
@@ -81,7 +82,7 @@ def test_a_check_is_watched_and_a_conversation_held(
         with demo.db.transaction() as session:
             runs.step(session, order, step, now=demo.clock())
         page.locator(f'[data-step="{step.value}"].now[aria-current="step"]').wait_for(timeout=5000)
-    assert page.locator('[data-step="passport"]').get_attribute("class") == "done"
+    soon(lambda: page.locator('[data-step="passport"]').get_attribute("class") == "done")
     page.locator("[data-poll-status]", has_text="We compare the portrait").wait_for(timeout=5000, state="attached")
 
     # The worker is lost; another takes over, and the page goes with it instead of standing still.
@@ -99,8 +100,8 @@ def test_a_check_is_watched_and_a_conversation_held(
     with page.expect_response(lambda answer: answer.url.endswith("/lines/surname"), timeout=15000) as line:
         page.locator("h1", has_text="A person is looking").wait_for(timeout=15000)
     assert line.value.status == 200
-    assert "Letter 7: you typed А, the page shows Й" in page.locator("main").inner_text()
-    assert page.locator(".print rect.letter").count() == 1
+    soon(lambda: "Letter 7: you typed А, the page shows Й" in page.locator("main").inner_text())
+    soon(lambda: page.locator(".print rect.letter").count() == 1)
 
     # She writes; the desk sees it, takes the case and answers.
     page.locator("a", has_text="Write to us").click()
@@ -122,7 +123,7 @@ def test_a_check_is_watched_and_a_conversation_held(
     page.goto(f"{address}/requests/{case}")
     answer = page.locator(".thread .ours", has_text="Yes. Please wait a little.")
     answer.wait_for()
-    assert answer.locator(".tag").inner_text() == "new"
+    soon(lambda: answer.locator(".tag").inner_text() == "new")
 
     # News do not take what she is typing; an empty page shows them by itself.
     page.goto(f"{address}/requests/{case}/messages")
@@ -131,7 +132,7 @@ def test_a_check_is_watched_and_a_conversation_held(
     desk.post(f"/desk/cases/{case}/messages", text="One thing more.", message=str(uuid4()))
     page.clock.fast_forward(16000)
     page.locator("[data-news]").wait_for(timeout=5000)
-    assert page.locator("textarea").input_value() == "Half a sentence"
+    soon(lambda: page.locator("textarea").input_value() == "Half a sentence")
     page.locator("[data-news] a").click()
     page.locator(".thread .ours", has_text="One thing more.").wait_for()
     desk.fresh(f"/desk/cases/{case}")
@@ -297,7 +298,7 @@ def test_no_state_has_an_axe_violation_and_each_has_its_picture(
             for image in page.locator("img[loading=lazy]").all():
                 image.scroll_into_view_if_needed()
                 image.evaluate("image => image.decode()")
-            page.screenshot(path=SHOTS / f"{shot}.png", full_page=True)
+            shot(page, SHOTS / f"{shot}.png", full_page=True)
             if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
                 found.append(f"{shot}: wider than the window")
             violations = axe.run(page, options={"runOnly": RULES}).response["violations"]

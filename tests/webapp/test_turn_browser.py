@@ -18,6 +18,7 @@ from cases.models import Case
 from tests.conftest import CHROMIUM
 from tests.webapp.conftest import Portal, picture
 from tests.webapp.test_portal_browser import RULES, SHOTS, SIZES, address, come_in, send_photo
+from tests.webapp.waiting import shot, soon
 from verification.challenge import MAX_FRAME_BYTES, Burst
 from verification.evidence import ChangeReason
 
@@ -45,8 +46,8 @@ def kept(demo: Portal, case_id: UUID) -> Burst | None:
 
 def shoot(page: Any, name: str) -> None:
     SHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SHOTS / f"portal-{name}.png", full_page=True)
-    assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    shot(page, SHOTS / f"portal-{name}.png", full_page=True)
+    soon(lambda: not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
 
 def test_a_turn_is_taken_in_the_order_that_was_drawn(demo: Portal, address: str, page_with_camera: Any, tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_a_turn_is_taken_in_the_order_that_was_drawn(demo: Portal, address: str,
     shoot(page, "turn-taking-ru-phone-light")
     violations += axe.run(page, options={"runOnly": RULES}).response["violations"]
     page.wait_for_url("**/check", timeout=60000)
-    assert "Поворот головы: сделан." in page.locator("main").inner_text()
+    soon(lambda: "Поворот головы: сделан." in page.locator("main").inner_text())
     shoot(page, "check-turned-ru-phone-light")
     burst = kept(demo, case_id)
     assert burst is not None
@@ -96,7 +97,7 @@ def test_too_late_is_told_and_she_goes_on_without(demo: Portal, address: str, pa
     page.locator("[data-say]", has_text="Turn your head").wait_for()
     demo.clock.forward(seconds=121)
     page.locator("[data-problem]", has_text="That took too long").wait_for(timeout=60000)
-    assert page.locator("[data-start]").inner_text() == "Try again"
+    soon(lambda: page.locator("[data-start]").inner_text() == "Try again")
     shoot(page, "turn-late-en-phone-light")
     page.locator("a", has_text="I cannot do this").click()
     page.wait_for_url("**/check")

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from cases.models import Photo, Upload
 from tests.webapp.conftest import Portal, picture
 from tests.webapp.test_portal_browser import SIZES, address, come_in
+from tests.webapp.waiting import soon
 
 __all__ = ["address"]  # a fixture
 
@@ -96,10 +97,10 @@ def test_the_network_drops_in_the_middle_and_comes_back(demo: Portal, address: s
     choose(page, tmp_path, picture("document"))
     press(page)
     page.locator("[data-status]", has_text="No connection. We keep trying.").wait_for()
-    assert page.locator("progress:visible").count() == 1
+    soon(lambda: page.locator("progress:visible").count() == 1)
     page.context.set_offline(False)
     page.wait_for_url("**/photos/selfie")
-    assert page.evaluate(STORED) == [] and page.evaluate("localStorage.photo") is None
+    soon(lambda: page.evaluate(STORED) == [] and page.evaluate("localStorage.photo") is None)
     assert len(set(tries)) == 1 and count(demo, Photo) == 1
     page.context.close()
 
@@ -156,18 +157,18 @@ def test_a_page_that_was_closed_finds_its_photo_and_sends_it(demo: Portal, addre
     page = page.context.new_page()
     page.goto(f"{address}/requests/{case}/photos/document")
     page.locator("[data-status]", has_text="Your photo was kept on this device.").wait_for()
-    assert page.locator("[data-preview]:visible").count() == 1
+    soon(lambda: page.locator("[data-preview]:visible").count() == 1)
     page.context.set_offline(True)
     press(page)
     page.locator("[data-status]", has_text="No connection").wait_for()
-    assert page.evaluate(STORED) == [[True, True]]
+    soon(lambda: page.evaluate(STORED) == [[True, True]])
     page.close()  # killed while it was trying
     context = page.context
     context.set_offline(False)
     page = context.new_page()
     page.goto(f"{address}/requests/{case}/photos/document")
     page.wait_for_url("**/photos/selfie")  # she had pressed: it goes on by itself
-    assert page.evaluate(STORED) == [] and count(demo, Photo) == 1
+    soon(lambda: page.evaluate(STORED) == [] and count(demo, Photo) == 1)
     context.close()
 
 
@@ -178,10 +179,10 @@ def test_a_refused_photo_says_why_and_may_be_sent_again(demo: Portal, address: s
     for times in (1, 2, 3):
         press(page)
         until(page, "window.told", times)
-        assert "blurred" in page.locator("#problems").inner_text()
-        assert page.evaluate("document.activeElement.id") == "problems" and page.title().startswith("Attention: ")
-        assert page.evaluate(STORED) == []  # answered, so nothing of it stays on the phone
-    assert "same photo as before" in page.locator("#problems").inner_text()
+        soon(lambda: "blurred" in page.locator("#problems").inner_text())
+        soon(lambda: page.evaluate("document.activeElement.id") == "problems" and page.title().startswith("Attention: "))
+        soon(lambda: page.evaluate(STORED) == [])  # answered, so nothing of it stays on the phone
+    soon(lambda: "same photo as before" in page.locator("#problems").inner_text())
     page.locator("[name=anyway]").check()
     press(page)
     page.wait_for_url("**/photos/selfie")
@@ -215,7 +216,7 @@ def test_signing_out_takes_the_photo_off_the_phone_and_so_does_a_day(
     until(page, STORED, [[True, False]])
     page.get_by_role("button", name="Save and leave").click()
     page.wait_for_url(lambda url: "/photos/" not in url)
-    assert page.evaluate(STORED) == []
+    soon(lambda: page.evaluate(STORED) == [])
     page.context.close()
 
 
@@ -226,7 +227,7 @@ def test_a_photo_nobody_came_back_for_goes_without_signing_in(demo: Portal, addr
     page.context.clear_cookies()  # the session is over
     page.goto(f"{address}/sign-in")
     page.wait_for_timeout(600)
-    assert page.evaluate(STORED) == [[True, False]]  # she may yet come back and go on
+    soon(lambda: page.evaluate(STORED) == [[True, False]])  # she may yet come back and go on
     page.evaluate("localStorage.photo = [Date.now() - 25 * 3600 * 1000, localStorage.photo.split(' ')[1]].join(' ')")
     page.reload()
     until(page, STORED, [])
