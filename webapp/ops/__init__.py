@@ -9,7 +9,9 @@ from webapp import security
 
 def init_app(app: Flask) -> None:
     """Register the ops pages and, if it is not there yet, the log-in of staff."""
-    from webapp.ops.views import ops  # here, because its decorators check permissions when the module loads
+    # Here, because decorators check permissions when a module loads; each hangs its views on the one blueprint.
+    from webapp.ops import calibration, now, rollout, thresholds, trail  # noqa: F401
+    from webapp.ops.surface import ops
 
     security.init_app(app)
     app.register_blueprint(ops)
