@@ -5,7 +5,96 @@ Nothing of a person stands here: codes, numbers, ids and times.
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
 from cases.models import Base
 
-APPEND_ONLY: tuple[type[Base], ...] = ()
+
+class RunRecord(Base):
+    """What `decide` may weigh of a finished run, packed small, so that a policy can be replayed over a million of them."""
+
+    __tablename__ = "run_records"
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    finished_at: Mapped[datetime] = mapped_column(index=True)
+    packed: Mapped[bytes] = mapped_column(comment="One cases.replays.ROW: numbers and codes, no name and no number of a document")
+
+
+class ReplayReport(Base):
+    """What a version would have decided on past runs, against the version that held. Numbers only; never changed."""
+
+    __tablename__ = "replay_reports"
+    __table_args__ = (
+        CheckConstraint("runs >= 0 AND wrong >= 0", name="counts_never_negative"),
+        Index("ix_replay_reports_version", "version", "created_at"),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    version: Mapped[int] = mapped_column(ForeignKey("policies.version"))
+    against_version: Mapped[int] = mapped_column(ForeignKey("policies.version"))
+    since: Mapped[datetime] = mapped_column()
+    until: Mapped[datetime] = mapped_column()
+    runs: Mapped[int] = mapped_column()
+    wrong: Mapped[int] = mapped_column(comment="Cases a person refused or put back, which it would have approved")
+    document: Mapped[dict[str, Any]] = mapped_column(comment="cases.replays.Replay without its list of cases")
+    by_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"))
+    created_at: Mapped[datetime] = mapped_column()
+
+
+class ReplayWrong(Base):
+    """A case that a person refused or put back and that the draft would have approved; each is opened before it is proposed."""
+
+    __tablename__ = "replay_wrongs"
+    __table_args__ = (CheckConstraint("(opened_by_id IS NULL) = (opened_at IS NULL)", name="opened_by_somebody"),)
+    report_id: Mapped[UUID] = mapped_column(ForeignKey("replay_reports.id"), primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"), primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"))
+    answer: Mapped[str] = mapped_column(String(20), comment="rejected or reverted")
+    opened_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+    opened_at: Mapped[datetime | None] = mapped_column()
+
+
+class Undo(Base):
+    """Approvals of the machine to be taken back together: chosen and proposed by one person, confirmed by another."""
+
+    __tablename__ = "undos"
+    __table_args__ = (
+        CheckConstraint("confirmed_by_id IS NULL OR confirmed_by_id <> proposed_by_id", name="nobody_confirms_his_own"),
+        CheckConstraint("(confirmed_by_id IS NULL) = (confirmed_at IS NULL)", name="confirmed_by_somebody"),
+        CheckConstraint("confirmed_at IS NULL OR withdrawn_at IS NULL", name="confirmed_or_withdrawn"),
+        CheckConstraint("finished_at IS NULL OR confirmed_at IS NOT NULL", name="undoing_needs_two"),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    selection: Mapped[dict[str, Any]] = mapped_column(comment="cases.undo.Selection")
+    reason: Mapped[str] = mapped_column(String(500))
+    count: Mapped[int] = mapped_column(comment="Approvals that were to be undone when it was proposed")
+    proposed_by_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"))
+    proposed_at: Mapped[datetime] = mapped_column()
+    confirmed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+    confirmed_at: Mapped[datetime | None] = mapped_column()
+    withdrawn_at: Mapped[datetime | None] = mapped_column()
+    finished_at: Mapped[datetime | None] = mapped_column()
+
+
+class UndoItem(Base):
+    """One approval of an undo, and what became of it."""
+
+    __tablename__ = "undo_items"
+    __table_args__ = (
+        CheckConstraint("(outcome IS NULL) = (done_at IS NULL)", name="done_with_an_outcome"),
+        Index("ix_undo_items_outcome", "undo_id", "outcome"),
+    )
+    undo_id: Mapped[UUID] = mapped_column(ForeignKey("undos.id"), primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"), primary_key=True)
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("profile_versions.id"), comment="What its approval made current")
+    outcome: Mapped[str | None] = mapped_column(
+        String(20), comment="requeued, closed, conflict or gone; NULL: not carried out yet"
+    )
+    done_at: Mapped[datetime | None] = mapped_column()
+
+
+APPEND_ONLY: tuple[type[Base], ...] = (ReplayReport,)
 """Tables of this file whose rows nobody may change or delete. Keep it last."""

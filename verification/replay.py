@@ -174,6 +174,12 @@ def decide_all(records: Records, policy: Policy) -> Answers:
     return Answers(outcomes=outcomes, reasons=reasons)
 
 
+def moved_reasons(old: Answers, new: Answers) -> tuple[ReasonCode, ...]:
+    """Return the reasons that any run has in one of the two answers only, in the order of REASONS."""
+    moved = np.bitwise_or.reduce(old.reasons ^ new.reasons, axis=0, initial=0)
+    return tuple(reason for reason in REASONS if moved[_place(reason)[0]] & _place(reason)[1])
+
+
 def _decide(records: Records, policy: Policy) -> tuple[npt.NDArray[np.int8], Bits]:
     found = _Found(records)
     _document(found, records, policy)
@@ -282,14 +288,15 @@ def _account(found: _Found, r: Records, policy: Policy) -> None:
 
 
 def _faces(found: _Found, r: Records, policy: Policy) -> None:
+    by_machine = ~_has(r["problems"], ReasonCode.FACES_BY_EYE)
     on_file = _flag(r, FLAG_HAS_FACE)
     internal = r["document_type"] == TYPES.index(DocumentType.RU_INTERNAL)
     years = r["portrait_years"]
     old = np.where(np.isneginf(years), internal, ~(years <= policy.max_portrait_years))
     alone = np.full(len(r), policy.files_only) | (_flag(r, FLAG_OWN_CALIBRATION) & ~old)
-    found.add(ReasonCode.NO_FACE_ON_FILE, ~on_file & (policy.require_face_on_file | ~alone))
+    found.add(ReasonCode.NO_FACE_ON_FILE, by_machine & ~on_file & (policy.require_face_on_file | ~alone))
     for at, pair in enumerate(PAIRS):
-        needed = np.ones(len(r), bool) if pair is Pair.SELFIE_DOCUMENT else on_file
+        needed = by_machine if pair is Pair.SELFIE_DOCUMENT else by_machine & on_file
         compared = needed & _has_bit(r["pairs"], at)
         found.add(ReasonCode.FACE_NOT_COMPARED, needed & ~compared)
         similarity, fmr = r["similarity"][:, at], r["fmr"][:, at]
@@ -308,7 +315,7 @@ def _liveness(found: _Found, r: Records, policy: Policy) -> None:
     weighed = _bits(SIGNS, (Sign(sign) for sign in policy.refer_on_liveness_signs))
     shown = _flag(r, FLAG_TURN)
     asked = _among(r["reason"], CHANGES, policy.require_liveness_for)
-    found.add(ReasonCode.LIVENESS_NOT_SHOWN, ~shown & asked)
+    found.add(ReasonCode.LIVENESS_NOT_SHOWN, ~shown & asked & ~_has(r["problems"], ReasonCode.FACES_BY_EYE))
     failed = ~_flag(r, FLAG_TIMELY) | ((r["turn_signs"] & weighed) != 0)
     for name, line in (("turned", policy.min_turned), ("depth", policy.min_depth), ("same_face", policy.min_same_face)):
         failed |= ~np.isfinite(r[name]) | (r[name] < line)
