@@ -98,39 +98,85 @@ KINDS: dict[str, Kind] = {
     "photo_kept": _kind("customer host", "photo_id photo size accepted_despite replaces"),
     "head_turn_drawn": _kind("customer", "head_turn_id"),
     "head_turn_kept": _kind("customer", "head_turn_id size count"),
-    "consent_given": _kind("customer host", "consent_version"),
+    "consent_given": _kind("customer host", "consent_version by_eye"),
+    "by_eye_chosen": _kind("customer staff", "by_eye forgotten frames"),
     "submitted": _kind("customer host", "old new attempt"),
     "person_asked_for": _kind("customer host", "old new"),
     "withdrawn": _kind("customer host", "old new"),
     "expired": _kind("system", "old new"),
     "appealed": _kind("customer host", "old new"),
-    "run_begun": _kind("machine", "run_id attempt fence policy_version everything_to_people"),
+    "run_begun": _kind("machine", "run_id attempt fence policy_version everything_to_people by_eye"),
     "run_finished": _kind("machine", "run_id old new outcome reasons retake policy_version decided_again seconds"),
     "run_abandoned": _kind("system customer", "run_id fence why"),
     "run_requeued": _kind("system machine", "old new runs why"),
     "referred": _kind("system", "old new reasons runs"),
-    "profile_changed": _kind("machine staff", "fields from_number to_number email_changed"),
+    "profile_changed": _kind("machine staff", "fields held from_number to_number email_changed"),
     "profile_reverted": _kind("staff", "old new from_number to_number disputed"),
     "dispute_settled": _kind("staff"),
     "change_held": _kind("customer", "from_number to_number"),
     "change_restored": _kind("staff", "from_number to_number"),
     # the desk
+    "cases_searched": _kind("staff", "count"),
     "case_opened_by_staff": _kind("staff", "purpose"),
     "case_taken": _kind("staff", "until from_staff"),
     "case_released": _kind("staff"),
-    "disposed": _kind("staff", "old new action reasons retake"),
+    "disposed": _kind("staff", "old new action reasons retake fields held answer_id first_id"),
+    # an answer that waits: what it says stands in the trail once it is over, so that a second person's stays her own
+    "answer_given": _kind("staff", "answer_id second until"),
+    "answer_taken_back": _kind("staff", "answer_id action reasons retake fields"),
+    "answer_dropped": _kind("system staff", "answer_id why action reasons retake fields"),
+    "second_asked": _kind("staff", "answer_id why"),
+    "answers_disagree": _kind("staff", "answer_id first_id"),
+    "case_escalated": _kind("staff", "note_id"),
+    "case_assigned": _kind("staff", "staff_id from_staff until"),
+    "case_put_back": _kind("staff", "from_staff"),
+    "case_withheld": _kind("staff", "why"),
+    "note_added": _kind("staff", "note_id size"),
+    "staff_account_said": _kind("staff system", "staff_id"),
+    "staff_account_unsaid": _kind("staff system", "staff_id"),
     "photo_opened": _kind("staff machine customer host", "photo_id photo purpose"),
     "head_turn_opened": _kind("staff machine", "head_turn_id purpose"),
     # what is hers: her copy, her wish that it goes, her opinion
     "data_downloaded": _kind("customer", "photos size"),
     "deletion_asked": _kind("customer", "count"),
     "rated": _kind("customer", "rating with_words"),
+    # quality: of samples, never of cases, so that no history shows what was drawn
+    "quality_drawn": _kind("system", "sample_id why share"),
+    "quality_taken": _kind("staff", "sample_id"),
+    "quality_given_back": _kind("staff", "sample_id"),
+    "quality_reviewed": _kind("staff", "sample_id action reasons agrees"),
+    "approval_doubted": _kind("staff", "sample_id reasons"),
+    "doubt_settled": _kind("staff", "sample_id"),
+    "specimens_planted": _kind("system staff", "count"),
     # messages: that one was written and looked at, never a word of it
     "message_written": _kind("customer staff", "message_id size"),
     "messages_set_aside": _kind("staff", "count"),
     "message_photo_opened": _kind("customer staff", "message_id purpose"),
+    # practice of new agents: nobody's cases
+    "practice_begun": _kind("staff system", "staff_id"),
+    "practice_passed": _kind("staff", "round_id number count"),
+    "practice_failed": _kind("staff", "round_id number count dangerous"),
+    "practice_reset": _kind("staff", "staff_id round_id count"),
+    # saved replies: which text of everybody was changed; what was said to whom is told by message_written and disposed
+    "reply_saved": _kind("staff", "reply number retired"),
+    # supporting papers: which, never what stands on one
+    "paper_asked": _kind("staff", "paper_id paper until"),
+    "paper_withdrawn": _kind("staff", "paper_id"),
+    "paper_received": _kind("customer", "paper_id paper size asked accepted_despite"),
+    "paper_declined": _kind("customer", "paper_id"),
+    "papers_late": _kind("system"),
+    "paper_read": _kind("machine", "paper_id outcome count seconds"),
+    "paper_opened": _kind("staff machine customer", "paper_id purpose"),
+    "paper_ticked": _kind("staff", "paper_id sights"),
     # policies
     "policy_drafted": _kind("staff", "policy_version fields"),
+    "policy_replayed": _kind("staff", "policy_version report_id count wrong"),
+    "would_be_approval_opened": _kind("staff", "report_id"),
+    "undo_proposed": _kind("staff", "undo_id count"),
+    "undo_confirmed": _kind("staff", "undo_id count proposed_by"),
+    "undo_withdrawn": _kind("staff", "undo_id"),
+    "undo_finished": _kind("system", "undo_id count requeued closed conflicts"),
+    "approval_undone": _kind("system", "undo_id old new from_number to_number"),
     "policy_proposed": _kind("staff", "activation_id policy_version loosens"),
     "policy_activated": _kind("staff system", "activation_id policy_version loosens proposed_by"),
     "policy_withdrawn": _kind("staff", "activation_id policy_version"),
@@ -153,6 +199,7 @@ KINDS: dict[str, Kind] = {
     "staff_added": _kind("staff system", "staff_id roles"),
     "staff_changed": _kind("staff system", "staff_id roles active"),
     "staff_reset": _kind("staff system", "staff_id"),
+    "skills_set": _kind("staff system", "staff_id languages countries high_risk"),
     "staff_signed_in": _kind("staff", "method"),
     "staff_signed_out": _kind("staff"),
     "staff_sign_in_refused": _kind("staff system", "why"),
@@ -213,6 +260,14 @@ def record(
     session.add(event)
     session.flush()
     return event
+
+
+def happened(session: Session, kind: str, case: Case, *, actor: Actor) -> bool:
+    """Whether this actor caused an event of this kind in this case already."""
+    found = select(Event.id).where(
+        Event.case_id == case.id, Event.kind == kind, Event.actor_kind == actor.kind, Event.actor_id == actor.id
+    )
+    return session.execute(found.limit(1)).first() is not None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -176,6 +176,43 @@ def write(
     return message
 
 
+def enclose(session: Session, case: Case, text: str, *, agent: Staff, now: datetime) -> Message:
+    """Keep an agent's words that go out with her answer to a locked case; the mail about the answer tells of them.
+
+    She has read what the customer wrote so far: that is answered by it.
+    """
+    message = Message(
+        id=uuid4(),
+        customer_id=case.customer_id,
+        case_id=case.id,
+        writer=Writer.STAFF,
+        staff_id=agent.id,
+        data_key_id=case.data_key_id,
+        written_at=now,
+    )
+    message.data_key = case.data_key
+    message.text_sealed = vault_of(session).seal(case.data_key, text.encode(), _place("text", message))
+    session.add(message)
+    session.flush()
+    _see(session, case.id, Writer.CUSTOMER, now)
+    audit.record(session, "message_written", actor=audit.Actor.staff(agent), now=now, case=case, message_id=message.id, size=None)
+    return message
+
+
+def enclosed(session: Session, case: Case, talk: Sequence[Line]) -> str:
+    """The words that came with the answer that holds now, out of the thread; "" where none did, or they were shredded."""
+    if case.state not in (State.NEEDS_RETAKE, State.REJECTED, State.APPROVED):
+        return ""
+    given = session.scalar(
+        select(func.max(Disposition.created_at, type_=Disposition.created_at.type)).where(
+            Disposition.case_id == case.id, Disposition.action.in_(("ask_retake", "reject", "approve"))
+        )
+    )
+    if given is None or (case.submitted_at is not None and given < case.submitted_at):  # the machine looked again since
+        return ""
+    return next((line.text or "" for line in reversed(talk) if line.writer is Writer.STAFF and line.at == given), "")
+
+
 def answers(case: Case, agent: Staff, *, now: datetime) -> bool:
     """Whether this agent is the one to write: who holds the case or, while it waits for a photo and nobody can, any agent.
 
@@ -231,7 +268,8 @@ def unseen(session: Session, case_id: UUID, writer: Writer) -> bool:
 
 def customer_wrote() -> ColumnElement[bool]:
     """For queries over Case: she wrote, the case is open, and no agent has answered, set it aside or disposed since."""
-    disposed = select(func.max(Disposition.created_at)).where(Disposition.case_id == Case.id).scalar_subquery()
+    # Correlated by hand: two levels down, "of this case" would else become "of any case".
+    disposed = select(func.max(Disposition.created_at)).where(Disposition.case_id == Case.id).correlate(Case).scalar_subquery()
     waiting = select(Message.id).where(
         Message.case_id == Case.id,
         Message.writer == Writer.CUSTOMER,

@@ -138,7 +138,11 @@ def under_watch(session: Session, customer_id: UUID, *, now: datetime) -> bool:
     slipped_away = (
         select(Case.id)
         .join(Run, Run.case_id == Case.id)
-        .where(Run.outcome == "refer", Case.state.in_((State.WITHDRAWN, State.EXPIRED)), Case.closed_at >= since)
+        .where(
+            (Run.outcome == "refer") | (Case.undone > 0),
+            Case.state.in_((State.WITHDRAWN, State.EXPIRED)),
+            Case.closed_at >= since,
+        )
     )
     disputed = select(Case.id).where(Case.disputed_at >= since)
     session.flush()

@@ -74,7 +74,8 @@ def standing(session: Session, case: Case) -> tuple[ReasonCode, ...]:
 
 def switched_on(session: Session) -> bool:
     """Whether this deployment keeps and compares faces across accounts."""
-    return bool(session.info["settings"].face_duplicates)
+    settings = session.info["settings"]
+    return bool(settings.face_duplicates and settings.biometrics)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

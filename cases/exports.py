@@ -26,10 +26,12 @@ from cases import (
     queries,
     ratings,
     retention,
+    supporting,
     unsent_forms,
     wording,
 )
 from cases.crypto import KeyDestroyed, vault_of
+from cases.desk_tables import Paper
 from cases.lifecycle import CLOSED
 from cases.models import (
     Case,
@@ -52,10 +54,10 @@ from verification.reasons import PhotoKind, ReasonCode
 PURPOSE = "own_copy"
 """Of the looks at her photos that the copy causes."""
 
-LOOKS = ("photo_opened", "head_turn_opened", "message_photo_opened", "case_opened_by_staff")
+LOOKS = ("photo_opened", "head_turn_opened", "message_photo_opened", "paper_opened", "case_opened_by_staff")
 """Events that say that somebody looked at what is hers."""
 
-_ROWS: dict[str, Any] = {"photo": Photo, "head_turn": HeadTurn, "message": Message}
+_ROWS: dict[str, Any] = {"photo": Photo, "head_turn": HeadTurn, "message": Message, "paper": Paper}
 
 LEFT_OUT = ("scores", "notes", "staff", "others")
 """What is not in the copy, as codes; pages say it in words."""
@@ -69,7 +71,7 @@ class UnderDispute(Exception):
 class File:
     """A picture that belongs into the copy. `path` is its name there; a head turn's has a number put before its ending."""
 
-    what: str  # "photo", "head_turn" or "message"
+    what: str  # "photo", "head_turn", "message" or "paper"
     id: UUID
     case_id: UUID | None
     path: str
@@ -122,7 +124,7 @@ def open_file(session: Session, file: File, *, customer_id: UUID, now: datetime)
     Raises photo_store.PhotoGone, PhotoBroken; PhotoGone also for a picture of somebody else.
     """
     she = audit.Actor(kind="customer", id=str(customer_id))
-    row: Photo | HeadTurn | Message | None = session.get(_ROWS[file.what], file.id)
+    row: Photo | HeadTurn | Message | Paper | None = session.get(_ROWS[file.what], file.id)
     if row is None or row.customer_id != customer_id:
         raise photo_store.PhotoGone(f"{file.what} {file.id} is not hers")
     if file.what == "photo":
@@ -130,6 +132,10 @@ def open_file(session: Session, file: File, *, customer_id: UUID, now: datetime)
     if file.what == "message":
         assert file.case_id is not None
         data = conversations.open_photo(session, file.id, case_id=file.case_id, viewer=she, purpose=PURPOSE, now=now)
+        return [(file.path, data)]
+    if file.what == "paper":
+        assert file.case_id is not None
+        data = supporting.open_picture(session, file.id, case_id=file.case_id, viewer=she, purpose=PURPOSE, now=now)
         return [(file.path, data)]
     burst = head_turns.open_burst(session, file.id, viewer=she, purpose=PURPOSE, now=now)
     name = file.path.removesuffix(".jpg")
@@ -206,6 +212,7 @@ def _request(session: Session, case: Case, language: str, files: list[File]) -> 
         ],
         "head_turns": [_head_turn(row, files) for row in _turns(session, case)],
         "messages": [_message(line, case, files) for line in conversations.thread(session, case)],
+        "papers": [_paper(session, row, case, files) for row in _papers(session, case)],
         "rating": {"choice": rating.choice, "words": rating.words, "at": _time(rating.given_at)} if rating else None,
     }
 
@@ -280,6 +287,30 @@ def _message(line: conversations.Line, case: Case, files: list[File]) -> dict[st
     return {"at": _time(line.at), "from": line.writer.value, "text": line.text, "file": path}
 
 
+def _papers(session: Session, case: Case) -> list[Paper]:
+    return list(session.scalars(select(Paper).where(Paper.case_id == case.id).order_by(Paper.created_at, Paper.id)))
+
+
+def _paper(session: Session, row: Paper, case: Case, files: list[File]) -> dict[str, Any]:
+    """A supporting paper: what was read of it is hers once the request is answered, as with her passport."""
+    gone = row.shredded_at is not None or row.data_key.wrapped is None
+    path = None
+    if row.received_at is not None and not gone:
+        path = f"photos/{row.received_at:%Y-%m-%d}-paper-{str(row.id)[:8]}.jpg"
+        files.append(File(what="paper", id=row.id, case_id=case.id, path=path))
+    return {
+        "kind": row.kind.value,
+        "asked_at": _time(row.asked_at),
+        "asked_words": supporting.words(session, row) or None,
+        "declined_at": _time(row.declined_at),
+        "at": _time(row.received_at),
+        "bytes": row.size,
+        "read": supporting.readings(session, row) if case.state in CLOSED else [],
+        "file": path,
+        "destroyed": gone,
+    }
+
+
 def _mails(session: Session, customer: Customer) -> list[dict[str, Any]]:
     rows = session.scalars(
         select(Notification).where(Notification.customer_id == customer.id).order_by(Notification.created_at, Notification.id)
@@ -314,7 +345,7 @@ def _looks(session: Session, customer_id: UUID, cases: Any) -> list[dict[str, An
             "at": _time(at),
             "who": actor,
             "what": details.get("photo")
-            or {"head_turn_opened": "head_turn", "message_photo_opened": "message"}.get(kind, "request"),
+            or {"head_turn_opened": "head_turn", "message_photo_opened": "message", "paper_opened": "paper"}.get(kind, "request"),
             "request": confirmations.number(case_id) if case_id else None,
         }
         for at, kind, actor, case_id, details in events

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from cases import audit, moves, photo_store
+from cases import audit, by_eye, moves, photo_store
 from cases.crypto import KeyDestroyed, Unreadable, vault_of
 from cases.lifecycle import Action, IllegalTransition, State
 from cases.models import Case, HeadTurn, Photo, TurnFrame
@@ -23,7 +23,7 @@ from verification.reasons import PhotoKind
 
 
 class ChallengeRefused(Exception):
-    """The frames cannot be kept; `why` is a code: unknown, expired, used."""
+    """The frames cannot be kept; `why` is a code: unknown, expired, used, by_eye."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"challenge {why}")
@@ -31,8 +31,12 @@ class ChallengeRefused(Exception):
 
 
 def draw(session: Session, case_id: UUID, *, now: datetime) -> HeadTurn:
-    """Draw an order of turns that nobody can foresee. Raises IllegalTransition unless the case may still be worked on."""
+    """Draw an order of turns that nobody can foresee.
+
+    Raises IllegalTransition unless the case may still be worked on, ChallengeRefused where no machine compares her face.
+    """
     case = _editable(session, case_id)
+    _by_machine(session, case)
     drawn = HeadTurn(
         id=uuid4(),
         customer_id=case.customer_id,
@@ -65,6 +69,7 @@ def answer(
     Raises ChallengeRefused, verification.challenge.BurstRejected, IllegalTransition.
     """
     case = _editable(session, case_id)
+    _by_machine(session, case)
     drawn = session.get(HeadTurn, challenge_id, with_for_update=True, populate_existing=True)
     if drawn is None or drawn.case_id != case.id:
         raise ChallengeRefused("unknown")
@@ -112,7 +117,7 @@ def latest(session: Session, case: Case) -> HeadTurn | None:
     sent = select(Photo.created_at).where(Photo.case_id == case.id, Photo.kind == PhotoKind.SELFIE, Photo.current)
     return session.scalars(
         select(HeadTurn)
-        .where(HeadTurn.case_id == case.id, HeadTurn.answered_at >= sent.scalar_subquery())
+        .where(HeadTurn.case_id == case.id, HeadTurn.answered_at >= sent.scalar_subquery(), HeadTurn.shredded_at.is_(None))
         .order_by(HeadTurn.answered_at.desc(), HeadTurn.id)
         .limit(1)
     ).first()
@@ -167,6 +172,12 @@ def _editable(session: Session, case_id: UUID) -> Case:
     if case.state not in (State.DRAFT, State.NEEDS_RETAKE):
         raise IllegalTransition(case.state, Action.SUBMIT)
     return case
+
+
+def _by_machine(session: Session, case: Case) -> None:
+    """Nobody is asked for moving pictures of her face that no machine may look at."""
+    if by_eye.holds(session, case.customer):
+        raise ChallengeRefused("by_eye")
 
 
 def _place(drawn: HeadTurn) -> str:

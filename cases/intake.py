@@ -12,11 +12,12 @@ from uuid import UUID, uuid4
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cases import audit, customers, moves, notifications, photo_store, profiles
+from cases import audit, customers, moves, notifications, photo_store, profiles, queue
+from cases import by_eye as eyes
 from cases.crypto import vault_of
 from cases.lifecycle import Action, IllegalTransition, State
 from cases.models import Case, Customer, Photo
-from verification.evidence import Claim, Quality
+from verification.evidence import Claim, Field, Quality
 from verification.reasons import PhotoKind, ReasonCode
 
 NEEDED = (PhotoKind.DOCUMENT, PhotoKind.SELFIE)
@@ -105,6 +106,8 @@ def amend(
     case.country = country
     case.claim_sealed = _seal_claim(session, case, claim, email)
     case.base_version_id = case.customer.profile_version_id or case.base_version_id
+    if case.attempt:
+        _index_document(session, case)
     moves.changed(case, now=now)
     _record_claim(session, "claim_amended", case, fields=fields, email_changed=email is not None, now=now)
     return case
@@ -180,8 +183,18 @@ def attach_photo(
     return kept
 
 
-def submit(session: Session, case_id: UUID, *, consent_version: str, seen_version: int | None = None, now: datetime) -> Case:
+def submit(
+    session: Session,
+    case_id: UUID,
+    *,
+    consent_version: str,
+    by_eye: bool | None = None,
+    seen_version: int | None = None,
+    now: datetime,
+) -> Case:
     """Hand the case to the machine, with consent. The caller rings a worker after committing.
+
+    `by_eye`: she leaves the comparison of her face to people, or allows a machine to do it; None: as she chose before.
 
     `seen_version` is `case.version` as her page showed it; None where nobody looked at a page. Raises IllegalTransition,
     Changed, Incomplete: after a retake was asked for, each photo asked for must be a new one.
@@ -194,13 +207,13 @@ def submit(session: Session, case_id: UUID, *, consent_version: str, seen_versio
     missing = tuple(kind.value for kind in NEEDED if kind not in photos or (kind.value in wanted and photos[kind].attempt > 0))
     if missing:
         raise Incomplete(missing)
-    _consent(session, case, consent_version, now)
+    _consent(session, case, consent_version, by_eye, now)
     old = _submit(session, case, photos, now)
     audit.record(session, "submitted", actor=_she(case), now=now, case=case, old=old, new=case.state, attempt=case.attempt)
     return case
 
 
-def ask_for_person(session: Session, case_id: UUID, *, consent_version: str, now: datetime) -> Case:
+def ask_for_person(session: Session, case_id: UUID, *, consent_version: str, by_eye: bool | None = None, now: datetime) -> Case:
     """Send the case to the desk with what is there: no machine looks at it, no face is compared.
 
     From draft, needs_retake, submitted or verifying (whose run is taken back). Raises IllegalTransition.
@@ -211,7 +224,7 @@ def ask_for_person(session: Session, case_id: UUID, *, consent_version: str, now
     if first not in (State.DRAFT, State.NEEDS_RETAKE, State.SUBMITTED, State.VERIFYING):
         raise IllegalTransition(first, Action.REFER)
     _abandon(session, case, now)
-    _consent(session, case, consent_version, now)
+    _consent(session, case, consent_version, by_eye, now)
     if first in (State.DRAFT, State.NEEDS_RETAKE):
         _submit(session, case, _photos(session, case), now)
     moves.move(session, case, Action.REFER, now=now)
@@ -297,12 +310,27 @@ def _seal_claim(session: Session, case: Case, claim: Claim, new_email: str | Non
     return vault_of(session).seal_json(case.data_key, document, profiles.claim_place(case.id))
 
 
-def _consent(session: Session, case: Case, version: str, now: datetime) -> None:
+def _index_document(session: Session, case: Case) -> None:
+    """Let agents find the case by the number that stands on the document she holds: the one typed, else the one on file."""
+    claim, _email = profiles.read_claim(session, case)
+    number = claim.values.get(Field.DOCUMENT_NUMBER)
+    if number is None:
+        number = customers.current_profile(session, case.customer)[0].values.get(Field.DOCUMENT_NUMBER)
+    case.document_index = queue.index_of(session, number) if number else None
+
+
+def _consent(session: Session, case: Case, version: str, by_eye: bool | None, now: datetime) -> None:
+    """Keep what she agreed to. A consent that leaves her face to people has a version of its own."""
     if not version:
         raise ValueError("consent has to name its version")
-    case.consent_version = version
+    if by_eye is not None and eyes.allowed(session):
+        eyes.choose(session, case.customer, by_eye, actor=_she(case), now=now, case=case)
+    people = eyes.holds(session, case.customer)
+    case.consent_version = f"{version}{eyes.MARK}" if people else version
     case.consented_at = now
-    audit.record(session, "consent_given", actor=_she(case), now=now, case=case, consent_version=version)
+    audit.record(
+        session, "consent_given", actor=_she(case), now=now, case=case, consent_version=case.consent_version, by_eye=people
+    )
 
 
 def _submit(session: Session, case: Case, photos: dict[PhotoKind, Photo], now: datetime) -> State:
@@ -313,6 +341,7 @@ def _submit(session: Session, case: Case, photos: dict[PhotoKind, Photo], now: d
     case.submitted_at = now
     case.enqueued_at = None
     case.reasons = []
+    _index_document(session, case)
     for photo in photos.values():
         if photo.attempt == 0:
             photo.attempt = case.attempt

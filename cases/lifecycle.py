@@ -37,6 +37,7 @@ class Action(StrEnum):
     EXPIRE = "expire"  # upkeep
     REVERT = "revert"  # a senior agent who did not approve it, also after the customer's "this was not me"
     APPEAL = "appeal"  # customer
+    UNDO = "undo"  # two people at once for many: approvals of a bad policy, which then wait for a person
 
 
 TRANSITIONS: dict[tuple[State, Action], State] = {
@@ -60,6 +61,7 @@ TRANSITIONS: dict[tuple[State, Action], State] = {
     (State.DRAFT, Action.EXPIRE): State.EXPIRED,
     (State.NEEDS_RETAKE, Action.EXPIRE): State.EXPIRED,
     (State.APPROVED, Action.REVERT): State.REVERTED,
+    (State.APPROVED, Action.UNDO): State.IN_REVIEW,
     (State.REJECTED, Action.APPEAL): State.IN_REVIEW,
 }
 

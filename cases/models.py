@@ -120,6 +120,10 @@ class Customer(Base):
     """An account holder of the host system. Her details stand in profile versions."""
 
     __tablename__ = "customers"
+    __table_args__ = (
+        # For searching by the beginning, whatever the database's language sorts by; SQLite sorts by bytes anyway.
+        Index("ix_customers_beginning", "external_id", postgresql_ops={"external_id": "text_pattern_ops"}),
+    )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     external_id: Mapped[str] = mapped_column(String(200), unique=True, comment="The host system's own id")
     locale: Mapped[str] = mapped_column(String(8))
@@ -145,8 +149,9 @@ class ProfileVersion(Base):
         UniqueConstraint("customer_id", "number"),
         CheckConstraint("(source = 'case') = (case_id IS NOT NULL)", name="case_named_exactly_when_from_case"),
         Index(
-            "one_version_per_case",
+            "one_version_per_application",
             "case_id",
+            "application",
             unique=True,
             postgresql_where=text("case_id IS NOT NULL"),
             sqlite_where=text("case_id IS NOT NULL"),
@@ -161,6 +166,36 @@ class ProfileVersion(Base):
         comment="verification.evidence.Profile and e-mail as JSON, under the customer's key"
     )
     created_at: Mapped[datetime] = mapped_column()
+    application: Mapped[int] = mapped_column(
+        default=1, server_default="1", comment="Which approval of its case made it: 1, and one more for each that was undone"
+    )
+
+
+_WAITS = "state = 'in_review' AND answered_at IS NULL AND awaiting_until IS NULL"
+
+DESK_INDEXES = {
+    "ix_cases_due": (("state", "due_at", "id"), _WAITS),
+    "ix_cases_second": (("state", "due_at", "id"), f"{_WAITS} AND second_at IS NOT NULL"),
+    "ix_cases_senior": (("state", "due_at", "id"), f"{_WAITS} AND escalated_at IS NOT NULL"),
+    "ix_cases_rescue": (("state", "rescue", "id"), f"{_WAITS} AND rescue > 0"),
+    "ix_cases_under_dispute": (
+        ("state", "disputed_at", "id"),
+        "state = 'approved' AND disputed_at IS NOT NULL AND dispute_settled_at IS NULL",
+    ),
+    "ix_cases_with_customer": (("state", "updated_at", "id"), "state = 'needs_retake'"),
+    "ix_cases_closed": (("closed_at", "id"), "closed_at IS NOT NULL"),
+}
+"""What each part of the desk's queue is sorted by, and which cases are in it; `cases.queue` asks in exactly these words, so that
+a page is read from its index alone, however many cases there are. `state` stands first although it is the same throughout:
+SQLite would else prefer an index that begins with it, and sort."""
+
+
+def desk_indexes() -> list[Index]:
+    """One partial index for each part of the queue."""
+    return [
+        Index(name, *columns, postgresql_where=text(which), sqlite_where=text(which))
+        for name, (columns, which) in DESK_INDEXES.items()
+    ]
 
 
 class Case(Base):
@@ -191,11 +226,18 @@ class Case(Base):
         CheckConstraint("dispute_settled_at IS NULL OR disputed_at IS NOT NULL", name="only_a_dispute_is_settled"),
         Index("ix_cases_waiting", "state", "enqueued_at"),
         Index(
+            "ix_cases_awaiting_until",
+            "awaiting_until",
+            postgresql_where=text("awaiting_until IS NOT NULL"),
+            sqlite_where=text("awaiting_until IS NOT NULL"),
+        ),
+        Index(
             "ix_cases_disputed",
             "disputed_at",
             postgresql_where=text("disputed_at IS NOT NULL"),
             sqlite_where=text("disputed_at IS NOT NULL"),
         ),
+        *desk_indexes(),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     customer_id: Mapped[UUID] = mapped_column(ForeignKey("customers.id"), index=True)
@@ -253,6 +295,10 @@ class Case(Base):
     rescue: Mapped[int] = mapped_column(
         default=0, server_default="0", comment="cases.rescue: how badly this customer needs somebody who ends it"
     )
+    awaiting_until: Mapped[datetime | None] = mapped_column(
+        comment="Until when the customer may send the papers an agent asked for; the case waits for her, not for an agent"
+    )
+    undone: Mapped[int] = mapped_column(default=0, server_default="0", comment="Approvals of this case that cases.undo took back")
 
     customer: Mapped[Customer] = relationship()
     data_key: Mapped[DataKey] = relationship()
@@ -434,6 +480,12 @@ class Message(Base):
         CheckConstraint("(blob IS NULL) = (sha256 IS NULL)", name="a_photo_has_its_hash"),
         CheckConstraint("text_sealed IS NOT NULL OR blob IS NOT NULL OR shredded_at IS NOT NULL", name="says_something"),
         Index("ix_messages_case", "case_id", "written_at"),
+        Index(
+            "ix_messages_unseen",
+            "case_id",
+            postgresql_where=text("writer = 'customer' AND seen_at IS NULL AND shredded_at IS NULL"),
+            sqlite_where=text("writer = 'customer' AND seen_at IS NULL AND shredded_at IS NULL"),
+        ),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4, comment="Drawn with the form: sent twice, kept once")
     customer_id: Mapped[UUID] = mapped_column(ForeignKey("customers.id"), index=True)

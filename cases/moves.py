@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from cases.desk_tables import Answer, AnswerState, Dropped
 from cases.lifecycle import CLOSED, Action, State, next_state
 from cases.models import Case, Customer, Run, RunState
 
@@ -47,6 +48,8 @@ def move(session: Session, case: Case, action: Action, *, now: datetime) -> Stat
     """Move a locked case and keep its clocks in step; returns the state it left. Raises IllegalTransition."""
     old = case.state
     new = next_state(old, action)
+    if old is State.IN_REVIEW:
+        drop_answers(session, case, Dropped.CASE_CLOSED, now=now)  # first: it flushes, and what follows goes into one UPDATE
     case.state = new
     case.closed_at = now if new in CLOSED else None
     if new is State.IN_REVIEW:
@@ -57,8 +60,34 @@ def move(session: Session, case: Case, action: Action, *, now: datetime) -> Stat
     case.owner_id = case.owner_until = None
     if new is not State.NEEDS_RETAKE:
         case.retake = []
+    case.answered_at = case.second_at = case.awaiting_until = None
+    if new in CLOSED:
+        case.escalated_at = None  # a case that a senior agent sent back for a photo comes to one again; an appeal does not
     changed(case, now=now)
+    if new is State.IN_REVIEW and action is not Action.UNDO:  # thousands at once: an answer is weighed when it is given anyway
+        _weigh(session, case, now=now)
     return old
+
+
+def drop_answers(session: Session, case: Case, why: Dropped, *, now: datetime) -> None:
+    """End answers that still wait in a locked case: what they were given for is gone."""
+    session.flush()
+    waiting = Answer.state.in_((AnswerState.WAITING, AnswerState.FIRST, AnswerState.DISAGREED))
+    session.execute(
+        update(Answer)
+        .where(Answer.case_id == case.id, waiting)
+        .values(state=AnswerState.DROPPED, ended_at=now, why=[why.value])
+        .execution_options(synchronize_session="fetch")
+    )
+
+
+def _weigh(session: Session, case: Case, *, now: datetime) -> None:
+    """What the desk sorts by: how risky an approval is, and how badly the customer needs an end."""
+    from cases import rescue, risk  # here, because they ask modules that move cases
+
+    session.flush()
+    risk.write(session, case, now=now)
+    rescue.write(session, case, now=now)
 
 
 def running(session: Session, case: Case) -> Run | None:

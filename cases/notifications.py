@@ -14,15 +14,19 @@ from string import Template
 from typing import Any
 from uuid import UUID, uuid4
 
+from babel.dates import format_date
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from cases import audit
+from cases import audit, wording
 from cases.crypto import vault_of
-from cases.models import Case, Customer, Notification, ProfileVersion
+from cases.models import Case, Customer, Notification, ProfileVersion, Writer
+from verification.evidence import Field
+from verification.reasons import PhotoKind
 
 KINDS = (
     "approved",
+    "approved_in_part",
     "needs_retake",
     "in_review",
     "rejected",
@@ -31,15 +35,23 @@ KINDS = (
     "message",
     "draft_saved",
     "held",
+    "rechecked",
     "change_stands",
+    "paper_asked",
 )
 """What customers are told of; each has a text in each language."""
 
-DISPUTABLE = ("approved", "needs_retake", "in_review")
+APPROVALS = ("approved", "approved_in_part")
+"""Kinds that go to the new address too, if there is one, and so carry no link into the case."""
+
+DISPUTABLE = (*APPROVALS, "needs_retake", "in_review", "rechecked")
 """Kinds whose mail carries a "this was not me" link; it works without signing in, and the account comes under watch."""
 
 SENDING = timedelta(minutes=2)
 """A sender that has not reported by then is taken for dead; well above an SMTP conversation's time limits."""
+
+WITH_WORDS = wording.N_("The person who looked has also written you a few words; they stand there too.")
+"""In the mail about an answer that words came with. The words themselves are read where she is signed in: mail is not sealed."""
 
 LINK_LIFETIME = timedelta(days=30)
 """How long "this was not me" and the link to the case work: as long as photos are kept by default."""
@@ -81,7 +93,7 @@ def add(
     customer = session.get_one(Customer, case.customer_id)
     old, new = _addresses(session, customer, case)
     wanted = [(old, True)] if to_old else []
-    if (kind == "approved" if to_new is None else to_new) and new and new.casefold() != old.casefold():
+    if (kind in APPROVALS if to_new is None else to_new) and new and new.casefold() != old.casefold():
         wanted.append((new, False))
     rows = []
     for address, is_old in wanted:
@@ -198,12 +210,31 @@ def render(kind: str, locale: str, context: Mapping[str, Any], *, texts: Path) -
         file = texts / f"{kind}.en.txt"
     subject, _, body = file.read_text(encoding="utf-8").partition("\n")
     subject = subject.removeprefix("Subject:").strip()
-    return subject, Template(body.strip() + "\n").substitute(context)
+    return subject, Template(body.strip()).substitute(context).strip() + "\n"
+
+
+def in_words(context: Mapping[str, Any], locale: str) -> dict[str, str]:
+    """Turn the codes and times of a message's context into words of its language."""
+    due = context.get("due_at")
+    words = {name: value for name, value in context.items() if name.endswith("_url")}
+    words["due"] = format_date(due, "long", locale=locale) if due else ""
+    words["words"] = f"\n{wording.gettext(locale)(WITH_WORDS)}\n" if context.get("words") else ""
+    words["photos"] = ", ".join(wording.label(PhotoKind(kind), locale).lower() for kind in context.get("retake", ()))
+    words["held"] = ", ".join(_held_words(code, locale) for code in context.get("held", ()))
+    return words
+
+
+def _held_words(code: str, locale: str) -> str:
+    """A detail that was not accepted, as it is called in the middle of a sentence."""
+    from cases import answers
+
+    words = wording.gettext(locale)("E-mail address") if code == answers.EMAIL else wording.label(Field(code), locale)
+    return words[:1].lower() + words[1:]
 
 
 def _context(session: Session, row: Notification, customer: Customer, case: Case | None, now: datetime) -> dict[str, Any]:
-    """What texts may use: portal_url, case_url, not_me_url, due_at, reasons, retake."""
-    from cases import customers  # customers imports modules that owe messages
+    """What texts may use: portal_url, case_url, not_me_url, due_at, reasons, retake, held, words."""
+    from cases import answers, conversations, customers  # they import modules that owe messages
 
     portal = session.info["settings"].portal_url.rstrip("/")
     context: dict[str, Any] = {
@@ -213,16 +244,23 @@ def _context(session: Session, row: Notification, customer: Customer, case: Case
         "due_at": None,
         "reasons": [],
         "retake": [],
+        "words": False,
     }
     if case is not None:
         due_at = case.due_at
         if row.kind == "draft_saved":
             due_at = case.updated_at + timedelta(days=session.info["settings"].draft_days)
+        if row.kind == "paper_asked":
+            due_at = case.awaiting_until or row.created_at + timedelta(days=session.info["settings"].draft_days)
+        if row.kind in ("needs_retake", "rejected"):
+            context["words"] = conversations.unseen(session, case.id, Writer.STAFF)
         context.update(due_at=due_at, reasons=list(case.reasons), retake=list(case.retake), state=case.state.value)
+        if row.kind == "approved_in_part":
+            context["held"] = list(answers.held(session, case))
         if row.kind in DISPUTABLE:
             token = customers.make_link(session, "not_me", customer, case=case, lifetime=LINK_LIFETIME, now=now)
             context["not_me_url"] = f"{portal}/not-me/{token}"
-        if row.kind != "approved":
+        if row.kind not in APPROVALS:
             token = customers.make_link(session, "case", customer, case=case, lifetime=LINK_LIFETIME, now=now)
             context["case_url"] = f"{portal}/links/{token}"
     return context

@@ -6,17 +6,19 @@ the same transaction, or does neither.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from cases import audit, moves, notifications
 from cases import staff as people
 from cases.crypto import vault_of
-from cases.lifecycle import Action, State
+from cases.desk_tables import Answer, AnswerState
+from cases.lifecycle import Action, State, next_state
 from cases.models import Case, Customer, Disposition, ProfileSource, ProfileVersion, Staff
 from verification.evidence import Claim, Field, Profile, Values
 
@@ -58,26 +60,46 @@ def differing(profile: Profile, values: Values) -> list[Field]:
     return [field for field in Field if field in values and values[field] != profile.values.get(field)]
 
 
-def apply_claim(session: Session, case: Case, *, actor: audit.Actor, now: datetime) -> ProfileVersion:
+def apply_claim(
+    session: Session,
+    case: Case,
+    *,
+    actor: audit.Actor,
+    now: datetime,
+    only: Collection[Field] | None = None,
+    with_email: bool = True,
+) -> ProfileVersion:
     """Approve a locked case: write the claimed fields over the current profile and make that current.
 
     Fields that were not claimed stay as they are, also where the host system changed them meanwhile. A former
-    document number is kept among the earlier numbers. Raises IllegalTransition before anything is written.
+    document number is kept among the earlier numbers. `only` names the fields that are accepted, None: all; the others stay
+    as they are, and so does the e-mail unless `with_email`. Raises IllegalTransition before anything is written.
     """
-    from cases.lifecycle import next_state
-
     next_state(case.state, Action.APPROVE)
     customer = moves.lock_customer(session, case.customer_id)
     prior = _current(session, customer)
     profile, email = read_version(session, customer, prior)
     claim, new_email = read_claim(session, case)
-    fields = differing(profile, claim.values)
+    asked = differing(profile, claim.values)
+    accepted = {name: value for name, value in claim.values.items() if only is None or name in only}
+    fields = [name for name in asked if name in accepted]
+    if not with_email:
+        new_email = None
     numbers = profile.earlier_numbers
     former = profile.values.get(Field.DOCUMENT_NUMBER)
     if former and Field.DOCUMENT_NUMBER in fields:
         numbers = (former, *(n for n in numbers if n != former))[:MAX_EARLIER_NUMBERS]
-    merged = Profile(values={**profile.values, **claim.values}, earlier_numbers=numbers)
-    version = _write(session, customer, merged, new_email or email, source=ProfileSource.CASE, case_id=case.id, now=now)
+    merged = Profile(values={**profile.values, **accepted}, earlier_numbers=numbers)
+    version = _write(
+        session,
+        customer,
+        merged,
+        new_email or email,
+        source=ProfileSource.CASE,
+        case_id=case.id,
+        now=now,
+        application=case.undone + 1,
+    )
     # State and applied version change in one UPDATE: the table refuses one without the other.
     moves.move(session, case, Action.APPROVE, now=now)
     case.applied_version_id = version.id
@@ -90,6 +112,7 @@ def apply_claim(session: Session, case: Case, *, actor: audit.Actor, now: dateti
         now=now,
         case=case,
         fields=fields,
+        held=[name for name in asked if name not in accepted],
         from_number=prior.number,
         to_number=version.number,
         email_changed=bool(new_email and new_email != email),
@@ -97,11 +120,19 @@ def apply_claim(session: Session, case: Case, *, actor: audit.Actor, now: dateti
     return version
 
 
+def _not_her_own(session: Session, case: Case, agent: Staff) -> None:
+    """Raises review.Related."""
+    from cases import conflicts, review  # here, because those modules build on this one
+
+    if why := conflicts.tie(session, agent, case):
+        raise review.Related(why)
+
+
 def revert(session: Session, case_id: UUID, *, actor: audit.Actor, reason: str, now: datetime) -> Case:
     """Make the exact earlier version current again. For people with the permission only.
 
-    Raises ProfileMovedOn when another version has become current since, OwnApproval, NotAllowed, IllegalTransition.
-    `reason` is kept sealed with the disposition.
+    Raises ProfileMovedOn when another version has become current since, OwnApproval, review.Related (her own or a
+    related case), NotAllowed, IllegalTransition. `reason` is kept sealed with the disposition.
     """
     if actor.kind != "staff" or actor.id is None:
         raise people.NotAllowed("revert")
@@ -111,16 +142,14 @@ def revert(session: Session, case_id: UUID, *, actor: audit.Actor, reason: str, 
     if not reason:
         raise ValueError("a reason is needed")
     case = moves.lock(session, case_id)
+    _not_her_own(session, case, agent)
     if case.state is State.APPROVED:
         customer = moves.lock_customer(session, case.customer_id)
         on_hold = held(case)
         if not on_hold and customer.profile_version_id != case.applied_version_id:
             raise ProfileMovedOn("the details were changed again after this case")
         disputed = case.disputed_at is not None
-        own = select(Disposition.id).where(
-            Disposition.case_id == case.id, Disposition.staff_id == agent.id, Disposition.action == "approve"
-        )
-        if not disputed and session.execute(own.limit(1)).first():
+        if not disputed and approved_by(session, case, agent):
             raise OwnApproval("another person has to revert this")
         if not on_hold:  # else it was put back then, and what came since stays
             customer.profile_version_id = case.prior_version_id
@@ -153,6 +182,44 @@ def revert(session: Session, case_id: UUID, *, actor: audit.Actor, reason: str, 
         disputed=case.disputed_at is not None,
     )
     return case
+
+
+def take_back(session: Session, case: Case, *, requeue: bool, now: datetime) -> tuple[int, int]:
+    """Undo a locked, approved case for `cases.undo`: the exact earlier version is current again.
+
+    With `requeue` the case waits for a person, as if it had never been approved; else it is closed as reverted. Returns the
+    numbers of the version taken back and of the one that holds again. Raises ProfileMovedOn when the details were changed since
+    or the change is on hold, IllegalTransition. Rights are `cases.undo`'s to ask for.
+    """
+    next_state(case.state, Action.UNDO if requeue else Action.REVERT)
+    customer = moves.lock_customer(session, case.customer_id)
+    if held(case) or customer.profile_version_id != case.applied_version_id:
+        raise ProfileMovedOn("the details were changed again after this case")
+    taken, given = case.applied_version_id, case.prior_version_id
+    numbers = dict(
+        session.execute(select(ProfileVersion.id, ProfileVersion.number).where(ProfileVersion.id.in_([taken, given]))).all()
+    )
+    assert taken is not None and given is not None  # a CHECK of the table: approved means applied
+    with session.no_autoflush:  # state and applied version change in one UPDATE: the table refuses one without the other
+        customer.profile_version_id = given
+        if requeue:
+            case.applied_version_id = case.prior_version_id = None
+        case.undone += 1
+        moves.move(session, case, Action.UNDO if requeue else Action.REVERT, now=now)
+    session.flush()
+    return numbers[taken], numbers[given]
+
+
+def approved_by(session: Session, case: Case, agent: Staff) -> bool:
+    """Whether she approved this case, alone or as one of two."""
+    done = exists().where(Disposition.case_id == case.id, Disposition.staff_id == agent.id, Disposition.action == "approve")
+    shared = exists().where(
+        Answer.case_id == case.id,
+        Answer.staff_id == agent.id,
+        Answer.action == "approve",
+        Answer.state.in_((AnswerState.FOLLOWED, AnswerState.CARRIED_OUT)),
+    )
+    return bool(session.scalar(select(done | shared)))
 
 
 def held(case: Case) -> bool:
@@ -247,6 +314,7 @@ def _write(
     source: ProfileSource,
     case_id: UUID | None,
     now: datetime,
+    application: int = 1,
 ) -> ProfileVersion:
     number = (session.scalar(select(func.max(ProfileVersion.number)).where(ProfileVersion.customer_id == customer.id)) or 0) + 1
     version_id = uuid4()
@@ -259,6 +327,7 @@ def _write(
         case_id=case_id,
         profile_sealed=vault_of(session).seal_json(customer.data_key, document, _place(version_id)),
         created_at=now,
+        application=application,
     )
     session.add(version)
     session.flush()

@@ -1,7 +1,6 @@
-"""Read-only questions: the desk's queue and case page, a customer's progress, figures for ops. Changes nothing.
+"""Read-only questions: the desk's case page, a customer's progress, figures for ops. Changes nothing.
 
-Pages get plain facts from here and ask nothing more of the database. The queue carries no name and no number of a
-person: what a customer claims is seen on the page of her case alone.
+Pages get plain facts from here and ask nothing more of the database. What waits at the desk is told by `cases.queue`.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, and_, case, cast, func, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from cases import confirmations, conversations, policies, profiles
+from cases import policies, profiles, queue
 from cases.crypto import KeyDestroyed, Unreadable, vault_of
 from cases.lifecycle import State
 from cases.models import (
@@ -35,166 +34,19 @@ from cases.models import (
     Staff,
 )
 from cases.runs import readings_place
+from verification.comparison import NATIVE
 from verification.evidence import Box, ChangeReason, Claim, Difference, Field, Measures, Pair, Profile, Step
 from verification.policy import Policy
 from verification.reasons import PhotoKind, ReasonCode
 
-_since = func.coalesce(Case.referred_at, Case.disputed_at, Case.opened_at, type_=Case.opened_at.type)
-_disputed = and_(Case.disputed_at.is_not(None), Case.dispute_settled_at.is_(None), Case.state == State.APPROVED)
-_rank: ColumnElement[int] = case((_disputed, 0), else_=1)
-
 
 @dataclass(frozen=True, kw_only=True)
-class QueueFilters:
-    """What the desk's queue shows. All empty: everything that waits for a person, disputes first, then oldest first."""
+class Told:
+    """What one part of a document says of a detail by itself, and where its letters stand on the photo."""
 
-    states: frozenset[State] = frozenset()  # empty: in review, approved under dispute, and where the customer wrote
-    owner: UUID | None = None  # only what this agent has taken
-    free_only: bool = False  # only what nobody has taken
-    reason: ReasonCode | None = None
-    change_reason: ChangeReason | None = None
-    country: str | None = None
-    overdue_only: bool = False
-    search: str = ""  # a case's id or number, a confirmation's code, or the beginning of the host system's customer id
-    after: str = ""  # `QueueRow.cursor` of the last row of the page before
-    limit: int = 50
-
-
-@dataclass(frozen=True, kw_only=True)
-class QueueRow:
-    """One line of the queue: ids, codes and times only."""
-
-    id: UUID
-    external_id: str
-    state: State
-    change_reason: ChangeReason
-    country: str | None
-    attempt: int
-    reasons: tuple[ReasonCode, ...]
-    waiting_since: datetime
-    due_at: datetime | None
-    disputed: bool
-    owner_id: UUID | None  # only while the case is really hers
-    owner: str | None  # name
-    owner_until: datetime | None
-    version: int
-    cursor: str
-    wrote: bool = False  # a message of the customer waits for an answer
-
-
-def desk_queue(session: Session, filters: QueueFilters, *, now: datetime) -> list[QueueRow]:
-    """One page of the queue in one query. The next page starts after the last row's `cursor`. Raises ValueError."""
-    wanted: list[ColumnElement[bool]] = [
-        Case.state.in_(filters.states)
-        if filters.states
-        else or_(Case.state == State.IN_REVIEW, _disputed, conversations.customer_wrote()),
-    ]
-    if filters.owner is not None:
-        wanted.append(and_(Case.owner_id == filters.owner, Case.owner_until > now))
-    if filters.free_only:
-        wanted.append(or_(Case.owner_id.is_(None), Case.owner_until <= now))
-    if filters.reason is not None:
-        wanted.append(cast(Case.reasons, String).contains(f'"{filters.reason.value}"', autoescape=True))
-    if filters.change_reason is not None:
-        wanted.append(Case.change_reason == filters.change_reason)
-    if filters.country:
-        wanted.append(Case.country == filters.country)
-    if filters.overdue_only:
-        wanted.append(Case.due_at <= now)
-    if text := filters.search.strip():
-        if confirmations.looks_like_code(text):
-            wanted.append(Case.id == confirmations.find(session, text))  # a code that was made up finds nothing
-        else:
-            wanted.append(_searched(text))
-    if filters.after:
-        rank, since, last = _cursor(filters.after)
-        wanted.append(
-            or_(_rank > rank, and_(_rank == rank, _since > since), and_(_rank == rank, _since == since, Case.id > last))
-        )
-    rows = session.execute(
-        select(Case, Customer.external_id, Staff.name, _rank.label("rank"), _since.label("since"), conversations.customer_wrote())
-        .join(Customer, Customer.id == Case.customer_id)
-        .outerjoin(Staff, Staff.id == Case.owner_id)
-        .where(*wanted)
-        .order_by(_rank, _since, Case.id)
-        .limit(filters.limit)
-    )
-    return [_queue_row(*row, now=now) for row in rows]
-
-
-def _searched(text: str) -> ColumnElement[bool]:
-    """A case's id or its number as customers see it, or the beginning of the host system's customer id."""
-    by_customer = Customer.external_id.startswith(text, autoescape=True)
-    try:
-        return Case.id == UUID(text)
-    except ValueError:
-        pass
-    if confirmations.looks_like_number(text):
-        return or_(Case.id.between(*confirmations.bounds(text)), by_customer)
-    return by_customer
-
-
-def _queue_row(
-    found: Case, external_id: str, owner: str | None, rank: int, since: datetime, wrote: bool, *, now: datetime
-) -> QueueRow:
-    held = found.owner_until is not None and found.owner_until > now
-    return QueueRow(
-        id=found.id,
-        external_id=external_id,
-        state=found.state,
-        change_reason=found.change_reason,
-        country=found.country,
-        attempt=found.attempt,
-        reasons=_codes(found.reasons),
-        waiting_since=since,
-        due_at=found.due_at,
-        disputed=rank == 0,
-        owner_id=found.owner_id if held else None,
-        owner=owner if held else None,
-        owner_until=found.owner_until if held else None,
-        version=found.version,
-        cursor=f"{rank}_{since.isoformat()}_{found.id}",
-        wrote=bool(wrote),
-    )
-
-
-def _cursor(text: str) -> tuple[int, datetime, UUID]:
-    rank, _, rest = text.partition("_")
-    since, _, last = rest.rpartition("_")
-    try:
-        moment = datetime.fromisoformat(since)
-        if moment.tzinfo is None:
-            raise ValueError
-        return int(rank), moment, UUID(last)
-    except ValueError:
-        raise ValueError("not a place in the queue") from None
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeskCounts:
-    """How much waits for people."""
-
-    waiting: int
-    free: int
-    overdue: int
-    disputed: int
-    oldest: datetime | None
-
-
-def desk_counts(session: Session, *, now: datetime) -> DeskCounts:
-    """One query."""
-    in_review = Case.state == State.IN_REVIEW
-    free = or_(Case.owner_id.is_(None), Case.owner_until <= now)
-    row = session.execute(
-        select(
-            func.count().filter(in_review),
-            func.count().filter(and_(in_review, free)),
-            func.count().filter(and_(in_review, Case.due_at <= now)),
-            func.count().filter(_disputed),
-            func.min(Case.referred_at).filter(in_review),
-        ).where(or_(in_review, _disputed))
-    ).one()
-    return DeskCounts(waiting=row[0], free=row[1], overdue=row[2], disputed=row[3], oldest=row[4])
+    value: str
+    box: Box | None = None
+    letters: tuple[Box | None, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,6 +66,8 @@ class FieldRow:
     source: str | None = None
     box: Box | None = None  # where `read` stands on the document photo that the last finished run looked at
     letters: tuple[Box | None, ...] = ()  # the same for each of its letters; empty where not known
+    printed: Told | None = None  # what the visual zone alone says
+    zone: Told | None = None  # what the machine-readable zone alone says
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -379,6 +233,11 @@ def _readings(session: Session, found: Case, last: Run | None) -> dict[str, Any]
     return readings
 
 
+def side_by_side(profile: Profile, claim: Claim | None, readings: dict[str, Any]) -> tuple[FieldRow, ...]:
+    """The rows of on file, typed and read, for a page that is not a case's own. `readings` are what a run seals."""
+    return _fields(profile, claim, readings)
+
+
 def _fields(profile: Profile, claim: Claim | None, readings: dict[str, Any]) -> tuple[FieldRow, ...]:
     read: dict[str, Any] = (readings.get("reading") or {}).get("fields", {})
     compared: dict[str, Any] = readings.get("comparisons", {})
@@ -406,9 +265,37 @@ def _fields(profile: Profile, claim: Claim | None, readings: dict[str, Any]) -> 
                 source=reading.get("source"),
                 box=_box(boxes.get(place)),
                 letters=tuple(_box(box) for box in letters.get(place, ())),
+                printed=_told(readings, "printed", name, place),
+                zone=_told(readings, "zone", name, place),
             )
         )
     return tuple(rows)
+
+
+def _told(readings: dict[str, Any], part: str, name: Field, place: str) -> Told | None:
+    """What one part says: in the line that was compared, in the detail's own, or, for a name, in the other script.
+
+    Runs before both parts were kept have one value, and where it was read.
+    """
+    if readings.get("printed") or readings.get("zone"):
+        others = (other.value for other in NATIVE.get(name, ()))
+        told = readings.get(part, {})
+        said = next((told[key] for key in (place, name.value, *others) if key in told), None)
+        if said is None:
+            return None
+        return Told(value=said["value"], box=_box(said["box"]), letters=tuple(_box(box) for box in said["letters"]))
+    reading = (readings.get("reading") or {}).get("fields", {}).get(place, {})
+    kept_as = {"printed": ("viz", "both"), "zone": ("mrz", "both")}[part]
+    if reading.get("source") not in kept_as:
+        return None
+    if reading["source"] == "both" and part == "zone":  # one of both is where it stands, and the page is what people read
+        return Told(value=reading["value"])
+    letters = readings.get("letter_boxes", {}).get(place, ())
+    return Told(
+        value=reading["value"],
+        box=_box(readings.get("field_boxes", {}).get(place)),
+        letters=tuple(_box(box) for box in letters),
+    )
 
 
 def _read_at(name: Field, compared_with: str | None, read: dict[str, Any]) -> str:
@@ -461,6 +348,41 @@ class CaseRow:
     closed_at: datetime | None
     due_at: datetime | None
     attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastRow:
+    """Another case of a customer, for an agent: where it stands and who decided."""
+
+    id: UUID
+    state: State
+    change_reason: ChangeReason
+    opened_at: datetime
+    closed_at: datetime | None
+    by: str  # person, machine, or "" where nobody decided
+
+
+def past_cases(session: Session, case: Case, *, limit: int = 8) -> list[PastRow]:
+    """The customer's other cases, newest first. One query."""
+    answered = exists().where(Disposition.case_id == Case.id, Disposition.action.in_(_ANSWERS))
+    found = session.execute(
+        select(Case.id, Case.state, Case.change_reason, Case.opened_at, Case.closed_at, answered)
+        .where(Case.customer_id == case.customer_id, Case.id != case.id)
+        .order_by(Case.opened_at.desc(), Case.id)
+        .limit(limit)
+    )
+    decided = (State.APPROVED, State.REJECTED, State.REVERTED)
+    return [
+        PastRow(
+            id=row[0],
+            state=row[1],
+            change_reason=row[2],
+            opened_at=row[3],
+            closed_at=row[4],
+            by="" if row[1] not in decided else "person" if row[5] else "machine",
+        )
+        for row in found
+    ]
 
 
 def customer_cases(session: Session, customer_id: UUID) -> list[CaseRow]:
@@ -553,7 +475,7 @@ class Moment:
 MOMENTS = (
     "begun", "sent", "sent_again", "new_photo", "corrected", "checked", "retake", "with_person", "asked_person", "looking",
     "changed", "not_changed", "person_retake", "appealed", "withdrawn", "expired",
-    "held", "restored", "undone", "you_wrote", "we_wrote", "shredded",
+    "held", "restored", "undone", "rechecked", "you_wrote", "we_wrote", "paper_asked", "paper_sent", "paper_declined", "shredded",
 )  # fmt: skip
 """What a customer's timeline tells. Not on it, since whoever holds the account could be a thief: that the owner objected, and
 what any check found."""
@@ -561,7 +483,8 @@ what any check found."""
 _TOLD = {
     "case_opened": "begun", "referred": "with_person", "person_asked_for": "asked_person", "withdrawn": "withdrawn",
     "expired": "expired", "appealed": "appealed", "change_held": "held", "change_restored": "restored",
-    "profile_reverted": "undone", "shredded": "shredded",
+    "approval_undone": "rechecked", "profile_reverted": "undone", "shredded": "shredded",
+    "paper_asked": "paper_asked", "paper_received": "paper_sent", "paper_declined": "paper_declined",
 }  # fmt: skip
 _OUTCOMES = {"approve": "changed", "retake": "retake", "refer": "checked"}
 _ANSWERS = {"approve": "changed", "reject": "not_changed", "ask_retake": "person_retake"}
@@ -708,7 +631,7 @@ def ops_now(session: Session, *, now: datetime) -> OpsNow:
         ).all()
     )
     states = dict(session.execute(select(Case.state, func.count()).where(Case.closed_at.is_(None)).group_by(Case.state)).all())
-    desk = desk_counts(session, now=now)
+    desk = queue.counts(session, now=now)
     oldest = session.scalar(select(func.min(Case.submitted_at)).where(Case.state.in_([State.SUBMITTED, State.VERIFYING])))
     abandoned = (
         session.scalar(select(func.count()).select_from(Run).where(Run.state == RunState.ABANDONED, Run.finished_at >= since))

@@ -20,12 +20,16 @@ from cases import (
     customers,
     device_links,
     duplicates,
+    likeness,
     moves,
     notifications,
     ratings,
+    replays,
+    supporting,
     unsent_forms,
 )
 from cases.crypto import destroy
+from cases.desk_tables import Paper
 from cases.lifecycle import Action, State
 from cases.models import Case, DataKey, HeadTurn, Link, Message, Photo, Run, UnsentForm, Upload
 from cases.photo_store import LocalStore, store_of
@@ -134,6 +138,7 @@ def erase(session: Session, customer_id: UUID, *, now: datetime) -> list[UUID]:
     ).all()
     going = [case for case in found if (since := erasable_from(session, case)) is not None and since <= now]
     counts = {case.id: _destroy(session, case, now) for case in going}
+    replays.forget(session, [case.id for case in going])
     session.execute(delete(UnsentForm).where(UnsentForm.customer_id == customer_id))
     session.flush()
     if going:
@@ -151,8 +156,10 @@ def _destroy(session: Session, case: Case, now: datetime) -> tuple[int, int]:
     duplicates.forget(session, case.id)
     conversations.shred_words(session, case.id, now=now)
     ratings.shred_words(session, case.id)
+    supporting.shred_words(session, case.id, now=now)
+    likeness.forget(session, case.id)
     session.execute(delete(Upload).where(Upload.case_id == case.id))
-    case.claim_sealed = None
+    case.claim_sealed = case.document_index = None
     case.shredded_at = now
     moves.changed(case, now=now)
     runs = session.scalars(select(Run).where(Run.case_id == case.id, Run.readings_sealed.is_not(None))).all()
@@ -162,7 +169,7 @@ def _destroy(session: Session, case: Case, now: datetime) -> tuple[int, int]:
 
 
 def delete_blobs(session: Session, *, now: datetime, limit: int = 1000) -> int:
-    """Remove the blobs of photos, head turns and messages whose key is destroyed; returns how many. May be repeated."""
+    """Remove the blobs of photos, head turns, messages and papers whose key is destroyed; returns how many. May be repeated."""
     session.flush()
     photos = session.scalars(
         select(Photo)
@@ -185,7 +192,14 @@ def delete_blobs(session: Session, *, now: datetime, limit: int = 1000) -> int:
         .limit(limit)
         .with_for_update(key_share=True, skip_locked=True, of=Message)
     ).all()
-    rows: list[Photo | HeadTurn | Message] = [*photos, *head_turns, *messages]
+    papers = session.scalars(
+        select(Paper)
+        .join(DataKey, DataKey.id == Paper.data_key_id)
+        .where(Paper.blob.is_not(None), Paper.shredded_at.is_(None), DataKey.wrapped.is_(None))
+        .limit(limit)
+        .with_for_update(key_share=True, skip_locked=True, of=Paper)
+    ).all()
+    rows: list[Photo | HeadTurn | Message | Paper] = [*photos, *head_turns, *messages, *papers]
     for row in rows:
         if row.blob is not None:
             store_of(session).shred(row.blob)
@@ -196,7 +210,7 @@ def delete_blobs(session: Session, *, now: datetime, limit: int = 1000) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Orphans:
-    """Where rows and blobs do not fit: blobs that no row knows; photos, head turns or messages whose blob is missing."""
+    """Where rows and blobs do not fit: blobs that no row knows; photos, head turns, messages or papers whose blob is missing."""
 
     blobs: tuple[str, ...]
     photos: tuple[UUID, ...]
@@ -213,6 +227,8 @@ def orphans(session: Session, *, now: datetime) -> Orphans:
     rows |= {blob: head_turn_id for head_turn_id, blob in session.execute(kept).all() if blob is not None}
     sent = select(Message.id, Message.blob).where(Message.blob.is_not(None), Message.shredded_at.is_(None))
     rows |= {blob: message_id for message_id, blob in session.execute(sent).all() if blob is not None}
+    papers = select(Paper.id, Paper.blob).where(Paper.blob.is_not(None), Paper.shredded_at.is_(None))
+    rows |= {blob: paper_id for paper_id, blob in session.execute(papers).all() if blob is not None}
     return Orphans(
         blobs=tuple(sorted(name for name, written in present.items() if name not in rows and written <= now - ORPHAN_AGE)),
         photos=tuple(photo_id for blob, photo_id in rows.items() if blob not in present),

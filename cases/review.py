@@ -1,6 +1,8 @@
-"""What a support agent may do with a case: take, release, dispose, settle a dispute.
+"""What a support agent may do with a case: take, release, escalate, note, settle a dispute. Her answers: `cases.answers`.
 
-A taken case is hers for `claim_minutes` after her last sign. Of two agents the second is told who was first.
+A taken case is hers for `claim_minutes` after her last sign. Of two agents the second is told who was first. Who gets what is
+for the desk to say, not for her: a case of her own or related to hers never comes to her, who refused a case does not decide the
+appeal, and where a deployment says so ordinary agents get their cases by `take_next` alone.
 """
 
 from __future__ import annotations
@@ -10,32 +12,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from cases import audit, intake, moves, notifications, profiles
+from cases import audit, by_eye, conflicts, intake, moves, notifications, practice, profiles, queue, risk
 from cases import staff as people
+from cases.crypto import KeyDestroyed, vault_of
+from cases.desk_tables import Answer, AnswerState, CaseNote
 from cases.lifecycle import Action, IllegalTransition, State
-from cases.models import Case, Disposition, Event, Run, Staff
+from cases.models import Case, Disposition, Event, Staff
+from cases.risk import WEIGHTY
+from verification.evidence import Field
 from verification.reasons import PhotoKind, ReasonCode
+
+__all__ = ["WEIGHTY"]  # where desk and tests look for it
 
 ACTIONS: dict[str, Action] = {"approve": Action.APPROVE, "reject": Action.REJECT, "ask_retake": Action.ASK_RETAKE}
 
-WEIGHTY = frozenset(
-    {
-        ReasonCode.DOCUMENT_EXPIRED,
-        ReasonCode.DOCUMENT_IS_SPECIMEN,
-        ReasonCode.ZONES_DISAGREE,
-        ReasonCode.BIRTH_DATE_NOT_THE_ACCOUNTS,
-        ReasonCode.SEX_NOT_THE_ACCOUNTS,
-        ReasonCode.NAMES_NOT_THE_ACCOUNTS,
-        ReasonCode.SELFIE_DOCUMENT_FACES_DIFFER,
-        ReasonCode.SELFIE_ON_FILE_FACES_DIFFER,
-        ReasonCode.DOCUMENT_ON_FILE_FACES_DIFFER,
-        ReasonCode.SELFIE_IS_THE_DOCUMENT,
-    }
-)
-"""Who approves in spite of one of these, whichever run found it, says why in a note."""
+MOST_LETTERS = 2000
+"""Of a note or of words to the customer: a page of handwriting, as a message may have."""
 
 
 class TakenBy(Exception):
@@ -61,8 +56,44 @@ class NotYours(Exception):
     """The agent has not taken this case, or may not: who rejected it does not decide the appeal."""
 
 
+class Related(NotYours):
+    """The case is her own, or related to her own account: `why` says how. Note it with `withheld`, in a fresh transaction."""
+
+    def __init__(self, why: conflicts.Tie) -> None:
+        super().__init__(f"the case is tied to her: {why.value}")
+        self.why = why
+
+
+class AlreadyAnswered(NotYours):
+    """Her own answer to this case waits for another person's: nobody checks her own."""
+
+
 class NoteNeeded(Exception):
     """This disposition has to be explained in a note."""
+
+
+class TooLong(Exception):
+    """A note, or the words to the customer, are longer than MOST_LETTERS."""
+
+
+class Unchecked(Exception):
+    """Rows that the machine could not confirm, `fields`, have not been ticked as compared by eye."""
+
+    def __init__(self, fields: tuple[Field, ...]) -> None:
+        super().__init__(f"not compared: {', '.join(fields)}")
+        self.fields = fields
+
+
+class FacesNotCompared(Exception):
+    """No machine compares these faces, and the agent has not ticked that she did."""
+
+
+class NotPartly(Exception):
+    """What belongs together was to be accepted in part: `fields` go together or not at all."""
+
+    def __init__(self, fields: tuple[Field, ...]) -> None:
+        super().__init__(f"only together: {', '.join(fields)}")
+        self.fields = fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,43 +105,81 @@ class Disposal:
     retake: frozenset[PhotoKind] = frozenset()
     note: str = ""
     seen_version: int
+    fields: frozenset[Field] | None = None  # of an approval: the changes that are accepted; None: all
+    with_email: bool = True  # of an approval: a new e-mail is accepted as well
+    words: str = ""  # to the customer, in her language; they go out with the answer
+    checked: frozenset[Field] = frozenset()  # rows that she ticked as compared by eye
+    faces: bool = False  # she ticked that she compared the faces
+
+    def __repr__(self) -> str:
+        """Codes only: words and notes may name people."""
+        return f"<Disposal {self.action} of version {self.seen_version}>"
 
 
 def take(session: Session, case_id: UUID, *, agent: Staff, now: datetime) -> Case:
-    """Take a case, or keep one that is hers already. Raises TakenBy, NotYours, NotAllowed, IllegalTransition."""
+    """Take a case, or keep one that is hers already.
+
+    Raises TakenBy, NotYours (Related, AlreadyAnswered), NotAllowed, IllegalTransition, queue.HandsFull. Which permission is
+    missing is told by NotAllowed: "choose_cases" where cases are given out, "decide_escalated" where a senior agent is asked.
+    """
+    practice.require_passed(agent)
     people.require(agent, "decide")
+    if not _holds(session.get(Case, case_id), agent, now):
+        queue.require_room(session, agent, now=now)
     case = moves.lock(session, case_id)
     if not _at_the_desk(case):
         raise IllegalTransition(case.state, Action.APPROVE)
     if case.state is State.APPROVED:
         people.require(agent, "settle_disputes")
-    if case.owner_id is not None and case.owner_id != agent.id and case.owner_until is not None and case.owner_until > now:
-        assert case.owner is not None
-        raise TakenBy(case.owner.name, case.owner_until)
-    if _refused_before(session, case, agent):
-        raise NotYours("another agent decides an appeal")
+    _free_for(session, case, agent, now)
+    hers = case.owner_id == agent.id
+    if not hers and not session.info["settings"].chooses_freely:
+        people.require(agent, "choose_cases")
+    may_answer(session, case, agent)
     return _give(session, case, agent, now)
 
 
 def take_next(session: Session, *, agent: Staff, now: datetime) -> Case | None:
-    """Take the case that waits longest: disputes first, where the agent may settle them. None: nothing waits."""
+    """Take the most urgent case that this agent may answer, as `queue.next_for` finds it. None: nothing waits for her."""
+    practice.require_passed(agent)
     people.require(agent, "decide")
-    session.flush()
-    waiting = Case.state == State.IN_REVIEW
-    if people.may(agent, "settle_disputes"):
-        waiting = or_(
-            waiting, and_(Case.state == State.APPROVED, Case.disputed_at.is_not(None), Case.dispute_settled_at.is_(None))
-        )
-    rejected = exists().where(Disposition.case_id == Case.id, Disposition.staff_id == agent.id, Disposition.action == "reject")
-    case = session.execute(
-        select(Case)
-        .where(waiting, or_(Case.owner_id.is_(None), Case.owner_until <= now), ~rejected)
-        .order_by(Case.disputed_at.is_(None), Case.referred_at, Case.id)
-        .limit(1)
-        .with_for_update(key_share=True, skip_locked=True)
-        .execution_options(populate_existing=True)
-    ).scalar_one_or_none()
+    case = queue.next_for(session, agent, now=now)
     return _give(session, case, agent, now) if case else None
+
+
+def assign(session: Session, case_id: UUID, *, to: Staff, lead: Staff, now: datetime) -> Case:
+    """Give a case to an agent, also out of another's hands.
+
+    Raises NotAllowed (the lead's or the agent's), NotYours (Related, AlreadyAnswered), IllegalTransition, queue.HandsFull,
+    TakenBy while an answer waits that may still be taken back.
+    """
+    people.require(lead, "reassign")
+    people.require(to, "decide")
+    if not _holds(session.get(Case, case_id), to, now):
+        queue.require_room(session, to, now=now)
+    case = moves.lock(session, case_id)
+    if not _at_the_desk(case):
+        raise IllegalTransition(case.state, Action.APPROVE)
+    if case.state is State.APPROVED:
+        people.require(to, "settle_disputes")
+    _not_waiting(session, case)
+    may_answer(session, case, to)
+    before = case.owner_id
+    case.owner_id = to.id
+    case.owner_until = now + timedelta(minutes=session.info["settings"].claim_minutes)
+    moves.changed(case, now=now)
+    session.flush()
+    audit.record(
+        session,
+        "case_assigned",
+        actor=audit.Actor.staff(lead),
+        now=now,
+        case=case,
+        staff_id=to.id,
+        from_staff=before,
+        until=case.owner_until,
+    )
+    return case
 
 
 def release(session: Session, case_id: UUID, *, agent: Staff, now: datetime) -> Case:
@@ -136,57 +205,140 @@ def touch(session: Session, case_id: UUID, *, agent: Staff, now: datetime) -> da
 
 
 def dispose(session: Session, case_id: UUID, disposal: Disposal, *, agent: Staff, now: datetime) -> Case:
-    """Carry out an agent's answer and all that follows from it. The caller commits.
+    """Give an answer and, where nobody else has to look, carry it out at once, without the time to take it back.
 
-    The row is locked, so of two answers the second gets StalePage and can say what already happened. Raises
-    IllegalTransition, StalePage, NotYours, NoteNeeded, NotAllowed; ValueError when a retake names no photo or a
-    rejection no reason.
+    For commands and tests; the desk's pages use `answers.give`. Raises what that raises.
+    """
+    from cases import answers  # here, because that module builds on this one
+
+    answer = answers.give(session, case_id, disposal, agent=agent, now=now)
+    if answer.state is AnswerState.WAITING:
+        answers.carry_out(session, answer.id, now=answer.until)
+    return moves.lock(session, case_id)
+
+
+def escalate(session: Session, case_id: UUID, *, agent: Staff, note: str, now: datetime) -> Case:
+    """Pass a case on to the senior agents, with what they should know. It leaves her hands; only they may answer it then.
+
+    Raises NotYours, NotAllowed, NoteNeeded, TooLong, IllegalTransition. A senior agent may pass it on to the others of them.
     """
     people.require(agent, "decide")
-    if disposal.action not in ACTIONS:
-        raise ValueError(f"unknown action: {disposal.action}")
     case = moves.lock(session, case_id)
-    if case.version != disposal.seen_version:
-        raise _stale(session, case)
     if case.state is not State.IN_REVIEW:
-        raise IllegalTransition(case.state, ACTIONS[disposal.action])
-    if case.owner_id != agent.id or _refused_before(session, case, agent):
-        raise NotYours("take the case first; who refused it before does not decide the appeal")
-    note = disposal.note.strip()
-    if disposal.action == "reject" and not disposal.reasons:
-        raise ValueError("a rejection needs a reason")
-    if disposal.action == "ask_retake" and (not disposal.retake or PhotoKind.ON_FILE in disposal.retake):
-        raise ValueError("a retake names the photos to take again")
-    if not note and _needs_note(session, case, disposal):
-        raise NoteNeeded("say why in a note")
-    reasons = moves.codes(disposal.reasons)
-    retake = moves.codes(disposal.retake)
-    row = Disposition(id=uuid4(), case_id=case.id, staff_id=agent.id, action=disposal.action, reasons=reasons, created_at=now)
-    row.note_sealed = profiles.seal_note(session, case, row.id, note) if note else None
-    session.add(row)
-    session.flush()
-    actor = audit.Actor.staff(agent)
-    old = case.state
-    if disposal.action == "approve":
-        profiles.apply_claim(session, case, actor=actor, now=now)
-    else:
-        moves.move(session, case, ACTIONS[disposal.action], now=now)
-        if disposal.action == "ask_retake":
-            case.retake = retake
-    case.reasons = reasons
-    notifications.add(session, case, case.state.value, actor=actor, now=now)
-    audit.record(
-        session,
-        "disposed",
-        actor=actor,
-        now=now,
-        case=case,
-        old=old,
-        new=case.state,
-        action=disposal.action,
-        reasons=reasons,
-        retake=retake,
+        raise IllegalTransition(case.state, Action.APPROVE)
+    if case.owner_id != agent.id:
+        raise NotYours("take the case first")
+    row = _write_note(session, case, agent, "escalation", note, now)
+    case.escalated_at = case.escalated_at or now
+    case.second_at = None
+    case.owner_id = case.owner_until = None
+    moves.changed(case, now=now)
+    audit.record(session, "case_escalated", actor=audit.Actor.staff(agent), now=now, case=case, note_id=row.id)
+    return case
+
+
+def add_note(session: Session, case_id: UUID, *, agent: Staff, note: str, now: datetime) -> CaseNote:
+    """Write something down for the other agents. Moves nothing and makes no page stale.
+
+    Whoever may decide may write, also where another holds the case: what a customer said on the phone has to get there. Raises
+    NotAllowed, NoteNeeded for an empty one, TooLong, Related.
+    """
+    people.require(agent, "decide")
+    case = moves.lock(session, case_id)
+    if why := conflicts.tie(session, agent, case):
+        raise Related(why)
+    row = _write_note(session, case, agent, "note", note, now)
+    me = audit.Actor.staff(agent)
+    audit.record(session, "note_added", actor=me, now=now, case=case, note_id=row.id, size=len(note.strip()))
+    return row
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoteLine:
+    """A note as the page of a case shows it. `text` is None once it was shredded."""
+
+    id: UUID
+    kind: str  # note, escalation
+    by: str
+    at: datetime
+    text: str | None
+
+
+def notes(session: Session, case: Case, agent: Staff) -> list[NoteLine]:
+    """What agents wrote down about a case, oldest first, without what would tell a second person the first one's mind.
+
+    Who may still give the second answer sees no note of who gave the first; her escalation, which passes the case on, she does.
+    """
+    rows = session.execute(
+        select(CaseNote, Staff.name)
+        .join(Staff, Staff.id == CaseNote.staff_id)
+        .where(CaseNote.case_id == case.id)
+        .order_by(CaseNote.created_at, CaseNote.id)
+    ).all()
+    hidden = set(session.scalars(select(Answer.staff_id).where(Answer.case_id == case.id, Answer.state == AnswerState.FIRST)))
+    hidden -= {agent.id}
+    return [
+        NoteLine(id=row.id, kind=row.kind, by=name, at=row.created_at, text=_note_text(session, row))
+        for row, name in rows
+        if row.staff_id not in hidden or row.kind == "escalation"
+    ]
+
+
+def lane(case: Case) -> str:
+    """Who answers it: "dispute", "senior", "second" or "ordinary"."""
+    return queue.lane(case).value
+
+
+def related(session: Session, agent: Staff, case: Case) -> bool:
+    """Whether a case is the agent's own or related to her own account: never given to her, never answered by her."""
+    return conflicts.tie(session, agent, case) is not None
+
+
+def withheld(session: Session, agent: Staff, case: Case, *, now: datetime) -> bool:
+    """As `related`, and where it is, the trail says once that the case was kept from her. The caller commits."""
+    why = conflicts.tie(session, agent, case)
+    if why is not None:
+        conflicts.withhold(session, agent, case, why, now=now)
+    return why is not None
+
+
+def rows_to_check(session: Session, case: Case) -> tuple[Field, ...]:
+    """What an agent compares by eye and ticks before she approves: changes that no run read as exactly and surely the same.
+
+    Ticking what the machine is sure of would teach people to tick without looking.
+    """
+    claim, _ = intake.claim_of(session, case)
+    profile, _ = profiles.read_version(session, case.customer, profiles._current(session, case.customer))
+    last = risk.measured(session, case)
+    sure = (
+        frozenset(name for name, share in last[1].agreement.items() if share >= 1.0 and last[1].certain.get(name) is True)
+        if last
+        else frozenset()
     )
+    return tuple(name for name in profiles.differing(profile, claim.values) if name not in sure)
+
+
+def faces_to_compare(session: Session, case: Case) -> bool:
+    """Whether an agent says before she approves that she compared the faces: where no machine may and there are photos."""
+    there = all(intake.photo(session, case, kind) is not None for kind in intake.NEEDED)
+    return there and by_eye.holds(session, case.customer)
+
+
+def set_by_eye(session: Session, case_id: UUID, *, agent: Staff, now: datetime) -> Case:
+    """Write down for a customer who said so that no machine may compare her face, from now on. Allowing it again is hers alone.
+
+    By a senior agent who holds the case. Raises NotAllowed, NotYours (Related), IllegalTransition.
+    """
+    people.require(agent, "set_by_eye")
+    case = moves.lock(session, case_id)
+    if case.state is not State.IN_REVIEW:
+        raise IllegalTransition(case.state, Action.APPROVE)
+    if not _holds(case, agent, now):
+        raise NotYours("take the case first")
+    may_answer(session, case, agent)
+    if by_eye.choose(session, case.customer, True, actor=audit.Actor.staff(agent), now=now, case=case):
+        risk.write(session, case, now=now)
+        moves.changed(case, now=now)
     return case
 
 
@@ -199,13 +351,13 @@ def settle_dispute(session: Session, case_id: UUID, *, agent: Staff, note: str, 
     people.require(agent, "settle_disputes")
     case = moves.lock(session, case_id)
     if case.version != seen_version:
-        raise _stale(session, case)
+        raise stale(session, case)
     if case.disputed_at is None or case.dispute_settled_at is not None:
         raise ValueError("nothing is disputed")
-    if session.scalar(
-        select(exists().where(Disposition.case_id == case.id, Disposition.staff_id == agent.id, Disposition.action == "approve"))
-    ):
+    if profiles.approved_by(session, case, agent):
         raise profiles.OwnApproval("another person has to settle this")
+    if why := conflicts.tie(session, agent, case):
+        raise Related(why)
     note = note.strip()
     if not note:
         raise NoteNeeded("say why in a note")
@@ -223,10 +375,55 @@ def settle_dispute(session: Session, case_id: UUID, *, agent: Staff, note: str, 
     return case
 
 
-def _refused_before(session: Session, case: Case, agent: Staff) -> bool:
-    """Whether this agent rejected the case once: an appeal goes to another person, always."""
-    found = exists().where(Disposition.case_id == case.id, Disposition.staff_id == agent.id, Disposition.action == "reject")
-    return bool(session.scalar(select(found)))
+def refused_before(session: Session, case: Case, agent: Staff) -> bool:
+    """Whether this agent refused the case once, alone or as one of two: an appeal goes to another person, always."""
+    done = exists().where(Disposition.case_id == case.id, Disposition.staff_id == agent.id, Disposition.action == "reject")
+    shared = exists().where(
+        Answer.case_id == case.id,
+        Answer.staff_id == agent.id,
+        Answer.action == "reject",
+        Answer.state.in_((AnswerState.FOLLOWED, AnswerState.CARRIED_OUT)),
+    )
+    return bool(session.scalar(select(done | shared)))
+
+
+def may_answer(session: Session, case: Case, agent: Staff) -> None:
+    """Raises NotAllowed, NotYours, AlreadyAnswered, Related."""
+    if case.state is State.IN_REVIEW and case.escalated_at is not None:
+        people.require(agent, "decide_escalated")
+    if refused_before(session, case, agent):
+        raise NotYours("another agent decides an appeal")
+    waiting = exists().where(
+        Answer.case_id == case.id,
+        Answer.staff_id == agent.id,
+        Answer.state.in_((AnswerState.FIRST, AnswerState.DISAGREED)),
+    )
+    if session.scalar(select(waiting)):
+        raise AlreadyAnswered("her own answer waits for another person's")
+    if why := conflicts.tie(session, agent, case):
+        raise Related(why)
+
+
+def _holds(case: Case | None, agent: Staff, now: datetime) -> bool:
+    return case is not None and case.owner_id == agent.id and case.owner_until is not None and case.owner_until > now
+
+
+def _free_for(session: Session, case: Case, agent: Staff, now: datetime) -> None:
+    """Raises TakenBy."""
+    _not_waiting(session, case)
+    if case.owner_id is not None and case.owner_id != agent.id and case.owner_until is not None and case.owner_until > now:
+        assert case.owner is not None
+        raise TakenBy(case.owner.name, case.owner_until)
+
+
+def _not_waiting(session: Session, case: Case) -> None:
+    """Raises TakenBy while an answer of somebody waits: nobody has the case before it was sent or taken back."""
+    if case.answered_at is None:
+        return
+    waiting = select(Answer).where(Answer.case_id == case.id, Answer.state == AnswerState.WAITING)
+    answer = session.scalars(waiting).one_or_none()
+    if answer is not None:
+        raise TakenBy(answer.maker.name, answer.until)
 
 
 def _at_the_desk(case: Case) -> bool:
@@ -248,22 +445,42 @@ def _give(session: Session, case: Case, agent: Staff, now: datetime) -> Case:
     return case
 
 
-def _needs_note(session: Session, case: Case, disposal: Disposal) -> bool:
-    if disposal.action == "reject":
-        return True
-    return disposal.action == "approve" and weighs_against(session, case)
-
-
 def weighs_against(session: Session, case: Case) -> bool:
     """Whether who approves says why: something weighty was found by any run of the case, or a photo is missing.
 
     The reasons of the case are those of its last step only; a retake or an appeal writes others over them.
     """
-    found = {*case.reasons}.union(*session.scalars(select(Run.reasons).where(Run.case_id == case.id)))
-    return bool({r.value for r in WEIGHTY} & found) or any(intake.photo(session, case, kind) is None for kind in intake.NEEDED)
+    weighty = {r.value for r in WEIGHTY} & risk.found(session, case)
+    return bool(weighty) or any(intake.photo(session, case, kind) is None for kind in intake.NEEDED)
 
 
-def _stale(session: Session, case: Case) -> StalePage:
+def _write_note(session: Session, case: Case, agent: Staff, kind: str, note: str, now: datetime) -> CaseNote:
+    text = note.strip()
+    if not text:
+        raise NoteNeeded("a note says something")
+    if len(text) > MOST_LETTERS:
+        raise TooLong("the note is too long")
+    key = case.customer.data_key if case.data_key.wrapped is None else case.data_key
+    row = CaseNote(id=uuid4(), case_id=case.id, staff_id=agent.id, kind=kind, data_key_id=key.id, created_at=now)
+    row.data_key = key
+    row.text_sealed = vault_of(session).seal(key, text.encode(), _note_place(row))
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _note_text(session: Session, row: CaseNote) -> str | None:
+    try:
+        return vault_of(session).open(row.data_key, row.text_sealed, _note_place(row)).decode()
+    except KeyDestroyed:
+        return None
+
+
+def _note_place(row: CaseNote) -> str:
+    return f"case_notes.text|{row.id}"
+
+
+def stale(session: Session, case: Case) -> StalePage:
     """Say what happened last: the newest event that changed the case."""
     telling = select(Event).where(Event.case_id == case.id, Event.kind.not_in(QUIET)).order_by(Event.id.desc()).limit(1)
     event = session.scalars(telling).one_or_none()
@@ -292,5 +509,9 @@ QUIET: Iterable[str] = (
     "device_link_confirmed",
     "device_link_ended",
     "not_me_reported",
+    "note_added",
+    "case_withheld",
+    "paper_opened",
+    "paper_read",
 )
 """Events that change nothing about a case."""

@@ -16,12 +16,25 @@ from uuid import UUID, uuid4
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from cases import audit, customers, device_links, duplicates, head_turns, intake, moves, notifications, policies, profiles
+from cases import (
+    audit,
+    by_eye,
+    customers,
+    device_links,
+    duplicates,
+    head_turns,
+    intake,
+    moves,
+    notifications,
+    policies,
+    profiles,
+    replays,
+)
 from cases.crypto import vault_of
 from cases.lifecycle import Action, State
 from cases.models import Case, Run, RunState
 from verification.decision import Decision, Outcome, decide
-from verification.evidence import Claim, Evidence, Profile, Step
+from verification.evidence import Claim, Evidence, FieldReading, Profile, Step
 from verification.policy import Policy
 from verification.reasons import PhotoKind, ReasonCode
 
@@ -45,6 +58,7 @@ class Order:
     begun_at: datetime
     lease_until: datetime
     head_turn: UUID | None = None  # None: the customer left that step out
+    by_eye: bool = False  # no machine may compare her face: nothing is encoded
 
     def __repr__(self) -> str:
         """Ids only: an order may end up in a traceback."""
@@ -68,7 +82,8 @@ def begin(session: Session, case_id: UUID, *, now: datetime) -> Order | None:
     profile_version_id = case.customer.profile_version_id
     assert profile_version_id is not None  # current_profile has read it
     on_file = customers.face_on_file(session, case.customer_id)
-    head_turn = head_turns.latest(session, case)
+    eyes = by_eye.holds(session, case.customer)
+    head_turn = None if eyes else head_turns.latest(session, case)
     policy = policies.current(session)
     standing = _standing(session, case, now=now)
     moves.move(session, case, Action.BEGIN, now=now)
@@ -99,6 +114,7 @@ def begin(session: Session, case_id: UUID, *, now: datetime) -> Order | None:
         fence=run.fence,
         policy_version=policy.version,
         everything_to_people=ReasonCode.EVERYTHING_TO_PEOPLE in standing,
+        by_eye=eyes,
     )
     return Order(
         run_id=run.id,
@@ -116,6 +132,7 @@ def begin(session: Session, case_id: UUID, *, now: datetime) -> Order | None:
         begun_at=now,
         lease_until=run.lease_until,
         head_turn=head_turn.id if head_turn else None,
+        by_eye=eyes,
     )
 
 
@@ -150,6 +167,8 @@ def finish(
     moved = moves.lock_customer(session, case.customer_id).profile_version_id != order.profile_version_id
     if moved or (face.id if face else None) != order.on_file:
         return _again_or_refer(session, case, run, actor=audit.MACHINE, why="profile_changed", now=now)
+    if not order.by_eye and by_eye.holds(session, case.customer):  # nothing of what it compared is written
+        return _again_or_refer(session, case, run, actor=audit.MACHINE, why="by_eye_chosen", now=now)
     policy, standing = policies.current(session), _standing(session, case, now=now)
     stale = (order.policy, order.standing) != (policy, standing) or decision.policy_version != policy.version
     if stale:
@@ -163,6 +182,7 @@ def finish(
     run.readings_sealed = vault_of(session).seal_json(case.data_key, _readings(evidence), readings_place(run.id))
     run.seconds = float(seconds)
     session.flush()
+    replays.keep(session, run, case, evidence.measures, standing=standing, profile=order.profile, now=now)
     old = case.state
     if decision.outcome is Outcome.APPROVE:
         profiles.apply_claim(session, case, actor=audit.MACHINE, now=now)
@@ -309,9 +329,21 @@ def _readings(evidence: Evidence) -> dict[str, Any]:
             },
             "comparisons": {name.value: c.to_json() for name, c in evidence.comparisons.items()},
             "face_boxes": {kind: list(box) for kind, box in evidence.faces.boxes.items()},
+            "zone": {name.value: _told(r) for name, r in evidence.reading.zone.items()},
+            "printed": {name.value: _told(r) for name, r in evidence.reading.printed.items()},
         }
     )
     return readings
+
+
+def _told(reading: FieldReading) -> dict[str, Any]:
+    """What one part of the page says for itself, and where its letters stand."""
+    return {
+        "value": reading.value,
+        "confidence": round(reading.confidence, 4),
+        "box": reading.box and list(reading.box),
+        "letters": [box and list(box) for box in reading.letters],
+    }
 
 
 def _finite(value: Any) -> Any:

@@ -61,9 +61,20 @@ class Settings(BaseSettings):
     face_duplicates: bool = Field(
         False, description="keep sealed encodings of selfies and show agents the same face in other accounts; a register of faces"
     )
+    biometrics: bool = Field(True, description="machines compare faces; off = none is encoded or compared, agents do it by eye")
     watch_days: int = Field(90, ge=0, description="a person decides an account's next cases for this long after a refusal")
     undo_days: int = Field(14, ge=0, description="“this was not me” takes a change back at once for this long after it was made")
     claim_minutes: int = Field(10, ge=1, description="a case taken by an agent is free again after this long without a sign")
+
+    undo_seconds: int = Field(20, ge=0, le=600, description="an agent may take her answer back this long; nothing leaves before")
+    max_open_cases: int = Field(15, ge=1, le=1000, description="cases that an agent may hold at a time")
+    hide_opinion: bool = Field(False, description="agents see what the machine found only once they have answered")
+    free_choice: bool | None = Field(
+        None, description="agents may choose their cases; false = only “next case” gives them any; empty = false in production"
+    )
+
+    quality_answers: float = Field(0.05, ge=0, le=1, description="share of agents' answers given again by another person, blind")
+    quality_approvals: float = Field(0.02, ge=0, le=1, description="share of automatic approvals a person looks at afterwards")
 
     @classmethod
     def load(cls) -> Self:
@@ -85,6 +96,8 @@ class Settings(BaseSettings):
 
     def completed(self) -> Self:
         """Fill in what development may make up; in production everything must have been given."""
+        if self.face_duplicates and not self.biometrics:
+            raise SettingsError("FACE_DUPLICATES=on needs BIOMETRICS=on: it compares faces.")
         if self.mode is Mode.PRODUCTION:
             missing = [
                 name.upper()
@@ -142,6 +155,11 @@ class Settings(BaseSettings):
                 raise SettingsError("Each key in MASTER_KEYS must have 64 hex digits.")
             ring[number] = key
         return ring
+
+    @property
+    def chooses_freely(self) -> bool:
+        """Whether any agent may take a case of her choice. Senior agents always may."""
+        return self.mode is not Mode.PRODUCTION if self.free_choice is None else self.free_choice
 
     @property
     def lease(self) -> timedelta:

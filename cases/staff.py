@@ -12,24 +12,35 @@ from cases import audit
 from cases.models import Role, Staff
 
 PERMISSIONS: dict[Role, frozenset[str]] = {
-    Role.AGENT: frozenset({"see_queue", "see_case", "see_photos", "decide"}),
-    Role.SENIOR_AGENT: frozenset({"see_queue", "see_case", "see_photos", "decide", "settle_disputes", "revert", "see_figures"}),
+    Role.AGENT: frozenset({"see_queue", "see_case", "see_photos", "decide", "see_own_figures", "practise"}),
+    Role.SENIOR_AGENT: frozenset(
+        {
+            "see_queue", "see_case", "see_photos", "decide", "decide_escalated", "choose_cases", "settle_disputes", "revert",
+            "set_by_eye",
+            "see_figures", "manage_replies", "see_own_figures", "practise", "see_rescue", "review_quality",
+        }
+    ),
     Role.OPS: frozenset(
         {
             "see_figures", "see_policies", "propose_policy", "confirm_policy", "stop_automation", "propose_automation",
-            "confirm_automation",
+            "confirm_automation", "propose_undo", "confirm_undo",
         }
     ),
     Role.LEAD: frozenset(
         {
             "see_queue", "see_case", "see_figures", "see_policies", "propose_policy", "confirm_policy", "stop_automation",
-            "propose_automation", "confirm_automation", "search_audit",
+            "propose_automation", "confirm_automation", "search_audit", "manage_replies", "set_skills",
+            "see_team", "reassign", "reset_practice", "see_rescue", "review_quality", "propose_undo", "confirm_undo",
         }
     ),
     Role.AUDITOR: frozenset({"see_figures", "see_policies", "search_audit", "verify_audit", "see_staff"}),
     Role.ADMIN: frozenset({"see_staff", "manage_staff"}),
 }  # fmt: skip
 """One line for each role. An admin makes accounts and sees no case; an auditor sees what was done, not to whom."""
+
+
+PRACTISING = frozenset({"see_queue", "see_own_figures", "practise"})
+"""What is left of them while a new agent practises: the queue is codes and times; no case and no photo opens."""
 
 
 class NotAllowed(Exception):
@@ -50,7 +61,8 @@ def permissions(staff: Staff) -> frozenset[str]:
     """Everything this person may do; nothing when the account is closed."""
     if not staff.active:
         return frozenset()
-    return frozenset().union(*(PERMISSIONS[role] for role in roles_of(staff)))
+    held = frozenset().union(*(PERMISSIONS[role] for role in roles_of(staff)))
+    return held & PRACTISING if staff.practising else held
 
 
 def may(staff: Staff, permission: str) -> bool:

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cases import intake, moves
+from cases import intake, likeness, moves
 from cases.crypto import vault_of
 from cases.lifecycle import Action, IllegalTransition, State
 from cases.models import Case, Photo, Upload
@@ -119,6 +119,8 @@ def settle(
     )
     session.add(row)
     session.flush()
+    if photo is not None and look is not None:
+        likeness.mark(session, row, look.fingerprint)
     return _answer(session, case, row)
 
 
@@ -173,4 +175,4 @@ def _is_near(session: Session, case: Case, rows: Sequence[Upload], look: Look | 
 
 def _place(case_id: UUID, upload_id: UUID) -> str:
     """What the ciphertext is bound to."""
-    return f"upload|{case_id}|{upload_id}"
+    return likeness.look_place(case_id, upload_id)

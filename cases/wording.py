@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gettext as _gettext
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,11 +17,12 @@ from pathlib import Path
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from cases.desk_tables import Dropped, PaperKind, RiskSign
 from cases.lifecycle import State
 from verification.challenge import Sign
 from verification.evidence import ChangeReason, Field, Side
 from verification.hints import Hint
-from verification.reasons import PhotoKind, ReasonCode
+from verification.reasons import RETAKE, PhotoKind, ReasonCode
 
 TRANSLATIONS = Path(__file__).with_name("translations")
 
@@ -362,6 +363,16 @@ REASONS: dict[ReasonCode, Words] = {
     ReasonCode.CUSTOMER_ASKED_FOR_PERSON: Words(
         N_("You asked for a person to look at your request."), _NOTHING_TO_DO, N_("The customer asked for a person.")
     ),
+    ReasonCode.APPROVAL_UNDONE: Words(
+        N_("We check this change once more; until then your earlier details hold."),
+        _NOTHING_TO_DO,
+        N_("It was approved by a policy that was found wrong; the approval was taken back."),
+    ),
+    ReasonCode.FACES_BY_EYE: Words(
+        N_("A person, not a computer, compares your photos."),
+        _NOTHING_TO_DO,
+        N_("No machine compares these faces: compare them by eye."),
+    ),
 }
 
 STATES: dict[State, Words] = {
@@ -443,6 +454,16 @@ KINDS: dict[PhotoKind, str] = {
     PhotoKind.DOCUMENT: N_("Passport"),
     PhotoKind.ON_FILE: N_("Face on file"),
 }
+
+PAPER_KINDS: dict[PaperKind, str] = {
+    PaperKind.MARRIAGE_CERTIFICATE: N_("Marriage certificate"),
+    PaperKind.DIVORCE_CERTIFICATE: N_("Divorce certificate"),
+    PaperKind.NAME_CHANGE_CERTIFICATE: N_("Name change certificate"),
+    PaperKind.EARLIER_PASSPORTS: N_("Passport page with earlier passports"),
+    PaperKind.FAMILY_STATUS: N_("Passport page with marriage or divorce"),
+    PaperKind.REGISTRATION: N_("Passport page with the registered address"),
+}
+"""Names both sides read: a customer has to find the page without knowing its number."""
 
 STATE_LABELS: dict[State, str] = {
     State.DRAFT: N_("Draft"),
@@ -551,13 +572,34 @@ SIGNS: dict[Sign, Meaning] = {
 }
 """Weak signs against a living face. Customers are never told of them."""
 
+RISK_SIGNS: dict[RiskSign, str] = {
+    RiskSign.NOTHING_TIES: N_("Name and passport both change, and nothing but the papers ties them to this account."),
+    RiskSign.ACCOUNT_WATCHED: N_("Somebody was turned away in this account, or its owner objected."),
+    RiskSign.WEIGHTY_REASON: N_("The checks found a weighty reason against it."),
+    RiskSign.OLD_PORTRAIT: N_("The portrait is old, and there is no face on file beside it."),
+    RiskSign.NEW_EMAIL: N_("The e-mail address changes: our letters would go elsewhere."),
+    RiskSign.DISPUTED: N_("The customer says that this request is not hers."),
+    RiskSign.APPEALED: N_("The request was rejected before, and the customer appealed."),
+    RiskSign.FACES_BY_EYE: N_("No machine compared selfie and passport: eyes alone decide."),
+}
+"""Why two people have to come to the same answer, for agents."""
+
+DROPPED: dict[Dropped, str] = {
+    Dropped.CUSTOMER_WROTE: N_("The customer wrote before your answer left."),
+    Dropped.CASE_CHANGED: N_("The request or the account changed before your answer left."),
+    Dropped.CASE_CLOSED: N_("The request was closed before your answer left."),
+    Dropped.ACCOUNT_CLOSED: N_("The staff account was closed before the answer left."),
+    Dropped.FAILED: N_("Your answer could not be carried out. Please tell the technicians."),
+}
+"""Why an answer was never carried out, for its maker."""
+
 REASON_LABELS: dict[ReasonCode, str] = {code: words.agent for code, words in REASONS.items()}
 
 HINT_LABELS: dict[Hint, str] = {hint: meaning.seen for hint, meaning in HINTS.items()}
 
 SIGN_LABELS: dict[Sign, str] = {sign: meaning.seen for sign, meaning in SIGNS.items()}
 
-Code = ReasonCode | State | Field | ChangeReason | PhotoKind | Side | Hint | Sign
+Code = ReasonCode | State | Field | ChangeReason | PhotoKind | Side | Hint | Sign | PaperKind | RiskSign | Dropped
 
 
 def customer_sentence(code: ReasonCode | State, locale: str) -> str:
@@ -588,7 +630,8 @@ def sign_sentence(sign: Sign, locale: str) -> str:
 def label(code: Code, locale: str) -> str:
     """The short name of a field, state, reason for a change, photo kind, side of a page, hint, sign or reason. Or KeyError."""
     tables: tuple[dict[object, str], ...] = (  # type: ignore[assignment]
-        FIELDS, STATE_LABELS, CHANGE_REASONS, KINDS, SIDES, HINT_LABELS, SIGN_LABELS, REASON_LABELS,
+        FIELDS, STATE_LABELS, CHANGE_REASONS, KINDS, SIDES, HINT_LABELS, SIGN_LABELS, REASON_LABELS, PAPER_KINDS, RISK_SIGNS,
+        DROPPED,
     )  # fmt: skip
     for table in tables:
         for known, text in table.items():
@@ -600,6 +643,33 @@ def label(code: Code, locale: str) -> str:
 def customer_sentences(codes: tuple[ReasonCode, ...], locale: str) -> list[str]:
     """What several reasons mean, each sentence once, in their order."""
     return list(dict.fromkeys(customer_sentence(code, locale) for code in codes))
+
+
+HERS_TO_MEND = frozenset(RETAKE) | {
+    ReasonCode.SURNAME_DIFFERS,
+    ReasonCode.GIVEN_NAMES_DIFFER,
+    ReasonCode.PATRONYMIC_DIFFERS,
+    ReasonCode.DATE_OF_BIRTH_DIFFERS,
+    ReasonCode.SEX_DIFFERS,
+    ReasonCode.DOCUMENT_NUMBER_DIFFERS,
+    ReasonCode.OTHER_FIELD_DIFFERS,
+}
+"""What a customer who is asked for a photo can do something about: the photo, and what she typed."""
+
+
+def told(reasons: Iterable[ReasonCode], locale: str, *, asked: bool) -> list[ReasonCode]:
+    """The reasons a customer is told, each sentence once; `asked`: for a new photo.
+
+    A reason she is not told (a face, her account) reads "a person needs to look"; on a page that asks her to do something it
+    would only puzzle, so it is left out. So is what only follows from a bad photo.
+    """
+    kept = [reason for reason in reasons if REASONS[reason].customer != _LOOKS]
+    if asked:
+        kept = [reason for reason in kept if reason in HERS_TO_MEND] or kept
+    shown: dict[str, ReasonCode] = {}
+    for reason in kept:
+        shown.setdefault(customer_sentence(reason, locale), reason)
+    return list(shown.values())
 
 
 def gettext(locale: str) -> Callable[[str], str]:

@@ -32,8 +32,9 @@ KEYS = {"secret_key": "s" * 64, "audit_key": "a" * 64, "master_keys": f"1:{'1a' 
 
 
 def settings_in(folder: Path, database_url: str = "", **changes: object) -> Settings:
-    """Development settings that keep everything in `folder`."""
-    return Settings(mode=Mode.DEVELOPMENT, data_dir=folder, database_url=database_url, **KEYS, **changes).completed()  # type: ignore[arg-type]
+    """Development settings that keep everything in `folder`. Agents' answers take effect at once unless a test says otherwise."""
+    given = {"undo_seconds": 0, **changes}
+    return Settings(mode=Mode.DEVELOPMENT, data_dir=folder, database_url=database_url, **KEYS, **given).completed()  # type: ignore[arg-type]
 
 
 def prepare(settings: Settings) -> None:

@@ -126,8 +126,8 @@ def test_every_reason_is_given_by_somebody_and_has_its_sentences():
 
 def test_every_queue_is_served_by_a_role(settings):
     commands = " ".join(" ".join(role.command) for role in roles.roles(settings).values())
-    for name in queues.JOBS:
-        assert f"workers {name}" in commands
+    served = {name for kind, names in queues.SERVES.items() if f"workers {kind}" in commands for name in names}
+    assert served == set(queues.JOBS) == set(queues.TIMEOUTS)
 
 
 def test_the_security_checks_are_not_told_to_customers():

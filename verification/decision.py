@@ -88,7 +88,7 @@ EXCUSED = frozenset(
 Two documents on one photo are not among them: whose portrait and whose name were matched is not for us to choose.
 """
 
-RETAKE_FIRST = frozenset({ReasonCode.CONTACT_CHANGES, ReasonCode.LIVENESS_NOT_SHOWN})
+RETAKE_FIRST = frozenset({ReasonCode.CONTACT_CHANGES, ReasonCode.LIVENESS_NOT_SHOWN, ReasonCode.FACES_BY_EYE})
 """Goes to a person, but only once the photos are good enough for one."""
 
 HAS_ZONE = frozenset({DocumentType.TD1, DocumentType.TD2, DocumentType.TD3, DocumentType.MRVA, DocumentType.MRVB})
@@ -220,6 +220,8 @@ def _account(m: Measures, policy: Policy) -> Iterator[ReasonCode]:
 
 
 def _faces(m: Measures, policy: Policy) -> Iterator[ReasonCode]:
+    if ReasonCode.FACES_BY_EYE in m.problems:  # nothing was compared, and that says it all
+        return
     needed = [Pair.SELFIE_DOCUMENT]
     if m.has_face_on_file:
         needed += [Pair.SELFIE_ON_FILE, Pair.DOCUMENT_ON_FILE]
@@ -256,7 +258,7 @@ def _liveness(m: Measures, policy: Policy) -> Iterator[ReasonCode]:
         yield ReasonCode.LIVENESS_DOUBTED
     shown = m.liveness
     if shown is None:
-        if m.reason.value in policy.require_liveness_for:
+        if ReasonCode.FACES_BY_EYE not in m.problems and m.reason.value in policy.require_liveness_for:
             yield ReasonCode.LIVENESS_NOT_SHOWN
         return
     lines = ((shown.turned, policy.min_turned), (shown.depth, policy.min_depth), (shown.same_face, policy.min_same_face))

@@ -231,6 +231,10 @@ class DocumentReading:
     hidden: dict[Field, ReasonCode] = field(default_factory=dict)  # fields whose print something covers, and what (glare ...)
     missing: tuple[Side, ...] = ()  # parts of the page that are not on the photo
     hints: tuple[Hint, ...] = ()  # soft, never proof
+    # What either part of the page says for itself, before one was weighed against the other: shown to people side by side, and
+    # never decided on. Empty where that part was not read.
+    zone: dict[Field, FieldReading] = field(default_factory=dict)
+    printed: dict[Field, FieldReading] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As printed by `python -m verification read`, without the seconds."""

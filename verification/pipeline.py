@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import date
+from typing import Any
 
 from verification import comparison, continuity, documents, faces, images, quality
 from verification.challenge import Burst
@@ -16,22 +17,25 @@ from verification.documents import page
 from verification.evidence import Claim, DocumentReading, Evidence, FaceReading, Field, Liveness, Measures, Profile, Quality, Step
 from verification.expiry import expiry, zone_expected
 from verification.faces import compare as face_comparison
-from verification.faces import liveness
+from verification.faces import liveness, sight
 from verification.quality import QualityThresholds
 from verification.reasons import PhotoKind, ReasonCode
 
 SHIPPED_QUALITY = QualityThresholds()
 
 
-def load() -> None:
-    """Load every model once; called by a worker before it forks and by the command line."""
+def load(*, by_eye: bool = False) -> None:
+    """Load every model once; called by a worker before it forks and by the command line.
+
+    `by_eye`: this process never compares faces, so what encodes them is not loaded.
+    """
     documents.load()
-    faces.load()
+    faces.load(by_eye=by_eye)
 
 
-def engines() -> tuple[str, ...]:
+def engines(*, by_eye: bool = False) -> tuple[str, ...]:
     """Names and versions of everything that gave an opinion, so that old scores stay explainable."""
-    return (*documents.engines(), *faces.engines())
+    return (*documents.engines(), *faces.engines(by_eye=by_eye))
 
 
 def _tell_nobody(_step: Step) -> None:
@@ -63,6 +67,7 @@ def gather_evidence(
     thresholds: QualityThresholds = SHIPPED_QUALITY,
     isolate: bool = True,
     burst: Burst | None = None,
+    by_eye: bool = False,
     tell: Callable[[Step], None] = _tell_nobody,
 ) -> Evidence:
     """Look at two photos and a claim, and at the account where there is one. `on` is the day of the run.
@@ -70,14 +75,18 @@ def gather_evidence(
     `burst` answers a head-turn challenge; None: none was taken. `tell` is called as each step after the first begins.
 
     `isolate` decodes the pictures in a confined child process; only tests and trusted files may do without.
+
+    `by_eye`: no machine may compare these faces. They are found, so that people are shown them large and a photo without a face is
+    asked for again, but not encoded; `burst` is not looked at, and the problems say FACES_BY_EYE (docs/decisions/0014).
     """
+    look: Callable[..., Any] = sight.see if by_eye else face_comparison.look
     # One photo after the other, each let go once it was looked at: a photo takes up to 27 MB.
     own = _photo(selfie, PhotoKind.SELFIE, thresholds, isolate)
-    looks = [face_comparison.look(PhotoKind.SELFIE, own.pixels)]
-    alive = liveness.judge(burst, selfie=own.pixels, isolate=isolate) if burst is not None else None
+    looks = [look(PhotoKind.SELFIE, own.pixels)]
+    alive = liveness.judge(burst, selfie=own.pixels, isolate=isolate) if burst is not None and not by_eye else None
     own = own.let_go()
     held = _photo(on_file, PhotoKind.ON_FILE, thresholds, isolate) if on_file is not None else None
-    kept = face_comparison.look(PhotoKind.ON_FILE, held.pixels if held is not None else None)
+    kept = look(PhotoKind.ON_FILE, held.pixels if held is not None else None)
     held = held.let_go() if held is not None else None
 
     paper = _photo(document, PhotoKind.DOCUMENT, thresholds, isolate)
@@ -86,10 +95,11 @@ def gather_evidence(
     if paper.pixels is not None:
         detailed = documents.read_detailed(paper.pixels, today=on)
         reading, quarter_turns, printed = detailed.reading, detailed.quarter_turns, detailed.printed
-    tell(Step.FACES)
+    if not by_eye:
+        tell(Step.FACES)
     portrait = reading.portrait
-    looks += [face_comparison.look(PhotoKind.DOCUMENT, paper.pixels, portrait=portrait, quarter_turns=quarter_turns), kept]
-    found = face_comparison.together(looks)
+    looks += [look(PhotoKind.DOCUMENT, paper.pixels, portrait=portrait, quarter_turns=quarter_turns), kept]
+    found = sight.together(looks) if by_eye else face_comparison.together(looks)
     if paper.pixels is not None and printed >= _PRINTED:
         reading = _cut_by_face(reading, found, paper.pixels)
     tell(Step.DETAILS)
@@ -104,7 +114,7 @@ def gather_evidence(
         picture_problems=(*own.problems, *paper.problems),
         undecodable=tuple(k for k, p in ((PhotoKind.SELFIE, own), (PhotoKind.DOCUMENT, paper)) if not p.decoded),
         has_face_on_file=held is not None and held.decoded,
-        engines=engines(),
+        engines=engines(by_eye=by_eye),
         alive=alive,
     )
 

@@ -117,6 +117,8 @@ class ReasonCode(StrEnum):
     ATTEMPTS_USED_UP = "attempts_used_up"
     PROCESSING_FAILED = "processing_failed"
     CUSTOMER_ASKED_FOR_PERSON = "customer_asked_for_person"
+    APPROVAL_UNDONE = "approval_undone"  # it was approved by a policy that was found wrong, and taken back
+    FACES_BY_EYE = "faces_by_eye"  # no machine may compare these faces: a person does
 
 
 _SELFIE = frozenset({PhotoKind.SELFIE})

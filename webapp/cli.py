@@ -1,4 +1,4 @@
-"""Commands for the people who run the system: `flask --app webapp.app seed | staff | audit | policy | calibrate | faces`."""
+"""Commands of those who run the system, `flask --app webapp.app …`: seed, staff, audit, policy, calibrate, faces, specimens."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cases import audit, calibration, duplicates, policies, staff
+from cases import audit, calibration, conflicts, duplicates, policies, practice, quality, queue, staff
 from cases.models import Customer, Role, Staff
 from cases.settings import Mode, Settings
+from cases.wording import LANGUAGES
 from verification.calibration import TooFewPairs
 from webapp.context import database, now, settings
 
@@ -33,7 +34,7 @@ DEMO_STAFF = (
 
 def init_app(app: Flask) -> None:
     """Register the commands."""
-    for command in (seed, staff_cli, audit_cli, policy_cli, calibrate, faces_cli):
+    for command in (seed, staff_cli, audit_cli, policy_cli, calibrate, faces_cli, specimens_cli):
         app.cli.add_command(command)
 
 
@@ -89,15 +90,22 @@ staff_cli = AppGroup("staff", help="People who work here.")
     type=click.Choice([r.value for r in Role]),
     help="May be given several times.",
 )
-def staff_add(email: str, name: str, roles: tuple[str, ...]) -> None:
-    """Add EMAIL with a random password, printed once; the second factor is set up at the first log-in."""
+@click.option("--experienced", is_flag=True, help="A support agent who needs no practice: live cases from the first day.")
+def staff_add(email: str, name: str, roles: tuple[str, ...], experienced: bool) -> None:
+    """Add EMAIL with a random password, printed once; the second factor is set up at the first log-in.
+
+    A support agent begins with practice on specimen cases, unless --experienced.
+    """
     from webapp.security import hash_password
 
     password = secrets.token_urlsafe(15)
     with database().transaction() as db:
         if db.scalar(select(func.count()).select_from(Staff).where(Staff.email == email.strip().lower())):
             raise click.ClickException("this e-mail address is taken")
-        staff.create(db, email=email, name=name, password_hash=hash_password(password), roles=[Role(r) for r in roles], now=now())
+        held = [Role(r) for r in roles]
+        person = staff.create(db, email=email, name=name, password_hash=hash_password(password), roles=held, now=now())
+        if practice.begins_with_practice(held) and not experienced:
+            practice.begin(db, person, actor=audit.SYSTEM, now=now())
     click.echo(password)
 
 
@@ -123,6 +131,43 @@ def staff_reset(email: str) -> None:
             raise click.ClickException("this account is closed")
         staff.reset(db, person, password_hash=hash_password(password), now=now())
     click.echo(password)
+
+
+@staff_cli.command("skills")
+@click.argument("email")
+@click.option("--language", "languages", multiple=True, type=click.Choice(list(LANGUAGES)), help="May be given several times.")
+@click.option("--country", "countries", multiple=True, metavar="CODE", help="Three letters, such as KAZ; several times.")
+@click.option("--high-risk/--no-high-risk", default=True, show_default=True)
+def staff_skills(email: str, languages: tuple[str, ...], countries: tuple[str, ...], high_risk: bool) -> None:
+    """Say which cases "next case" gives to EMAIL. What is not named is not limited: no option at all means all cases."""
+    codes = frozenset(code.upper() for code in countries)
+    wrong = sorted(code for code in codes if len(code) != 3 or not code.isascii() or not code.isalpha())
+    if wrong:
+        raise click.ClickException(
+            f"no country has the code {', '.join(wrong)}: three letters, such as KAZ. Nothing was changed."
+        )
+    told = queue.Skills(languages=frozenset(languages), countries=codes, high_risk=high_risk)
+    with database().transaction() as db:
+        queue.set_skills(db, _member(db, email), told, actor=audit.SYSTEM, by=None, now=now())
+    parts = (", ".join(sorted(told.languages)) or "all", ", ".join(sorted(codes)) or "all", "yes" if high_risk else "no")
+    click.echo("languages: {}; countries: {}; high risk: {}".format(*parts))
+
+
+@staff_cli.command("account")
+@click.argument("email")
+@click.argument("customer")
+@click.option("--not-hers", is_flag=True, help="It was a mistake.")
+def staff_account(email: str, customer: str, not_hers: bool) -> None:
+    """Write down that CUSTOMER, the host system's id, is the own account of EMAIL: its cases, and what shares its passport,
+    address or face, never come to her.
+    """
+    with database().transaction() as db:
+        account = db.scalars(select(Customer).where(Customer.external_id == customer)).one_or_none()
+        if account is None:
+            raise click.ClickException("no customer has this id")
+        change = conflicts.unsay if not_hers else conflicts.say
+        change(db, _member(db, email), account, actor=audit.SYSTEM, now=now())
+    click.echo("not hers" if not_hers else "hers")
 
 
 def _member(db: Session, email: str) -> Staff:
@@ -227,3 +272,15 @@ def policy_list() -> None:
         for row in policies.versions(db):
             click.echo(f"{row.version:5} {'holds' if row.active else '     '}  {row.created_at:%Y-%m-%d %H:%M}  {row.reason}")
     click.echo("everything goes to people" if to_people else "automatic decisions are on")
+
+
+specimens_cli = AppGroup("specimens", help="Cases of nobody whose answer is known.")
+
+
+@specimens_cli.command("plant")
+@click.option("--count", default=quality.SPECIMENS_A_MONTH, show_default=True, type=click.IntRange(1, 100), help="How many.")
+def specimens_plant(count: int) -> None:
+    """Put specimens among the answers to be reviewed. Upkeep plants some every month by itself; no live case is touched."""
+    with database().transaction() as db:
+        planted = quality.plant(db, count=count, now=now())
+    click.echo(f"{planted} planted")

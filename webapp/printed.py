@@ -14,8 +14,8 @@ from flask_babel import gettext as _
 
 from cases.models import Photo, RunState
 from cases.queries import CasePage, FieldRow
-from verification.evidence import Box
-from verification.reasons import PhotoKind
+from verification.evidence import Box, Difference, Field, Measures, Side
+from verification.reasons import PhotoKind, ReasonCode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,19 +45,34 @@ _LONG_LINE = 24
 
 def printed_line(row: FieldRow, photo: Photo) -> Printed | None:
     """Cut the line out of the photo and frame what differs; the line alone where its letters' places are not known."""
+    return strip(row.read or "", row.box, row.letters, row.differences, photo)
+
+
+def strip(
+    read: str,
+    box: Box | None,
+    letters: Sequence[Box | None],
+    differences: Sequence[Difference],
+    photo: Photo,
+    *,
+    like: Sequence[Box | None] = (),
+) -> Printed | None:
+    """The same for any value read on the photo, at `box`, its letters at `letters`. None where its place is not known.
+
+    `like`: letters of another line of the same page, which slopes as this one does where its own letters' places are not known.
+    """
     width, height = photo.quality.get("width"), photo.quality.get("height")
-    read = row.read or ""
-    letters = row.letters if len(row.letters) == len(read) else ()
-    wrong = [(d.read_at, stretch_end(read, d.read_at, d.read)) for d in row.differences]
+    letters = letters if len(letters) == len(read) else ()
+    wrong = [(d.read_at, stretch_end(read, d.read_at, d.read)) for d in differences]
     if len(letters) > _LONG_LINE and wrong:
         first, last = min(start for start, _ in wrong) - _NEIGHBOURS, max(end for _, end in wrong) + _NEIGHBOURS
         shown = [box for box in letters[max(first, 0) : last] if box]
     else:
         shown = [box for box in letters if box]
-    shown = shown or ([row.box] if row.box else [])
+    shown = shown or ([box] if box else [])
     if not width or not height or not shown:
         return None
-    turn = _slope([box for box in letters if box])
+    turn = _slope([box for box in letters if box] or [box for box in like if box])
     level = [_levelled(box, turn) for box in shown]
     top, bottom = min(y for _, y, _, _ in level), max(y + h for _, y, _, h in level)
     left, right = min(x for x, _, _, _ in level), max(x + w for x, _, w, _ in level)
@@ -136,3 +151,16 @@ def stretch_end(text: str, start: int, piece: str) -> int:
         left -= text[end].isalnum()
         end += 1
     return end
+
+
+def covered(measures: Measures | None, reasons: list[ReasonCode]) -> dict[ReasonCode, list[Side | Field]]:
+    """Which parts and details of the page something hides, under the reason told for it: names of sides and fields, no values."""
+    if measures is None:
+        return {}
+    found: dict[ReasonCode, list[Side | Field]] = {}
+    for reason in reasons:
+        fields = [f for f in Field if measures.hidden.get(f) is reason]
+        sides = measures.missing if reason is ReasonCode.DOCUMENT_CUT_OFF else ()
+        if sides or fields:
+            found[reason] = [*sides, *fields]
+    return found

@@ -70,11 +70,20 @@ ISSUER = "Peremena"
 
 PAGES = (
     ("see_queue", "desk.queue"),
+    ("practise", "desk.practice_page"),
+    ("see_own_figures", "desk.my_figures"),
+    ("see_team", "desk.team_page"),
+    ("see_rescue", "desk.rescue_page"),
+    ("review_quality", "desk.quality_page"),
+    ("manage_replies", "desk.replies_page"),
     ("see_figures", "ops.now_page"),
     ("see_policies", "ops.policies_page"),
     ("search_audit", "ops.audit_page"),
 )
 """The staff pages of the bar on top, in its order, and the permission each needs."""
+
+POLLS = frozenset({"static", "desk.queue_again", "desk.watch", "desk.leave"})
+"""Asked by scripts of a page that stands open: a page that polls is not a person who is there."""
 
 _hasher = PasswordHasher()  # argon2id, 64 MiB, 3 rounds: the library's own default (RFC 9106, low memory)
 _hashing = threading.BoundedSemaphore(2)  # each check takes 64 MiB: a flood must not take them all at once
@@ -97,6 +106,7 @@ class StaffUser(UserMixin):
         self.roles_held = tuple(row.roles_held)
         self.roles: list[Any] = []  # Flask-Security's own roles stay unused: cases.staff is the only table
         self.last_totp = row.last_totp
+        self.practising = row.practising
         for column in self.KEPT:
             setattr(self, column, getattr(row, column))
 
@@ -291,7 +301,10 @@ def may(permission: str) -> bool:
 
 def pages_of() -> list[str]:
     """Endpoints of the bar on top that this reader may open and this process serves."""
-    return [endpoint for permission, endpoint in PAGES if may(permission) and endpoint in current_app.view_functions]
+    member = signed_in()
+    hidden = set() if member is not None and member.practising else {"desk.practice_page"}  # later she finds it among her figures
+    served = current_app.view_functions.keys() - hidden
+    return [endpoint for permission, endpoint in PAGES if may(permission) and endpoint in served]
 
 
 def role_name(role: str) -> str:
@@ -445,7 +458,7 @@ def _end_old_session() -> ResponseReturnValue | None:
             flash(_("You were signed out because nothing happened for a while. Please sign in again."))
             return to_sign_in()
         return None
-    if request.endpoint != "static" and moment - seen > timedelta(seconds=20):
+    if request.endpoint not in POLLS and moment - seen > timedelta(seconds=20):
         session["seen"] = moment.isoformat()
     return None
 

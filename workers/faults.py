@@ -25,6 +25,9 @@ POINTS = frozenset(
         "after_finish",
         "after_sending",
         "after_recover",
+        "during_carry_out",
+        "after_carry_out",
+        "after_undo",
     }
 )
 """Where a process may be told to die. Each of them stands in the code or in a test's own gather function."""

@@ -20,12 +20,10 @@ from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import structlog
-from babel.dates import format_date
 
 from cases import notifications, wording
 from cases.database import utcnow
 from cases.settings import Settings
-from verification.reasons import PhotoKind
 from workers import process, queues, worker
 from workers.faults import fault
 
@@ -79,7 +77,8 @@ def write(message: notifications.Message, settings: Settings) -> EmailMessage:
     language = wording.language_of(message.locale) or wording.language_of(settings.default_locale) or wording.SOURCE
     message = replace(message, locale=language)
     try:
-        subject, body = notifications.render(message.kind, message.locale, _words(message), texts=TEXTS)
+        words = notifications.in_words(message.context, message.locale)
+        subject, body = notifications.render(message.kind, message.locale, words, texts=TEXTS)
         mail["From"] = settings.mail_from
         mail["To"] = message.recipient
         mail["Subject"] = subject
@@ -92,16 +91,6 @@ def write(message: notifications.Message, settings: Settings) -> EmailMessage:
     except (KeyError, ValueError, OSError) as error:
         raise NotSent(f"text_{type(error).__name__}") from None
     return mail
-
-
-def _words(message: notifications.Message) -> dict[str, str]:
-    """Turn the codes and times of a message into words of its language."""
-    context = message.context
-    due = context.get("due_at")
-    words = {name: value for name, value in context.items() if name.endswith("_url")}
-    words["due"] = format_date(due, "long", locale=message.locale) if due else ""
-    words["photos"] = ", ".join(wording.label(PhotoKind(kind), message.locale).lower() for kind in context.get("retake", ()))
-    return words
 
 
 def deliver(mail: EmailMessage, name: str, settings: Settings) -> None:

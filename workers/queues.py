@@ -20,11 +20,20 @@ from cases.settings import Settings
 
 VERIFY = "verify"
 NOTIFY = "notify"
+PAPERS = "papers"
 
-JOBS = {VERIFY: "workers.verify.verify_case", NOTIFY: "workers.notify.send_notification"}
+JOBS = {
+    VERIFY: "workers.verify.verify_case",
+    NOTIFY: "workers.notify.send_notification",
+    PAPERS: "workers.papers.read_paper",
+}
 """The one job of each queue; workers refuse every other (workers.worker.KnownJob)."""
 
-TIMEOUTS = {VERIFY: 60, NOTIFY: 60}
+SERVES = {VERIFY: (VERIFY, PAPERS), NOTIFY: (NOTIFY,)}
+"""Which queues each kind of worker serves, the first before the others: papers are read by who has the networks in memory
+anyway, whenever no request waits."""
+
+TIMEOUTS = {VERIFY: 60, NOTIFY: 60, PAPERS: 60}
 """Seconds a job may take. A run's lease (settings.lease_seconds) is longer."""
 
 FAILURE_TTL = 3600
@@ -58,6 +67,11 @@ def ring_verify(case_id: UUID) -> None:
 def ring_notification(notification_id: UUID) -> None:
     """Say that a message waits to be sent; call it after the commit. Raises RingFailed."""
     _ring(NOTIFY, notification_id)
+
+
+def ring_paper(paper_id: UUID) -> None:
+    """Say that a supporting paper waits to be read; call it after the commit. Raises RingFailed."""
+    _ring(PAPERS, paper_id)
 
 
 def waiting(name: str) -> set[UUID]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -17,7 +18,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from cases import audit, duplicates, notifications, retention, runs, throttles
+from cases import answers, audit, by_eye, duplicates, notifications, quality, rescue, retention, runs, supporting, throttles, undo
 from cases.database import utcnow
 from cases.models import Heartbeat
 from cases.settings import Settings
@@ -36,6 +37,8 @@ SEARCH_AGAIN = timedelta(minutes=2)
 """A face that was kept this long ago and is still not searched for: its worker is gone. A search takes seconds."""
 SEARCHES = 20
 """Faces searched for in one round; the rest follows in the next."""
+UNDO_AT_ONCE = 500
+"""Approvals taken back in one round, some seconds of work; whatever else is due waits no longer than that."""
 BATCH = 200
 """Messages rung at once; the rest follows in the next round."""
 
@@ -58,12 +61,18 @@ def timetable(settings: Settings) -> tuple[Task, ...]:
     often = settings.reconcile_seconds
     return (
         Task(name="recover", every=often, do=recover),
+        Task(name="carry_out", every=often, do=carry_out),
+        Task(name="undo_approvals", every=often, do=undo_approvals),
         Task(name="ring_cases", every=often, do=ring_cases),
         Task(name="ring_notifications", every=often, do=ring_notifications),
+        Task(name="ring_papers", every=often, do=ring_papers),
         Task(name="search_faces", every=60, do=search_faces),
         Task(name="beat", every=worker.BEAT, do=beat),
         Task(name="expire", every=60, in_turn=expire),
+        Task(name="resume", every=60, in_turn=resume),
         Task(name="shred", every=60, in_turn=shred),
+        Task(name="draw_quality", every=60, in_turn=draw_quality),
+        Task(name="score_rescue", every=300, do=score_rescue),
         Task(name="anchor", every=3600, in_turn=anchor),
         Task(name="forget_processes", every=3600, in_turn=forget_processes),
         Task(name="remove_orphans", every=6 * 3600, in_turn=remove_orphans),
@@ -135,6 +144,22 @@ def recover() -> int:
     return len(taken_back)
 
 
+def carry_out() -> int:
+    """Go on with agents' answers that can no longer be taken back; `ring_notifications` rings for the mails they owe."""
+    done = answers.carry_out_due(process.database(), now=utcnow(), before_commit=partial(fault, "during_carry_out"))
+    if done:
+        fault("after_carry_out")
+    return done
+
+
+def undo_approvals() -> int:
+    """Go on with taking approvals back that two people have agreed to take back."""
+    done = undo.carry_out(process.database(), now=utcnow(), most=UNDO_AT_ONCE)
+    if done:
+        fault("after_undo")
+    return done
+
+
 def ring_cases() -> int:
     """Ring for every case that waits and for which no ring lies in the queue."""
     now = utcnow()
@@ -164,6 +189,22 @@ def ring_notifications() -> int:
     return len(lost)
 
 
+def ring_papers() -> int:
+    """Ring for every paper that waits to be read and for which no ring lies in the queue."""
+    now = utcnow()
+    with process.database().reading() as session:
+        ids = supporting.unread(session, now=now, older_than=RING_AGAIN)
+    if not ids:
+        return 0
+    rung = queues.waiting(queues.PAPERS)
+    lost = [paper_id for paper_id in ids if paper_id not in rung]
+    for paper_id in lost:
+        queues.ring_paper(paper_id)
+    with process.database().transaction() as session:
+        supporting.mark_rung(session, ids, now=now)
+    return len(lost)
+
+
 def search_faces() -> int:
     """Search for faces whose worker died between decision and search."""
     with process.database().reading() as session:
@@ -182,9 +223,34 @@ def expire(session: Session) -> int:
     return len(retention.expire_drafts(session, now=utcnow()))
 
 
+def resume(session: Session) -> int:
+    """Give cases back to the desk whose customers' time to send a paper is over."""
+    return len(supporting.resume_due(session, now=utcnow()))
+
+
 def shred(session: Session) -> int:
-    """Shred photos and readings whose time is over, and blobs that can no longer be read."""
-    return len(retention.shred_due(session, now=utcnow()))
+    """Shred photos and readings whose time is over, unreadable blobs, and faces kept from before biometrics went off."""
+    return by_eye.clean(session) + len(retention.shred_due(session, now=utcnow()))
+
+
+def draw_quality(session: Session) -> int:
+    """Draw answers that another person gives once more, plant specimens that are due, close what can no longer be reviewed."""
+    now = utcnow()
+    return quality.draw(session, now=now) + quality.plant_due(session, now=now) + quality.lapse(session, now=now)
+
+
+def score_rescue() -> int:
+    """Write anew how badly customers of open cases need somebody who ends it: every day of waiting counts.
+
+    In parts, each a transaction of its own. Two upkeeps that do the same write the same.
+    """
+    done, after = 0, None
+    while True:
+        with process.database().transaction() as session:
+            changed, after = rescue.refresh(session, now=utcnow(), after=after)
+        done += changed
+        if after is None:
+            return done
 
 
 def remove_orphans(session: Session) -> int:

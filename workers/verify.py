@@ -34,8 +34,9 @@ def load() -> None:
     from verification import faces as networks
 
     cv2.setNumThreads(1)
-    networks.use(process.settings().data_dir / "voices")
-    pipeline.load()
+    if process.settings().biometrics:
+        networks.use(process.settings().data_dir / "voices")
+    pipeline.load(by_eye=not process.settings().biometrics)
 
 
 def serve() -> None:
@@ -76,9 +77,10 @@ def verify_case(case_id: str) -> str:
         profile=order.profile,
         on=order.begun_at.date(),
         burst=burst,
+        by_eye=order.by_eye,
         tell=lambda step: _tell(order, step),
     )
-    if own is not None:
+    if own is not None and not order.by_eye:
         evidence = replace(evidence, measures=applied(evidence.measures, own, shipped()))
     decision = decide(evidence.measures, order.policy, attempt=order.attempt, standing=order.standing)
     seconds = time.monotonic() - began

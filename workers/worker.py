@@ -1,4 +1,4 @@
-"""The RQ worker as we run it: one queue, one known job, a horse that dies with it, and no orders from Redis.
+"""The RQ worker as we run it: one known job for each queue it serves, a horse that dies with it, and no orders from Redis.
 
 RQ loses jobs and doubles jobs (docs/decisions); here that costs time only. What matters is that a worker gives way: it
 never works beside the run that replaced it, never runs what is not ours, and does not stay away when Redis does.
@@ -32,7 +32,7 @@ from rq.timeouts import JobTimeoutException, UnixSignalDeathPenalty
 from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 
-from cases import notifications, runs
+from cases import notifications, runs, supporting
 from cases.database import utcnow
 from cases.models import Heartbeat
 from workers import logs, process, queues
@@ -120,13 +120,13 @@ def handler(name: str) -> Callable[[str], str]:
 
 
 class CaseWorker(Worker):
-    """A worker of one queue that forks a horse for each job."""
+    """A worker of one kind that forks a horse for each job; of its queues the first goes before the others."""
 
     log_job_description = False
 
     def __init__(self, queue: str, connection: Redis, stop: threading.Event) -> None:
         super().__init__(
-            [queue],
+            list(queues.SERVES[queue]),
             connection=connection,
             job_class=KnownJob,
             serializer=JSONSerializer,
@@ -247,7 +247,7 @@ class CaseWorker(Worker):
 
 
 def serve(queue: str) -> None:
-    """Work on one queue until a signal says stop. Comes back whenever Redis does, and works without it meanwhile."""
+    """Work on the queues of one kind until a signal says stop. Comes back whenever Redis does, and works without it meanwhile."""
     stop = stop_on_signals()
     while not stop.is_set():
         try:
@@ -311,20 +311,21 @@ def _meanwhile(queue: str, stop: threading.Event) -> None:
 def _take_from_database(queue: str, stop: threading.Event) -> None:
     """Do what waits, one after the other, each in a horse of its own. Other workers may do the same: begin decides."""
     now = utcnow()
+    todo: list[tuple[str, UUID]] = []
     try:
         with process.database().reading() as session:
             if queue == queues.VERIFY:
-                ids = runs.unrung(session, now=now, older_than=timedelta(0))
+                todo += [(queues.VERIFY, about) for about in runs.unrung(session, now=now, older_than=timedelta(0))]
+                todo += [(queues.PAPERS, about) for about in supporting.unread(session, now=now, older_than=timedelta(0))]
             else:
-                ids = notifications.due(session, now=now, limit=20)
+                todo += [(queues.NOTIFY, about) for about in notifications.due(session, now=now, limit=20)]
     except SQLAlchemyError as error:
         log.warning("database_away", type=type(error).__name__)
-        ids = []
     process.close()
-    for about in ids:
+    for name, about in todo:
         if stop.is_set() or queues.answers():
             return
-        _in_horse(queue, about)
+        _in_horse(name, about)
 
 
 def _in_horse(queue: str, about: UUID) -> None:

@@ -1,4 +1,4 @@
-// Desk and ops: keys, large photos, signs of life, local times. Every page works without this file.
+// Desk and ops: keys, signs of life, local times. Photos: viewer.js. Every page works without this file.
 
 const typing = (element) => element instanceof HTMLElement && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName)
   && !["radio", "checkbox", "submit", "button"].includes(element.type));
@@ -23,68 +23,59 @@ for (const opener of document.querySelectorAll("[data-opens]")) {
 }
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
-    const answer = document.getElementById("answer");
-    if (answer) { event.preventDefault(); answer.requestSubmit(answer.querySelector("[name=then][value=next]")); }
+    const within = document.activeElement?.closest("form"); // a message is sent from its own box
+    const form = within?.querySelector("textarea") ? within : document.getElementById("answer");
+    if (form) { event.preventDefault(); form.requestSubmit(form.querySelector("[name=then][value=next]")); }
     return;
   }
   if (event.key === "Escape" && typing(document.activeElement)) { document.activeElement.blur(); return; }
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || document.querySelector("dialog[open]")) return;
-  if (/^[1-4]$/.test(event.key)) { document.querySelector(`[data-photo="${event.key}"]`)?.click(); return; }
-  if (event.key === "b" && zoom) { openBeside(); return; }
   const element = keyed.get(event.key);
   if (!element) return;
   event.preventDefault();
+  element.closest("details")?.setAttribute("open", "");
   if (/^(TEXTAREA)$/.test(element.tagName) || element.type === "search") element.focus();
   else { element.focus(); element.click(); }
+  element.dispatchEvent(new CustomEvent("keyed", { bubbles: true }));
 });
 
 // A form is sent once
 for (const form of document.forms) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) { event.preventDefault(); return; }
-    form.dataset.sent = "1";
-    setTimeout(() => delete form.dataset.sent, 4000);
+    setTimeout(() => { // once all have spoken who may stop it
+      if (event.defaultPrevented) return;
+      form.dataset.sent = "1";
+      setTimeout(() => delete form.dataset.sent, 4000);
+    });
   });
 }
-// A reason for a photo ticks the photo
-for (const tick of document.querySelectorAll("[data-photo-of]")) {
-  tick.addEventListener("change", () => {
-    if (tick.checked) document.querySelector(`[name=retake][value="${tick.dataset.photoOf}"]`).checked = true;
-  });
+// What stands on the page when it comes is read out by nobody: it is put in again
+for (const told of document.querySelectorAll("[data-announce], .flash[role=status]")) {
+  const text = told.textContent;
+  told.textContent = "";
+  setTimeout(() => { told.textContent = text; }, 150);
 }
 
-// Large photos
-const zoom = document.getElementById("zoom");
-let size = 1, turn = 0;
-const shape = () => {
-  for (const pane of zoom.querySelectorAll(".pane")) pane.className = `pane z${size} r${turn}`;
-};
-const show = (frames) => {
-  const pictures = zoom.querySelector(".pictures");
-  pictures.replaceChildren(...frames.map((frame) => {
-    const pane = document.createElement("div");
-    const picture = frame.querySelector("img, svg").cloneNode(true);
-    if (picture.tagName === "svg") picture.setAttribute("preserveAspectRatio", "xMidYMid meet");
-    pane.append(picture);
-    return pane;
-  }));
-  pictures.querySelectorAll("div").forEach((pane) => pane.classList.add("pane"));
-  zoom.querySelector(".tools span").textContent = frames.map((f) => f.closest("figure").querySelector("figcaption").firstChild.textContent.trim()).join(" | ");
-  size = 1; turn = 0; shape();
-  if (!zoom.open) zoom.showModal();
-};
-const openBeside = () => {
-  const faces = [...document.querySelectorAll("[data-face]")];
-  if (faces.length) show(faces);
-};
-if (zoom) {
-  for (const frame of document.querySelectorAll("[data-photo]")) frame.addEventListener("click", () => show([frame]));
-  const act = { size: () => { size = size % 3 + 1; shape(); }, turn: () => { turn = (turn + 1) % 4; shape(); }, beside: openBeside, close: () => zoom.close() };
-  for (const button of zoom.querySelectorAll("[data-zoom]")) button.addEventListener("click", () => act[button.dataset.zoom]());
-  zoom.addEventListener("keydown", (event) => {
-    const name = { "+": "size", "=": "size", r: "turn", b: "beside" }[event.key];
-    if (name) { event.preventDefault(); act[name](); }
-  });
+// The last answer can be taken back for a few seconds; the server knows how long, whatever this clock says
+const undo = document.querySelector("[data-undo]");
+if (undo) {
+  const all = Number(undo.dataset.undo) * 1000, ends = performance.now() + all;
+  const count = undo.querySelector("[data-count]"), runs = undo.querySelector(".runs");
+  const step = () => {
+    const left = ends - performance.now();
+    count.textContent = `${Math.max(0, Math.ceil(left / 1000))} s`;
+    runs.style.setProperty("--left", Math.max(0, left / all));
+    if (left > 0) return;
+    clearInterval(beat);
+    if (undo.contains(document.activeElement)) document.getElementById("main").focus();
+    keyed.delete("u");
+    undo.querySelector("form").remove();
+    undo.querySelector(".until").textContent = undo.dataset.gone;
+    setTimeout(() => undo.remove(), 4000);
+  };
+  const beat = setInterval(step, 250);
+  step();
 }
 
 // Signs of life: only while somebody is really working on the page

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from cases import audit, conversations, intake, notifications, queries, retention, review
+from cases import audit, conversations, intake, notifications, retention, review
+from cases import queue as desk_queue
 from cases.conversations import MOST_LETTERS, MOST_MESSAGES, OPEN, Closed, NothingSaid, TooLong, TooMany
 from cases.lifecycle import State
 from cases.models import Event, Notification, Role, Writer
@@ -235,7 +236,7 @@ def test_what_came_while_her_page_was_made_is_not_taken_for_read(session, case, 
 
 
 def queue(session, now, case):
-    return [row for row in queries.desk_queue(session, queries.QueueFilters(limit=200), now=now) if row.id == case.id]
+    return [row for row in desk_queue.page(session, desk_queue.Filters(limit=200), now=now).rows if row.id == case.id]
 
 
 def test_the_queue_shows_who_wrote_until_it_is_answered(session, case, agent, now):

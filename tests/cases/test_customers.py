@@ -169,7 +169,7 @@ def test_whom_an_agent_approved_is_not_watched(session, now):
     appealed = a.a_rejected(session, now=now)
     intake.appeal(session, appealed.id, now=now)
     assert customers.under_watch(session, appealed.customer_id, now=now)
-    answer(session, appealed, "approve", a.a_member(session, now=now), now, note="Seen in the branch.")
+    a.approved_by_people(session, appealed, now=now)
     assert not customers.under_watch(session, appealed.customer_id, now=now)
 
 

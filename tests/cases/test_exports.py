@@ -18,7 +18,7 @@ from cases import (
     intake,
     photo_store,
     profiles,
-    queries,
+    queue,
     ratings,
     retention,
     review,
@@ -146,8 +146,7 @@ def test_the_desk_finds_a_case_by_number_and_by_code_and_not_by_a_code_made_up(s
     case, other = a.an_approved(session, now=now), a.an_approved(session, now=now)
 
     def found(text: str) -> list[UUID]:
-        filters = queries.QueueFilters(states=frozenset(State), search=text)
-        return [row.id for row in queries.desk_queue(session, filters, now=now)]
+        return [row.id for row in queue.search(session, text, now=now).rows]
 
     code = confirmations.code(session, case)
     assert found(code) == found(code.lower()) == found(f" {code.replace('-', ' ')} ") == [case.id]
@@ -231,7 +230,7 @@ def test_an_objection_in_time_brings_the_exact_earlier_version_back(session, now
     told = session.scalars(select(Notification).where(Notification.kind == "held")).all()
     assert sorted(row.to_old_address for row in told) == [False, True]
     assert retention.due(session, now=now + 400 * DAY) == []
-    assert queries.desk_queue(session, queries.QueueFilters(), now=now)[0].id == case.id
+    assert queue.page(session, queue.Filters(), now=now).rows[0].id == case.id
     not_me(session, case, now + UNDO)
     assert profiles.held(case) and len(session.scalars(select(Notification).where(Notification.kind == "held")).all()) == 2
 

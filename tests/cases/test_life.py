@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import func, select
 
-from cases import audit, customers, intake, profiles, retention, review, runs
+from cases import answers, audit, customers, intake, profiles, retention, review, runs
+from cases.desk_tables import Answer, AnswerState
 from cases.intake import AlreadyOpen, Incomplete, NothingChanges, TooLate
 from cases.lifecycle import CLOSED, TRANSITIONS, IllegalTransition, State
-from cases.models import Case, Event, ProfileVersion, Role, Run, RunState
+from cases.models import Case, Disposition, Event, ProfileVersion, Role, Run, RunState
 from cases.profiles import OwnApproval, ProfileMovedOn
 from cases.review import Disposal, NotYours, StalePage, TakenBy
+from cases.staff import NotAllowed
 from tests import factories as a
 from tests.conftest import NOW
 from verification.evidence import ChangeReason, Claim, Field, Profile
@@ -27,6 +29,7 @@ REFUSALS = (
     AlreadyOpen,
     IllegalTransition,
     Incomplete,
+    NotAllowed,
     NotYours,
     NothingChanges,
     OwnApproval,
@@ -34,16 +37,25 @@ REFUSALS = (
     StalePage,
     TakenBy,
     TooLate,
+    answers.TooLate,
 )
 """What people are told when they may not; anything else is a bug."""
 
 STEPS = (
     *("open", "photos", "photos", "submit", "usual", "usual", "person", "withdraw", "appeal", "begin", "begin", "finish"),
     *("recover", "recover", "take", "dispose", "decide", "decide", "revert", "sync", "time"),
+    *("give", "back", "carry", "escalate", "two", "appeal", "person"),
 )
 """What may happen next; twice where lives would otherwise rarely get further."""
 
+ROLES = (Role.AGENT, Role.SENIOR_AGENT, Role.AGENT, Role.SENIOR_AGENT)
+
 REACHABLE = {(old, new) for (old, _), new in TRANSITIONS.items()}
+
+
+def of_others(claim, profile):
+    """Selfie and passport show two people: an approval takes two agents."""
+    return a.with_measures(a.good_evidence(claim, profile), pairs=a.faces(selfie_document=1.0))
 
 
 def life_on(database, lived):
@@ -53,6 +65,8 @@ def life_on(database, lived):
         def __init__(self) -> None:
             super().__init__()
             self.session = database.session()
+            settings = self.session.info["settings"].model_copy(update={"undo_seconds": 20})
+            self.session.info = {**self.session.info, "settings": settings}
             self.now = NOW
             self.case: Case | None = None
             self.orders: list[runs.Order] = []
@@ -69,7 +83,7 @@ def life_on(database, lived):
         @initialize()
         def people(self) -> None:
             self.customer = a.a_customer(self.session, now=self.now)
-            self.agents = [a.a_member(self.session, role, now=self.now) for role in (Role.AGENT, Role.SENIOR_AGENT, Role.AGENT)]
+            self.agents = [a.a_member(self.session, role, now=self.now) for role in ROLES]
             self.held = self.customer.profile_version_id
 
         def attempt(self, act):
@@ -87,12 +101,15 @@ def life_on(database, lived):
         @rule(
             what=st.sampled_from(STEPS),
             found=st.sampled_from(["good", "blurred", "letter"]),
-            who=st.integers(0, 2),
+            who=st.integers(0, 3),
             which=st.integers(0, 3),
             sure=st.booleans(),
         )
         def something_happens(self, what, found, who, which, sure):
             """One rule for all: hypothesis would otherwise leave most of them out of most lives, and these stay short."""
+            self.live(what, found, who, which, sure)
+
+        def live(self, what, found, who, which, sure):
             name, number = ("BERGMANTEST", "700000002") if sure else (("ABELARDTEST", "CARLSENTEST")[who % 2], "700000001")
             kinds = (PhotoKind.DOCUMENT, PhotoKind.SELFIE)
             {
@@ -100,7 +117,7 @@ def life_on(database, lived):
                 "photos": lambda: self.send_photos(kinds if sure else kinds[who % 2 : who % 2 + 1], sure),
                 "submit": self.submit,
                 "usual": lambda: self.ask_and_be_looked_at(found),
-                "person": lambda: self.customer_does("person"),
+                "person": lambda: (self.be_begun() if which else None, self.look_between(), self.customer_does("person")),
                 "withdraw": lambda: self.customer_does("withdraw"),
                 "appeal": lambda: self.be_refused_and_appeal(who) if sure else self.customer_does("appeal"),
                 "begin": self.begin,
@@ -113,6 +130,11 @@ def life_on(database, lived):
                     self.look_between(),
                     self.dispose(who, ("approve", "reject", "ask_retake", "reject")[which], True),
                 ),
+                "give": lambda: (self.take(who), self.give(who, ("approve", "reject", "approve", "ask_retake")[which], sure)),
+                "back": lambda: self.think_again(who) if sure else self.take_back(who),
+                "carry": lambda: self.carry_out(20 if sure else 5),
+                "escalate": lambda: self.pass_on(who) if sure else self.escalate(who),
+                "two": lambda: self.two_answer(who, sure),
                 "revert": self.revert,
                 "sync": lambda: self.host_syncs("X" if sure else "F"),
                 "time": lambda: (
@@ -141,14 +163,17 @@ def life_on(database, lived):
 
         def ask_and_be_looked_at(self, found):
             """The usual way, in one step, so that lives get further; with nothing found, the worker died."""
+            self.be_begun()
+            self.look_between()
+            self.finish(0, found) if found else self.recover(60)
+
+        def be_begun(self):
             if self.case is None or self.case.state in CLOSED:
                 self.open_case("BERGMANTEST", "700000002")
             self.look_between()
             self.send_photos((PhotoKind.DOCUMENT, PhotoKind.SELFIE), True)
             self.look_between()
             self.begin()
-            self.look_between()
-            self.finish(0, found) if found else self.recover(60)
 
         def be_refused_and_appeal(self, who):
             """Down the longest way there is."""
@@ -183,7 +208,9 @@ def life_on(database, lived):
             """Any order ever given, also one that was finished or taken back long ago."""
             if which < len(self.orders):
                 order = self.orders[-1 - which]
-                evidence = {"good": a.good_evidence, "blurred": a.blurred_selfie, "letter": a.a_letter_different}[found]
+                evidence = {
+                    "good": a.good_evidence, "blurred": a.blurred_selfie, "letter": a.a_letter_different, "differ": of_others,
+                }[found]  # fmt: skip
                 self.attempt(lambda: a.finished(self.session, order, now=self.now, evidence=evidence(order.claim, order.profile)))
 
         def recover(self, minutes):
@@ -204,8 +231,67 @@ def life_on(database, lived):
                     retake=frozenset({PhotoKind.SELFIE}),
                     note="Looked.",
                     seen_version=self.case.version if fresh else self.seen,
+                    checked=frozenset(Field),
                 )
                 self.attempt(lambda: review.dispose(self.session, self.case.id, disposal, agent=self.agents[who], now=self.now))
+
+        def give(self, who, action, whole):
+            """An answer that waits, to the part or to all of what was asked for."""
+            if self.case:
+                disposal = Disposal(
+                    action=action,
+                    reasons=(ReasonCode.ZONES_DISAGREE,),
+                    retake=frozenset({PhotoKind.SELFIE}),
+                    note="Looked.",
+                    seen_version=self.case.version,
+                    checked=frozenset(Field),
+                    with_email=whole,
+                )
+                self.attempt(lambda: answers.give(self.session, self.case.id, disposal, agent=self.agents[who], now=self.now))
+
+        def two_answer(self, who, same):
+            """One after the other, so that lives get as far as a second person, and further."""
+            self.ask_and_be_looked_at("differ")
+            for step, agent in enumerate((who, (who + 1) % 4, (who + 3) % 4)):
+                self.look_between()
+                self.take(agent)
+                self.look_between()
+                self.give(agent, "approve" if same or step != 1 else "reject", True)
+                self.look_between()
+                self.carry_out(20)
+
+        def take_back(self, who):
+            if self.case:
+                mine = answers.waiting_for(self.session, self.agents[who], now=self.now)
+                given = mine or self.session.scalars(select(Answer).order_by(Answer.given_at.desc()).limit(1)).first()
+                if given is not None:  # also another's, and one that was carried out long ago
+                    self.attempt(lambda: answers.take_back(self.session, given.id, agent=self.agents[who], now=self.now))
+
+        def carry_out(self, seconds):
+            """Upkeep comes by, and comes by once more."""
+            self.now += timedelta(seconds=seconds)
+            for _ in range(2):
+                for one in answers.due(self.session, now=self.now):
+                    self.attempt(lambda one=one: answers.carry_out(self.session, one, now=self.now))
+                self.look_between()
+
+        def think_again(self, who):
+            self.ask_and_be_looked_at("letter")
+            self.look_between()
+            self.take(who)
+            self.give(who, "approve", True)
+            self.take_back(who)
+
+        def pass_on(self, who):
+            self.ask_and_be_looked_at("letter")
+            self.look_between()
+            self.take(who)
+            self.escalate(who)
+
+        def escalate(self, who):
+            if self.case:
+                agent = self.agents[who]
+                self.attempt(lambda: review.escalate(self.session, self.case.id, agent=agent, note="Hard.", now=self.now))
 
         def revert(self):
             if self.case:
@@ -267,7 +353,64 @@ def life_on(database, lived):
                 assert all(run.measures for run in self.session.scalars(approvals))
             assert audit.verify(self.session).ok
 
+        @invariant()
+        def nobody_checks_her_own_and_no_answer_hangs(self):
+            if self.case is None:
+                return
+            rows = self.session.scalars(select(Answer).where(Answer.case_id == self.case.id)).all()
+            by_id = {row.id: row for row in rows}
+            waiting = [row for row in rows if row.state is AnswerState.WAITING]
+            open_ones = [row for row in rows if row.ended_at is None]
+            assert (self.case.answered_at is not None) == bool(waiting) and len(waiting) <= 1
+            assert not open_ones or self.case.state is State.IN_REVIEW
+            assert not waiting or self.case.owner_id is None
+            assert (self.case.second_at is None) or any(row.state is AnswerState.FIRST for row in rows)
+            for row in rows:
+                before = [by_id[one] for one in (row.first_id, row.second_id) if one is not None]
+                assert row.staff_id not in {one.staff_id for one in before} and len(
+                    {row.staff_id, *(b.staff_id for b in before)}
+                ) == 1 + len(before)
+            done = {row.disposition_id for row in rows if row.disposition_id}
+            people = ("approve", "reject", "ask_retake")
+            made = select(Disposition.id).where(Disposition.case_id == self.case.id, Disposition.action.in_(people))
+            assert set(self.session.scalars(made)) == done
+            weighty = {
+                run.finished_at
+                for run in self.session.scalars(select(Run).where(Run.case_id == self.case.id, Run.finished_at.is_not(None)))
+                if "selfie_document_faces_differ" in run.reasons
+            }
+            for row in rows:
+                if row.disposition_id and row.action == "approve" and any(at <= row.given_at for at in weighty):
+                    assert row.first_id is not None, "one person's word was enough"
+
     return Life
+
+
+TOUR = (
+    *(
+        ("recover", "good", 0, 0, True),
+        ("person", "good", 0, 1, True),
+        ("give", "good", 0, 1, True),
+        ("sync", "good", 0, 0, True),
+    ),
+    *(("carry", "good", 0, 0, True), ("give", "good", 0, 1, True), ("back", "good", 0, 0, False), ("give", "good", 0, 1, True)),
+    *(("carry", "good", 0, 0, True), ("appeal", "good", 2, 0, False), ("withdraw", "good", 0, 0, True)),
+    *(("escalate", "good", 2, 0, True), ("decide", "good", 3, 1, True), ("two", "good", 2, 0, True)),
+    *(("revert", "good", 0, 0, True), ("time", "good", 0, 3, True), ("two", "good", 0, 0, False)),
+)
+"""A life in which everything happens at least once: what, found, who, which, sure."""
+
+
+def one_life(life):
+    """Live the TOUR, with every rule looked at after each step."""
+    one = life()
+    one.people()
+    for what, found, who, which, sure in TOUR:
+        one.live(what, found, who, which, sure)
+        one.look_between()
+        one.records_hold_together()
+        one.nobody_checks_her_own_and_no_answer_hangs()
+    one.teardown()
 
 
 @pytest.mark.slow
@@ -284,9 +427,11 @@ def test_no_life_of_a_case_breaks_the_rules(database):
             suppress_health_check=list(HealthCheck),
         ),
     )
+    one_life(life_on(database, lived))
     # A test of lives that were never lived would prove nothing.
     for kind in (
         *("submitted", "run_begun", "run_finished", "run_requeued", "run_abandoned", "profile_changed", "profile_reverted"),
         *("disposed", "case_taken", "withdrawn", "appealed", "expired", "shredded", "person_asked_for", "profile_synced"),
+        *("answer_given", "answer_taken_back", "answer_dropped", "second_asked", "answers_disagree", "case_escalated"),
     ):
         assert lived[kind] > 0, (kind, lived)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from cases import audit, customers, intake, moves, profiles, retention, review, runs
+from cases import audit, customers, intake, moves, profiles, retention, review, runs, undo
 from cases.lifecycle import CLOSED, OPEN, TRANSITIONS, Action, IllegalTransition, State, next_state
 from cases.models import Role
 from tests import factories as a
@@ -88,6 +90,14 @@ def appeal(session, case, now):
     return intake.appeal(session, case.id, now=now)
 
 
+def undo_it(session, case, now):
+    """As one of many, and the transaction that upkeep would have made is this test's own."""
+    ops, lead = (a.a_member(session, role, now=now) for role in (Role.OPS, Role.LEAD))
+    found = undo.propose(session, undo.Selection(version=1), by=ops, reason="Too lenient.", now=now)
+    undo.confirm(session, found.id, by=lead, now=now)
+    assert undo.carry_out(SimpleNamespace(transaction=lambda: nullcontext(session)), now=now) == 1
+
+
 HOW = {
     (State.DRAFT, Action.SUBMIT): submit,
     (State.NEEDS_RETAKE, Action.SUBMIT): submit,
@@ -105,6 +115,7 @@ HOW = {
     (State.DRAFT, Action.EXPIRE): expire,
     (State.NEEDS_RETAKE, Action.EXPIRE): expire,
     (State.APPROVED, Action.REVERT): revert,
+    (State.APPROVED, Action.UNDO): undo_it,
     (State.REJECTED, Action.APPEAL): appeal,
 }
 """For each move in the table, the service through which it happens."""

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import fields
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import event
 
-from cases import customers, intake, policies, queries, review
+from cases import customers, intake, policies, queries, queue, review
 from cases.lifecycle import State
 from cases.models import Heartbeat, Role
-from cases.queries import QueueFilters, QueueRow
 from tests import factories as a
-from verification.evidence import ChangeReason, Claim, Field
+from verification.evidence import Field
 from verification.policy import SHIPPED
 from verification.reasons import PhotoKind, ReasonCode
 
@@ -41,90 +39,6 @@ def counted(session):
 
 def ids(rows):
     return [row.id for row in rows]
-
-
-def queue(session, now, **filters):
-    return queries.desk_queue(session, QueueFilters(**filters), now=now)
-
-
-def test_the_queue_is_oldest_first_in_one_query(database, now):
-    with database.transaction() as session:
-        cases = [a.an_in_review(session, now=now + MINUTE * n).id for n in (2, 0, 1)]
-        a.a_submitted(session, now=now)
-    with database.reading() as session, counted(session) as seen:
-        rows = queue(session, now)
-    assert ids(rows) == [cases[1], cases[2], cases[0]]
-    assert len(seen) == 1
-    assert rows[0].waiting_since == now and rows[0].reasons == (ReasonCode.SELFIE_DOCUMENT_FACES_UNSURE,)
-
-
-def test_disputes_stand_before_everything(session, now):
-    waiting = a.an_in_review(session, now=now - timedelta(days=2))
-    disputed = a.an_approved(session, now=now)
-    disputed.disputed_at = now
-    rows = queue(session, now)
-    assert [(row.id, row.disputed) for row in rows] == [(disputed.id, True), (waiting.id, False)]
-    disputed.dispute_settled_at = now
-    assert ids(queue(session, now)) == [waiting.id]
-
-
-def test_pages_follow_each_other_without_a_gap(session, now):
-    for minute in (0, 0, 0, 1, 2):
-        a.an_in_review(session, now=now + MINUTE * minute)
-    disputed = a.an_approved(session, now=now)
-    disputed.disputed_at = now
-    whole = ids(queue(session, now))
-    assert len(whole) == 6
-    seen, after = [], ""
-    while rows := queue(session, now, limit=2, after=after):
-        seen += ids(rows)
-        after = rows[-1].cursor
-    assert seen == whole
-    for wrong in ("x", "1_2_3", "0_2026-01-01T00:00:00_x"):
-        with pytest.raises(ValueError):
-            queue(session, now, after=wrong)
-
-
-def test_the_queue_can_be_narrowed(session, now, settings):
-    agent = a.a_member(session, now=now, name="Agent One")
-    mine = review.take(session, a.an_in_review(session, now=now).id, agent=agent, now=now)
-    letter = a.an_in_review(
-        session, now=now, evidence=a.a_letter_different(), claim=Claim(reason=ChangeReason.DIVORCE, values=a.CLAIM.values)
-    )
-    assert ids(queue(session, now, owner=agent.id)) == [mine.id]
-    assert queue(session, now, owner=agent.id)[0].owner == "Agent One"
-    assert ids(queue(session, now, free_only=True)) == [letter.id]
-    assert ids(queue(session, now, reason=ReasonCode.SURNAME_DIFFERS)) == [letter.id]
-    assert ids(queue(session, now, change_reason=ChangeReason.MARRIAGE)) == [mine.id]
-    assert queue(session, now, country="KAZ") == [] and len(queue(session, now, country="UTO")) == 2
-    assert ids(queue(session, now, search=str(mine.id))) == [mine.id]
-    assert ids(queue(session, now, search=letter.customer.external_id)) == [letter.id]
-    assert queue(session, now, search="100%") == []
-    assert queue(session, now, overdue_only=True) == []
-    later = now + timedelta(hours=settings.review_hours)
-    assert len(queue(session, later, overdue_only=True)) == 2
-    assert queue(session, later, owner=agent.id) == []
-    assert {row.owner for row in queue(session, later)} == {None}
-    assert ids(queue(session, now, states=frozenset({State.APPROVED}))) == []
-
-
-def test_the_queue_holds_no_detail_of_a_person(session, now):
-    a.an_in_review(session, now=now, new_email=a.NEW_EMAIL)
-    [row] = queue(session, now)
-    shown = repr(row)
-    assert not any(word in shown for word in a.PERSONAL if len(word) > 3)
-    assert {f.name for f in fields(QueueRow)} >= {"due_at", "reasons", "owner"}
-
-
-def test_counts(session, now, settings):
-    agent = a.a_member(session, now=now)
-    review.take(session, a.an_in_review(session, now=now).id, agent=agent, now=now)
-    a.an_in_review(session, now=now + MINUTE)
-    disputed = a.an_approved(session, now=now)
-    disputed.disputed_at = now
-    assert queries.desk_counts(session, now=now) == queries.DeskCounts(waiting=2, free=1, overdue=0, disputed=1, oldest=now)
-    later = now + timedelta(hours=settings.review_hours)
-    assert queries.desk_counts(session, now=later).overdue == 1
 
 
 def test_a_case_page_holds_everything_in_few_queries(database, now):
@@ -263,6 +177,7 @@ def test_reading_writes_nothing(database, now):
         case_id = a.an_in_review(session, now=now).id
     with database.reading() as session:
         queries.case_page(session, case_id, now=now)
-        queries.desk_queue(session, QueueFilters(), now=now)
+        queue.page(session, queue.Filters(), now=now)
+        queue.tiles(session, agent=None, now=now)
         queries.ops_now(session, now=now)
         assert not session.new and not session.dirty

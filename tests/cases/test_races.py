@@ -10,8 +10,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from cases import audit, customers, intake, policies, profiles, review, runs, throttles
+from cases import answers, audit, customers, intake, policies, profiles, review, runs, throttles
 from cases.database import Database
+from cases.desk_tables import Answer
 from cases.intake import AlreadyOpen
 from cases.lifecycle import IllegalTransition, State
 from cases.models import Case, Customer, Disposition, Event, Notification, PolicyVersion, ProfileVersion, Role, Run, Staff
@@ -69,6 +70,121 @@ def test_of_twenty_answers_to_one_case_exactly_one_wins(database, now):
         assert session.scalar(select(func.count()).select_from(Disposition)) == 1
         assert session.get_one(Case, case_id).state in (State.APPROVED, State.REJECTED)
         assert session.scalar(select(func.count()).where(Event.kind == "disposed")) == 1
+    whole(database)
+
+
+def risky(session, now):
+    """A case whose approval takes two people."""
+    return a.an_in_review(session, now=now, evidence=a.with_measures(a.good_evidence(), pairs=a.faces(selfie_document=1.0)))
+
+
+@pytest.fixture
+def waiting(database, settings):
+    """The same database, with 20 seconds to take an answer back."""
+    opened = Database.open(settings.model_copy(update={"undo_seconds": 20}))
+    yield opened
+    opened.dispose()
+
+
+def test_of_fifty_threads_of_two_agents_exactly_one_decision_comes(waiting, now):
+    """Each tries to take the case and to answer it, some to take their answer back, while upkeep comes by all the time."""
+    with waiting.transaction() as session:
+        case_id = a.an_in_review(session, now=now).id
+        agents = [a.a_member(session, now=now).id for _ in range(2)]
+    later = now + timedelta(seconds=20)
+
+    def act(session, number):
+        agent = session.get_one(Staff, agents[number % 2])
+        if number % 5 == 4:
+            for one in answers.due(session, now=later):
+                answers.carry_out(session, one, now=later)
+            return "upkeep"
+        case = review.take(session, case_id, agent=agent, now=now)
+        action = ("approve", "reject", "ask_retake")[number % 3]
+        disposal = Disposal(
+            action=action,
+            reasons=(a.ReasonCode.ZONES_DISAGREE,),
+            retake=frozenset({a.PhotoKind.SELFIE}),
+            note="Looked.",
+            seen_version=case.version,
+        )
+        answers.give(session, case_id, disposal, agent=agent, now=now)
+        return "answered"
+
+    results = together(waiting, 50, act)
+    assert results["answered"] == 1 and results["upkeep"] == 10, results
+    assert set(results) <= {"answered", "upkeep", TakenBy.__name__, IllegalTransition.__name__}, results
+
+    done = [answers.carry_out_due(waiting, now=later) for _ in range(2)]
+    assert sum(done) <= 1
+    with waiting.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Disposition)) == 1
+        assert session.scalar(select(func.count()).select_from(Answer)) == 1
+        assert session.scalar(select(func.count()).where(Event.kind == "disposed")) == 1
+        assert session.get_one(Case, case_id).state in (State.APPROVED, State.REJECTED, State.NEEDS_RETAKE)
+    whole(waiting)
+
+
+def test_of_fifty_takings_back_and_carryings_out_one_comes_first(waiting, now):
+    with waiting.transaction() as session:
+        agent = a.a_member(session, now=now)
+        case = review.take(session, a.an_in_review(session, now=now).id, agent=agent, now=now)
+        disposal = Disposal(action="approve", note="Looked.", seen_version=case.version)
+        answer_id = answers.give(session, case.id, disposal, agent=agent, now=now).id
+        case_id, agent_id, before, after = case.id, agent.id, now + timedelta(seconds=19), now + timedelta(seconds=20)
+
+    def act(session, number):
+        if number % 2:
+            return f"carried out {answers.carry_out(session, answer_id, now=after)}"
+        answers.take_back(session, answer_id, agent=session.get_one(Staff, agent_id), now=before)
+        return "taken back"
+
+    results = together(waiting, 50, act)
+    assert results["taken back"] + results["carried out True"] == 1, results
+    with waiting.reading() as session:
+        carried = session.get_one(Case, case_id).state is State.APPROVED
+        assert carried == bool(results["carried out True"])
+        assert session.scalar(select(func.count()).select_from(Disposition)) == int(carried)
+        assert session.scalar(select(func.count()).where(ProfileVersion.case_id == case_id)) == int(carried)
+    whole(waiting)
+
+
+def test_no_threads_make_one_person_two(database, now):
+    """One agent, fifty times at once: hers is the first answer, and nobody's the second."""
+    with database.transaction() as session:
+        case_id, agent_id = risky(session, now).id, a.a_member(session, now=now).id
+
+    def act(session, _number):
+        agent = session.get_one(Staff, agent_id)
+        case = review.take(session, case_id, agent=agent, now=now)
+        disposal = Disposal(action="approve", note="Looked.", seen_version=case.version)
+        return answers.give(session, case_id, disposal, agent=agent, now=now).state.value
+
+    results = together(database, 50, act)
+    assert results["first"] == 1 and set(results) <= {"first", "AlreadyAnswered"}, results
+    with database.reading() as session:
+        assert session.get_one(Case, case_id).state is State.IN_REVIEW
+        assert session.scalar(select(func.count()).select_from(Disposition)) == 0
+    whole(database)
+
+
+def test_many_second_people_make_one_approval(database, now):
+    with database.transaction() as session:
+        case = risky(session, now)
+        case_id = case.id
+        agents = [a.a_member(session, now=now).id for _ in range(8)]
+
+    def act(session, number):
+        agent = session.get_one(Staff, agents[number])
+        case = review.take(session, case_id, agent=agent, now=now)
+        disposal = Disposal(action="approve", note="Looked.", seen_version=case.version)
+        return answers.give(session, case_id, disposal, agent=agent, now=now).state.value
+
+    results = together(database, 8, act)
+    assert (results["first"], results["carried_out"]) == (1, 1), results
+    with database.reading() as session:
+        assert session.get_one(Case, case_id).state is State.APPROVED
+        assert session.scalar(select(func.count()).select_from(Disposition)) == 1
     whole(database)
 
 

@@ -189,7 +189,7 @@ def test_approving_against_weighty_reasons_or_without_a_document_needs_a_note(se
     intake.ask_for_person(session, bare.id, consent_version=a.CONSENT, now=now)
     review.take(session, bare.id, agent=agent, now=now)
     with pytest.raises(NoteNeeded):
-        review.dispose(session, bare.id, approve(bare), agent=agent, now=now)
+        review.dispose(session, bare.id, approve(bare, checked=frozenset(a.CLAIM.values)), agent=agent, now=now)
 
 
 def test_what_an_earlier_run_found_still_needs_a_note(session, agent, other, now):
@@ -201,7 +201,7 @@ def test_what_an_earlier_run_found_still_needs_a_note(session, agent, other, now
     assert "selfie_document_faces_differ" not in case.reasons
     review.take(session, case.id, agent=other, now=now)
     with pytest.raises(NoteNeeded):
-        review.dispose(session, case.id, approve(case), agent=other, now=now)
+        review.dispose(session, case.id, approve(case, checked=frozenset(a.CLAIM.values)), agent=other, now=now)
 
 
 def test_approving_without_a_selfie_needs_a_note(session, agent, now):
@@ -209,9 +209,10 @@ def test_approving_without_a_selfie_needs_a_note(session, agent, now):
     a.add_photos(session, case, now=now, kinds=(PhotoKind.DOCUMENT,))
     intake.ask_for_person(session, case.id, consent_version=a.CONSENT, now=now)
     review.take(session, case.id, agent=agent, now=now)
+    ticked = frozenset(a.CLAIM.values)
     with pytest.raises(NoteNeeded):
-        review.dispose(session, case.id, approve(case), agent=agent, now=now)
-    review.dispose(session, case.id, approve(case, note="Seen in the branch."), agent=agent, now=now)
+        review.dispose(session, case.id, approve(case, checked=ticked), agent=agent, now=now)
+    review.dispose(session, case.id, approve(case, note="Seen in the branch.", checked=ticked), agent=agent, now=now)
 
 
 def test_who_approved_does_not_settle_the_dispute_about_it(session, senior, now):

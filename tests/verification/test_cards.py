@@ -300,7 +300,7 @@ def beside(
     monkeypatch.setattr(assemble, "_outside", lambda *_: [None] * 20)
     zone = replace(mrz.parse(cards.td1_zone(cards.holder("kz_id", seed=1, today=TODAY))[0], today=TODAY), country="KAZ")
     assert zone.valid
-    return assemble._with_front(FACE, [], [], corners, zone, sure(ZONE, Source.MRZ), today=TODAY)
+    return assemble._with_front(FACE, [], [], corners, zone, sure(ZONE, Source.MRZ), today=TODAY)[:3]
 
 
 def test_what_only_the_front_says_is_certain_where_both_sides_name_one_person(monkeypatch):

@@ -279,7 +279,7 @@ def test_two_red_prints_that_differ_speak_against_each_other() -> None:
         seen = replace(marks(), numbers=both)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(spread, "marks_on", lambda *_args, _seen=seen, **_more: _seen)
-            fields, contradiction, _ = russian.with_page(
+            fields, contradiction, *_ = russian.with_page(
                 picture, corners, dict(own), [], direction=RIGHT, truncated=False, today=TODAY
             )
         assert contradiction is against and fields[Field.DOCUMENT_NUMBER].certain is not against

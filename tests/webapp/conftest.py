@@ -56,9 +56,13 @@ class Clock:
         self.at += timedelta(**by)
 
 
-def make_settings(folder: Path, mode: Mode = Mode.DEVELOPMENT, **more: str) -> Settings:
-    """Settings that depend on nothing outside `folder`. Redis is not there: rings fail, and nothing else may."""
-    given = {"secret_key": secrets.token_hex(32), "audit_key": secrets.token_hex(32), "master_keys": f"1:{secrets.token_hex(32)}"}
+def make_settings(folder: Path, mode: Mode = Mode.DEVELOPMENT, **more: object) -> Settings:
+    """Settings that depend on nothing outside `folder`. Redis is not there: rings fail, and nothing else may.
+
+    No upkeep runs beside these tests, so agents' answers take effect at once unless a test says otherwise.
+    """
+    given: dict[str, Any] = {"undo_seconds": 0}
+    given |= {"secret_key": secrets.token_hex(32), "audit_key": secrets.token_hex(32), "master_keys": f"1:{secrets.token_hex(32)}"}
     return Settings(mode=mode, data_dir=folder, redis_url=f"unix://{folder / 'nobody.sock'}", **{**given, **more}).completed()
 
 

@@ -29,7 +29,7 @@ from verification.evidence import (
 )  # fmt: skip
 from verification.reasons import PhotoKind, ReasonCode
 
-CONSENT = "2026-11b"
+CONSENT = "2026-11c"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,6 +111,19 @@ class Office:
     def browser(self) -> Browser:
         return Browser(self.app.test_client())
 
+    def picture_link(self, name: str, case_id: Any, thing: Any, kind: str = "photo") -> str:
+        """An address of a photo ("message": of a message's) as a page would make it now for the member of staff of that name."""
+        from sqlalchemy import select
+
+        from cases.models import Staff
+        from webapp.desk import links
+
+        with self.db.reading() as session:
+            viewer = session.scalars(select(Staff.id).where(Staff.name == name)).one()
+        about = {"subject": str(case_id), "purpose": "review", "viewer": viewer, "now": self.clock()}
+        token = links.sign(self.settings.secret_key, kind, str(thing), **about)
+        return f"/desk/cases/{case_id}/{'messages/photos' if kind == 'message' else 'photos'}/{token}"
+
     def sign_in(self, email: str) -> Browser:
         """A browser in which she is signed in."""
         browser = self.browser()

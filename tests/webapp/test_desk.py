@@ -25,6 +25,9 @@ from verification.evidence import Box, Evidence, Field, Pair, PairMeasures, Qual
 from verification.hints import RATES, Hint
 from verification.reasons import PhotoKind, ReasonCode
 
+CHECKED = ["surname", "issued_on", "issuer_code"]
+"""Rows that the run of `found` was not sure of: who approves ticks them."""
+
 
 @pytest.fixture
 def office(settings: Any, database: Any) -> Iterator[Office]:
@@ -86,7 +89,14 @@ def test_filters_stand_in_the_address(office, agent):
 
 def test_a_search_finds_a_case_by_its_number_or_the_customers_id_in_any_state(office, agent):
     case_id = taken(office, agent)
-    agent.post(f"/desk/cases/{case_id}/answer", action="approve", seen_version=version(office, case_id), note="ok", then="queue")
+    agent.post(
+        f"/desk/cases/{case_id}/answer",
+        action="approve",
+        checked=CHECKED,
+        seen_version=version(office, case_id),
+        note="ok",
+        then="queue",
+    )
     assert state(office, case_id) is State.APPROVED
     assert str(case_id) in agent.get(f"/desk?q={case_id}").get_data(as_text=True)
     assert str(case_id) in agent.get("/desk?q=host-0").get_data(as_text=True)
@@ -114,7 +124,9 @@ def test_a_case_taken_by_somebody_else_names_her_and_is_read_only(office, agent)
     assert 'id="answer"' not in page.get_data(as_text=True)
     refused = other.post(f"/desk/cases/{case_id}/take")
     assert refused.status_code == 409 and "Ada Agent took this case a moment before you" in text(refused)
-    sent = other.post(f"/desk/cases/{case_id}/answer", action="approve", seen_version=version(office, case_id), note="n")
+    sent = other.post(
+        f"/desk/cases/{case_id}/answer", action="approve", checked=CHECKED, seen_version=version(office, case_id), note="n"
+    )
     assert sent.status_code == 409 and state(office, case_id) is State.IN_REVIEW
 
 
@@ -125,11 +137,10 @@ def test_the_page_says_why_in_words_marks_the_letter_and_puts_scores_on_the_line
     plain = html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", shown)))
     assert "1 in 14,000 strangers would score this high." in plain
     assert "1 letter differs" in plain
-    assert "equal by: spaces and hyphens left out" in plain
     assert "Check digits do not cover the name." in plain
     assert "The document shows the account's date of birth, sex, given names, patronymic." in plain
     assert "The two face networks contradict each other." in plain
-    assert "surname_differs" not in re.sub(r'value="[^"]*"', "", shown.split('class="history"')[0])
+    assert "surname_differs" not in re.sub(r'(?:value|data-reason)="[^"]*"', "", shown.split('class="card past"')[0])
 
 
 def test_hints_stand_on_the_page_with_what_they_are_worth(office, agent):
@@ -156,7 +167,14 @@ def test_the_page_obeys_its_content_policy(office, agent):
 def test_approving_changes_the_profile_and_leads_to_the_next_case(office, agent):
     first = taken(office, agent, minutes_ago=60, seed=1)
     second = referred(office, minutes_ago=2, seed=2)
-    sent = agent.post(f"/desk/cases/{first}/answer", action="approve", seen_version=version(office, first), note="", then="next")
+    sent = agent.post(
+        f"/desk/cases/{first}/answer",
+        action="approve",
+        checked=CHECKED,
+        seen_version=version(office, first),
+        note="",
+        then="next",
+    )
     assert sent.location == f"/desk/cases/{second}"
     assert state(office, first) is State.APPROVED
     assert "approved: the profile is changed" in text(agent.get(f"/desk/cases/{second}"))
@@ -209,16 +227,21 @@ def test_approving_in_spite_of_something_weighty_needs_a_note(office, agent):
     stranger = found(similarity=1.0)
     case_id = taken(office, agent, evidence=stranger)
     seen = version(office, case_id)
-    bare = agent.post(f"/desk/cases/{case_id}/answer", action="approve", seen_version=seen)
+    bare = agent.post(f"/desk/cases/{case_id}/answer", action="approve", checked=CHECKED, seen_version=seen)
     assert bare.status_code == 422 and "Say in a note why you approve" in text(bare)
     assert state(office, case_id) is State.IN_REVIEW
-    assert agent.post(f"/desk/cases/{case_id}/answer", action="approve", seen_version=seen, note="Twin scar.").status_code == 303
+    assert (
+        agent.post(
+            f"/desk/cases/{case_id}/answer", action="approve", checked=CHECKED, seen_version=seen, note="Twin scar."
+        ).status_code
+        == 303
+    )
 
 
 def test_a_stale_page_says_what_happened_and_loses_no_note(office, agent):
     case_id = taken(office, agent)
     seen = version(office, case_id)
-    agent.post(f"/desk/cases/{case_id}/answer", action="approve", seen_version=seen, then="queue")
+    agent.post(f"/desk/cases/{case_id}/answer", action="approve", checked=CHECKED, seen_version=seen, then="queue")
     again = agent.post(
         f"/desk/cases/{case_id}/answer",
         action="reject",
@@ -254,7 +277,11 @@ def test_a_claim_that_ran_out_is_told_and_the_note_kept(office, agent):
     other.fresh("/desk")
     assert other.post(f"/desk/cases/{case_id}/take").status_code == 303
     sent = agent.post(
-        f"/desk/cases/{case_id}/answer", action="approve", seen_version=version(office, case_id), note="Slow lunch."
+        f"/desk/cases/{case_id}/answer",
+        action="approve",
+        checked=CHECKED,
+        seen_version=version(office, case_id),
+        note="Slow lunch.",
     )
     assert sent.status_code == 409 and "Slow lunch." in text(sent)
 
@@ -284,31 +311,34 @@ def photo_of(office: Office, case_id: UUID, kind: PhotoKind) -> UUID:
 @pytest.mark.parametrize("kind", list(PhotoKind))
 def test_every_look_at_a_photo_is_an_event(office, agent, kind):
     case_id = taken(office, agent)
-    answer = agent.get(f"/desk/cases/{case_id}/photos/{photo_of(office, case_id, kind)}")
+    photo_id = photo_of(office, case_id, kind)
+    answer = agent.get(office.picture_link("Ada Agent", case_id, photo_id))
     assert answer.status_code == 200 and answer.mimetype == "image/jpeg" and answer.data[:2] == b"\xff\xd8"
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
     with office.db.reading() as db:
         event = db.scalars(select(Event).where(Event.kind == "photo_opened").order_by(Event.id.desc())).first()
-        assert event.details == {"photo_id": str(photo_of(office, case_id, kind)), "photo": kind.value, "purpose": "review"}
+        assert event.details == {"photo_id": str(photo_id), "photo": kind.value, "purpose": "review"}
         assert event.actor_kind == "staff"
 
 
 def test_photos_open_only_to_the_agent_who_holds_the_case(office, agent):
     case_id = taken(office, agent)
-    address = f"/desk/cases/{case_id}/photos/{photo_of(office, case_id, PhotoKind.SELFIE)}"
-    assert office.signed_in(Role.AGENT).get(address).status_code == 403
-    assert office.signed_in(Role.LEAD).get(address).status_code == 403
-    assert office.signed_in(Role.SENIOR_AGENT).get(address).status_code == 200
+    photo_id = photo_of(office, case_id, PhotoKind.SELFIE)
+    for role in (Role.AGENT, Role.LEAD, Role.SENIOR_AGENT):  # a senior only where she settles a dispute, see test_pictures
+        other = office.signed_in(role, name=f"Other {role.value}")
+        assert other.get(office.picture_link(f"Other {role.value}", case_id, photo_id)).status_code == 403
+    address = office.picture_link("Ada Agent", case_id, photo_id)
     assert office.browser().get(address).status_code == 303
+    assert agent.get(address).status_code == 200
     office.clock.forward(minutes=11)
-    assert agent.get(address).status_code == 403
+    assert agent.get(office.picture_link("Ada Agent", case_id, photo_id)).status_code == 403
 
 
 def test_a_photo_of_another_case_is_not_found_under_this_one(office, agent):
     mine, other = taken(office, agent, seed=1), referred(office, seed=2)
     for kind in PhotoKind:
-        assert agent.get(f"/desk/cases/{mine}/photos/{photo_of(office, other, kind)}").status_code == 404
+        assert agent.get(office.picture_link("Ada Agent", mine, photo_of(office, other, kind))).status_code == 404
 
 
 def test_a_shredded_photo_is_gone(office, agent):
@@ -316,7 +346,7 @@ def test_a_shredded_photo_is_gone(office, agent):
     photo_id = photo_of(office, case_id, PhotoKind.SELFIE)
     with office.db.transaction() as db:
         db.get_one(Photo, photo_id).shredded_at = office.clock()
-    assert agent.get(f"/desk/cases/{case_id}/photos/{photo_id}").status_code == 410
+    assert agent.get(office.picture_link("Ada Agent", case_id, photo_id)).status_code == 410
     assert "shredded" in text(agent.get(f"/desk/cases/{case_id}"))
     with office.db.transaction() as db, pytest.raises(photo_store.PhotoGone):
         photo_store.read(db, db.get_one(Photo, photo_id))
@@ -363,13 +393,17 @@ def test_a_case_that_is_not_there_is_not_found(office, agent):
     assert agent.get("/desk/cases/00000000-0000-4000-8000-000000000000").status_code == 404
     agent.fresh("/desk")
     for step in ("take", "release", "touch", "answer"):
-        answer = agent.post(f"/desk/cases/00000000-0000-4000-8000-000000000000/{step}", action="approve", seen_version=1)
+        answer = agent.post(
+            f"/desk/cases/00000000-0000-4000-8000-000000000000/{step}", action="approve", checked=CHECKED, seen_version=1
+        )
         assert answer.status_code == 404, step
 
 
 def disputed(office: Office, agent: Browser) -> UUID:
     case_id = taken(office, agent, seed=5)
-    agent.post(f"/desk/cases/{case_id}/answer", action="approve", seen_version=version(office, case_id), then="queue")
+    agent.post(
+        f"/desk/cases/{case_id}/answer", action="approve", checked=CHECKED, seen_version=version(office, case_id), then="queue"
+    )
     with office.db.transaction() as db:
         case = db.get_one(Case, case_id)
         token = customers.make_link(db, "not_me", case.customer, case=case, lifetime=timedelta(days=1), now=office.clock())
@@ -415,7 +449,9 @@ def test_a_senior_agent_may_let_a_disputed_change_stand(office, agent):
 def test_who_approved_does_not_put_back_without_a_dispute(office):
     senior = office.signed_in(Role.SENIOR_AGENT)
     case_id = taken(office, senior)
-    senior.post(f"/desk/cases/{case_id}/answer", action="approve", seen_version=version(office, case_id), then="queue")
+    senior.post(
+        f"/desk/cases/{case_id}/answer", action="approve", checked=CHECKED, seen_version=version(office, case_id), then="queue"
+    )
     senior.get(f"/desk/cases/{case_id}")
     answer = senior.post(f"/desk/cases/{case_id}/revert", note="Second thoughts.")
     assert answer.status_code == 409 and "you approved this case yourself" in text(answer)
@@ -454,8 +490,14 @@ def test_two_agents_who_answer_at_once_give_one_answer(office, agent):
     seen = version(office, case_id)
     with office.db.transaction() as db:
         row = db.scalars(select(Staff).where(Staff.name == "Ada Agent")).one()
-        review.dispose(db, case_id, review.Disposal(action="approve", seen_version=seen), agent=row, now=office.clock())
-    assert agent.post(f"/desk/cases/{case_id}/answer", action="approve", seen_version=seen).status_code == 409
+        review.dispose(
+            db,
+            case_id,
+            review.Disposal(action="approve", seen_version=seen, checked=frozenset(map(Field, CHECKED))),
+            agent=row,
+            now=office.clock(),
+        )
+    assert agent.post(f"/desk/cases/{case_id}/answer", action="approve", checked=CHECKED, seen_version=seen).status_code == 409
 
 
 def test_russian_pages_are_in_russian(office, agent):
@@ -519,13 +561,11 @@ def row_of(office: Office, case_id: UUID, name: Field = Field.SURNAME) -> querie
 def test_the_letter_that_differs_is_framed_on_the_photo(office, agent):
     case_id = taken(office, agent, evidence=with_letters())
     shown = agent.get(f"/desk/cases/{case_id}").get_data(as_text=True)
-    (line,) = re.findall(r'<svg class="line".*?</svg>', shown, re.DOTALL)
+    (line,) = (one for one in re.findall(r'<svg class="line".*?</svg>', shown, re.DOTALL) if "Surname" in one)
     assert 'viewBox="153.3 733.3 201.4 49.4"' in line and "rotate" not in line
     assert re.findall(r'<rect class="letter" ([^/]*)/>', line) == ['x="305.0" y="745.0" width="18.0" height="26.0"']
     assert 'aria-label="Surname as printed on the document. Framed: “О”, letter 8"' in line
-    with office.db.reading() as db:
-        document = db.scalars(select(Photo).where(Photo.kind == PhotoKind.DOCUMENT)).one()
-    assert f'href="/desk/cases/{case_id}/photos/{document.id}"' in line  # the photo of the page, each look written down
+    assert f'href="/desk/cases/{case_id}/photos/' in line  # the photo of the page, each look written down
 
 
 def test_places_of_letters_lie_sealed_with_the_run(office, agent):
@@ -556,10 +596,10 @@ def test_places_found_on_one_photo_are_not_drawn_on_another(office, agent):
 
 def test_without_places_of_letters_the_line_is_shown_unframed(office, agent):
     shown = agent.get(f"/desk/cases/{taken(office, agent, evidence=with_letters(()))}").get_data(as_text=True)
-    (line,) = re.findall(r'<svg class="line".*?</svg>', shown, re.DOTALL)
+    (line,) = (one for one in re.findall(r'<svg class="line".*?</svg>', shown, re.DOTALL) if "Surname" in one)
     assert "<rect" not in line and 'aria-label="Surname as printed on the document"' in line
     bare = agent.get(f"/desk/cases/{taken(office, agent, evidence=with_letters((), box=None), seed=1)}")
-    assert 'class="line"' not in bare.get_data(as_text=True)
+    assert 'aria-label="Surname as printed' not in bare.get_data(as_text=True)
 
 
 def test_a_claim_is_shown_beside_the_line_of_the_script_it_was_compared_with(office, agent):

@@ -31,6 +31,8 @@ from verification.reasons import ReasonCode
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SHOTS = Path(__file__).resolve().parents[1] / ".shots"
+UNSURE = frozenset({Field.SURNAME, Field.ISSUED_ON, Field.ISSUER_CODE})
+"""Rows that the run of `found` was not sure of: who approves ticks them."""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SIZES = {"1440": {"width": 1440, "height": 900}, "1024": {"width": 1024, "height": 768}, "390": {"width": 390, "height": 844}}
 
@@ -89,7 +91,9 @@ def furnish(office: Office) -> dict[str, Any]:
         a_case(db, now=now - timedelta(minutes=12), seed=6, country="MEX")
         disputed = a_case(db, now=now - timedelta(days=2), seed=7)
         taken = review.take(db, disputed.id, agent=rows[people["agent"]], now=now - timedelta(days=1))
-        done = review.Disposal(action="approve", seen_version=taken.version, note="Letter checked against the printed page.")
+        done = review.Disposal(
+            action="approve", seen_version=taken.version, note="Letter checked against the printed page.", checked=UNSURE
+        )
         review.dispose(db, disputed.id, done, agent=rows[people["agent"]], now=now - timedelta(days=1))
         token = customers.make_link(db, "not_me", disputed.customer, case=disputed, lifetime=timedelta(days=1), now=now)
         customers.report_not_me(db, customers.redeem_link(db, token, "not_me", now=now), now=now - timedelta(minutes=30))
@@ -216,19 +220,22 @@ def test_a_case_is_reviewed_with_six_keys(office: Office, address: str, chromium
         press("n")
     first = page.url
     press("4")
-    page.locator("dialog.zoom[open] img").wait_for()
+    page.locator("dialog.zoom[open] canvas").wait_for()
     press("Escape")
     press("b")
     soon(lambda: page.locator("dialog.zoom[open] .pane").count() == 3)
     press("Escape")
-    press("a")
     page.locator("#note").fill("Looked twice.")
+    page.keyboard.press("Escape")
+    press("a")
+    for _row in UNSURE:
+        press("Space")
     with page.expect_navigation():
         press("Control+Enter")
     soon(lambda: page.url != first and "/desk/cases/" in page.url)
-    assert len(pressed) <= 7
+    assert len(pressed) <= 7 + len(UNSURE)  # each row that differs is looked at by itself
     with office.db.reading() as db:
-        assert db.get_one(Case, scene["stranger"]).state is State.APPROVED
+        assert db.get_one(Case, scene["stranger"]).second_at is not None  # faces that differ take two people
     page.context.close()
 
 

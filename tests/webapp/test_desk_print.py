@@ -16,7 +16,7 @@ from verification import names
 from verification.evidence import Box, Difference, Field
 from verification.reasons import PhotoKind
 from webapp.desk import presenters
-from webapp.printed import Printed, printed_line
+from webapp.printed import Printed, printed_line, strip
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +97,10 @@ def test_of_a_long_line_only_the_surroundings_are_shown(words):
 @pytest.mark.parametrize("word", sorted(names.SHOWN_THOUGH_EQUAL | {"kazakh-latin", "punctuation", "single-name"}))
 def test_every_rule_of_names_has_words(words, word):
     assert presenters.rule_words(word) != word
+
+
+def test_a_line_whose_letters_are_not_known_is_turned_as_another_line_of_the_page(words):
+    photo = Photo(kind=PhotoKind.DOCUMENT, quality={"width": 1000, "height": 800})
+    alone = strip("ABCDEF", (400, 300, 200, 80), (), (), photo)
+    beside = strip("ABCDEF", (400, 300, 200, 80), (), (), photo, like=turned_boxes(6, 20))
+    assert alone is not None and alone.turn == 0 and beside is not None and beside.turn == pytest.approx(-20, abs=1.5)

@@ -468,7 +468,9 @@ def own_routes(portal: Portal) -> list[tuple[str, str]]:
         if "<uuid:case_id>" in rule.rule:
             for method in sorted((rule.methods or set()) & {"GET", "POST"}):
                 address = rule.rule.replace("<uuid:case_id>", "{case}").replace("<any(document, selfie):kind>", "selfie")
-                out.append((method, address.replace("<uuid:message_id>", str(UUID(int=1)))))
+                for other in ("<uuid:message_id>", "<uuid:paper_id>"):
+                    address = address.replace(other, str(UUID(int=1)))
+                out.append((method, address))
     return out
 
 
@@ -503,7 +505,9 @@ def test_no_post_works_without_its_token(portal: Portal) -> None:
     case = portal.draft(customer)
     browser = portal.sign_in(customer)
     addresses = [
-        rule.rule.replace("<uuid:case_id>", str(case)).replace("<any(document, selfie):kind>", "selfie")
+        rule.rule.replace("<uuid:case_id>", str(case))
+        .replace("<any(document, selfie):kind>", "selfie")
+        .replace("<uuid:paper_id>", str(case))
         for rule in portal.app.url_map.iter_rules()
         if "POST" in (rule.methods or set())
     ]

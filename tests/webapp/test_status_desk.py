@@ -67,8 +67,9 @@ def test_a_photo_travels_both_ways_and_each_look_is_an_event(office: Office) -> 
     case = waiting(office)
     number = customer_writes(office, case, "", images.normalise(picture("note")))
     browser = holding(office, case)
-    assert f"/desk/cases/{case}/messages/{number}/photo" in browser.fresh(f"/desk/cases/{case}").text
-    shown = browser.get(f"/desk/cases/{case}/messages/{number}/photo?small")
+    address = office.picture_link("Ada Agent", case, number, "message")
+    assert f"{address}?small" in browser.fresh(f"/desk/cases/{case}").text
+    shown = browser.get(f"{address}?small")
     assert max(Image.open(io.BytesIO(shown.data)).size) == 320 and shown.headers["Cache-Control"] == "no-store"
     browser.fresh(f"/desk/cases/{case}")
     sent = browser.post(f"/desk/cases/{case}/messages", text="Like this", photo=(io.BytesIO(picture("example")), "a.jpg"))
@@ -83,15 +84,15 @@ def test_a_photo_travels_both_ways_and_each_look_is_an_event(office: Office) -> 
 def test_photos_in_messages_are_for_who_may_see_the_cases_photos(office: Office) -> None:
     case, other = waiting(office), waiting(office, seed=4)
     number = customer_writes(office, case, "", images.normalise(picture("note")))
-    address = f"/desk/cases/{case}/messages/{number}/photo"
-    assert office.signed_in(Role.AGENT).get(address).status_code == 403  # has not taken it
-    assert office.signed_in(Role.LEAD).get(address).status_code == 403
+    for role in (Role.AGENT, Role.LEAD):  # has not taken it
+        other_browser = office.signed_in(role, name=f"Other {role.value}")
+        assert other_browser.get(office.picture_link(f"Other {role.value}", case, number, "message")).status_code == 403
     holder = holding(office, case)
-    assert holder.get(address).status_code == 200
-    assert holder.get(f"/desk/cases/{other}/messages/{number}/photo").status_code in (403, 404)
-    assert holder.get(f"/desk/cases/{case}/messages/{uuid4()}/photo").status_code == 404
+    assert holder.get(office.picture_link("Ada Agent", case, number, "message")).status_code == 200
+    assert holder.get(office.picture_link("Ada Agent", other, number, "message")).status_code in (403, 404)
+    assert holder.get(office.picture_link("Ada Agent", case, uuid4(), "message")).status_code == 404
     office.clock.forward(minutes=11)  # no sign for so long: the case is free again
-    assert holder.get(address).status_code == 403
+    assert holder.get(office.picture_link("Ada Agent", case, number, "message")).status_code == 403
 
 
 def test_who_does_not_hold_the_case_reads_the_words_and_writes_nothing(office: Office) -> None:
@@ -113,13 +114,14 @@ def test_who_does_not_hold_the_case_reads_the_words_and_writes_nothing(office: O
 def test_a_case_that_waits_for_a_photo_is_answered_without_holding_it(office: Office) -> None:
     with office.db.transaction() as db:
         case = factories.a_needs_retake(db, now=office.clock()).id
-    browser = office.signed_in(Role.AGENT)
+    browser = office.signed_in(Role.AGENT, name="Ada Agent")
     assert str(case)[:8] not in browser.fresh("/desk").text
     number = customer_writes(office, case, "What is wrong with it?", images.normalise(picture("note")))
     queue = browser.fresh("/desk").text
     assert str(case)[:8] in queue and "customer wrote" in queue
     assert "What is wrong with it?" in browser.fresh(f"/desk/cases/{case}").text
-    assert browser.get(f"/desk/cases/{case}/messages/{number}/photo").status_code == 403  # words need no hold, photos do
+    photo = office.picture_link("Ada Agent", case, number, "message")
+    assert browser.get(photo).status_code == 403  # words need no hold, photos do
     assert "It can be seen once" in browser.fresh(f"/desk/cases/{case}").text
     assert browser.post(f"/desk/cases/{case}/messages/set-aside").status_code == 303
     assert str(case)[:8] not in browser.fresh("/desk").text
@@ -155,8 +157,8 @@ def test_a_photo_that_does_not_open_is_gone_and_no_fault_of_the_page(office: Off
         photo.sha256 = "0" * 64
         own = photo.id
     browser = holding(office, case)
-    assert browser.get(f"/desk/cases/{case}/messages/{number}/photo").status_code == 410
-    assert browser.get(f"/desk/cases/{case}/photos/{own}").status_code == 410
+    assert browser.get(office.picture_link("Ada Agent", case, number, "message")).status_code == 410
+    assert browser.get(office.picture_link("Ada Agent", case, own)).status_code == 410
 
 
 def test_of_a_photo_that_is_too_large_the_agents_words_stay(office: Office) -> None:

@@ -85,7 +85,7 @@ def be(kind: str, options: list[str]) -> int:
         slow_down_real_engines()
     elif kind == "verify":
         light = types.ModuleType("verification.pipeline")
-        light.load = lambda: None  # type: ignore[attr-defined]
+        light.load = lambda **_given: None  # type: ignore[attr-defined]
         light.gather_evidence = looks_good  # type: ignore[attr-defined]
         sys.modules["verification.pipeline"] = light
     notifications.SENDING = timedelta(seconds=2)

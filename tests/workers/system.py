@@ -242,7 +242,7 @@ class System(Workers):
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """The variables that give a process these settings."""
-    return {name.upper(): str(value) for name, value in settings.model_dump(mode="json").items()}
+    return {name.upper(): "" if value is None else str(value) for name, value in settings.model_dump(mode="json").items()}
 
 
 def submit_one(database: Database) -> UUID:

@@ -10,6 +10,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select, update
 
-from cases import audit, customers, intake
+from cases import answers, audit, customers, intake, review
 from cases.database import Database, utcnow
 from cases.lifecycle import State
 from cases.models import Case, Customer, Event, Notification, ProfileVersion, Run, RunState
@@ -116,6 +117,34 @@ def test_upkeep_killed_between_taking_back_and_ringing(system: System) -> None:
     system.stop()
     assert system.deaths == 1
     assert_once(system.database, cases, system.mails)
+
+
+@pytest.mark.parametrize("point", ["during_carry_out", "after_carry_out"])
+def test_upkeep_killed_while_it_carries_out_what_agents_answered(system: System, point: str) -> None:
+    """Before the transaction ends, and just after: each answer takes effect once, and is told once."""
+    system.start("notify")
+    given = utcnow() - timedelta(seconds=30)
+    cases = []
+    with system.database.transaction() as session:
+        session.info = {**session.info, "settings": session.info["settings"].model_copy(update={"undo_seconds": 20})}
+        agent = factories.a_member(session, now=given)
+        for _ in range(4):
+            case = review.take(session, factories.an_in_review(session, now=given).id, agent=agent, now=given)
+            disposal = review.Disposal(action="approve", note="Looked.", seen_version=case.version)
+            answers.give(session, case.id, disposal, agent=agent, now=given)
+            cases.append(case.id)
+    system.start("upkeep", fault=f"{point}:horse,horse")
+    eventually(all_decided(system, cases), within=CONVERGES, what="all is carried out", meanwhile=system.tend)
+    system.stop()
+    assert system.deaths >= 1
+    with system.database.reading() as session:
+        for case_id in cases:
+            events = Counter(session.scalars(select(Event.kind).where(Event.case_id == case_id)))
+            assert (events["answer_given"], events["disposed"], events["profile_changed"]) == (1, 1, 1)
+            told = session.scalars(select(Notification.kind).where(Notification.case_id == case_id)).all()
+            assert sorted(told) == ["approved", "in_review"]
+        verdict = audit.verify(session)
+        assert verdict.ok, verdict.why
 
 
 def test_the_sender_killed_between_sending_and_noting_it(system: System) -> None:

@@ -104,7 +104,9 @@ def test_what_is_made_or_may_still_be_made_carries_this_was_not_me(system: Syste
         one = owe(system, kind)
         notify.send_notification(str(one))
         bodies[kind] = read((system.mails / f"{one}.eml").read_bytes()).get_content()
-    assert [kind for kind, body in bodies.items() if "/not-me/" in body] == ["approved", "needs_retake", "in_review"]
+    assert [kind for kind, body in bodies.items() if "/not-me/" in body] == [
+        *("approved", "approved_in_part", "needs_retake", "in_review", "rechecked")
+    ]
     assert all("/links/" in bodies[kind] for kind in ("needs_retake", "in_review")), "and the way to the request"
 
 

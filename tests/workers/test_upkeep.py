@@ -7,17 +7,19 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
-from cases import audit, notifications, runs, throttles
+from cases import answers, audit, notifications, review, runs, throttles
 from cases.database import Database, utcnow
+from cases.desk_tables import Answer, AnswerState
 from cases.lifecycle import State
 from cases.models import Case, Event, Heartbeat, Notification, Photo, Run, RunState, Throttle
 from cases.settings import Settings
+from tests import factories
 from tests.workers.system import System, Valkey, valkey
 from workers import process, queues, upkeep
 
@@ -69,6 +71,44 @@ def test_a_waiting_case_is_rung_once_however_often_upkeep_looks(system: System) 
     case_id = system.submit(ring=False)
     assert [upkeep.ring_cases() for _ in range(3)] == [1, 0, 0]
     assert queues.waiting(queues.VERIFY) == {case_id}
+
+
+def answered(system: System) -> tuple[UUID, UUID]:
+    """An agent's approval that could be taken back until a moment ago; the answer's id and the case's."""
+    at = utcnow() - timedelta(seconds=30)
+    with system.database.transaction() as session:
+        agent = factories.a_member(session, now=at)
+        case = review.take(session, factories.an_in_review(session, now=at).id, agent=agent, now=at)
+        disposal = review.Disposal(action="approve", note="Looked.", seen_version=case.version)
+        session.info = {**session.info, "settings": session.info["settings"].model_copy(update={"undo_seconds": 20})}
+        return answers.give(session, case.id, disposal, agent=agent, now=at).id, case.id
+
+
+def test_an_answer_that_can_no_longer_be_taken_back_is_carried_out_once(system: System) -> None:
+    _, case_id = answered(system)
+    assert sum(two_at_once("carry_out")) == 2 and upkeep.carry_out() == 0
+    with system.database.reading() as session:
+        assert session.get_one(Case, case_id).state is State.APPROVED
+        owed = select(Notification.kind).where(Notification.case_id == case_id, Notification.kind == "approved")
+        assert session.scalars(owed).all() == ["approved"]
+    assert (kinds(system)["disposed"], kinds(system)["profile_changed"]) == (1, 1)
+
+
+def test_an_upkeep_that_dies_in_the_middle_of_an_answer_leaves_it_waiting(system: System) -> None:
+    answer_id, case_id = answered(system)
+
+    def dies() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        answers.carry_out_due(system.database, now=utcnow(), before_commit=dies)
+    with system.database.reading() as session:
+        assert session.get_one(Answer, answer_id).state is AnswerState.WAITING
+        assert session.get_one(Case, case_id).state is State.IN_REVIEW
+    assert upkeep.carry_out() == 1
+    with system.database.reading() as session:
+        assert session.get_one(Case, case_id).state is State.APPROVED
+        assert audit.verify(session).ok
 
 
 def test_a_lost_ring_is_rung_again_after_a_while(system: System, server: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:

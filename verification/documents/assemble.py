@@ -17,6 +17,7 @@ import numpy as np
 
 from verification.comparison import compare
 from verification.documents import (
+    apart,
     authenticity,
     certainty,
     contradiction,
@@ -90,8 +91,12 @@ def document(image: Pixels, *, today: date) -> Found:
             read = _without_zone(image, found, today=today)
         else:
             read = _with_zone(picture, found, heard, today=today)
-    fields = {name: certainty.on_photo(field, image.shape[1], image.shape[0]) for name, field in read.reading.fields.items()}
-    return replace(read, reading=replace(read.reading, fields=fields))
+    height, width = image.shape[:2]
+    fields, zone, printed = (
+        {name: certainty.on_photo(field, width, height) for name, field in told.items()}
+        for told in (read.reading.fields, read.reading.zone, read.reading.printed)
+    )
+    return replace(read, reading=replace(read.reading, fields=fields, zone=zone, printed=printed))
 
 
 def _zone_on(image: Pixels, *, today: date) -> tuple[Pixels, list[Line], _Heard | None]:
@@ -184,13 +189,14 @@ def _with_zone(picture: Pixels, found: Sequence[Line], heard: _Heard, *, today: 
     printed, whole = _page(picture, found, zone, parsed, corners, today=today)
     voices = replace(voices, confirmed=viz.confirm(parsed.values, printed, zone_names=_zone_names(parsed)))
     fields = certainty.zone_fields(parsed, zone, voices)
+    alone = apart.of_zone(fields)
     for name in certainty.NAMES:
         if not whole and name in fields and name not in voices.confirmed:  # another name may be printed where nobody read
             fields[name] = replace(fields[name], certain=False)
     disagree = False
     beside: dict[Field, ReasonCode] = {}
     if parsed.document_type is DocumentType.RU_INTERNAL:
-        fields, disagree, beside = russian.with_page(
+        fields, disagree, beside, in_print = russian.with_page(
             picture, corners, fields, found, direction=first.direction, truncated=parsed.truncated, today=today
         )
     else:
@@ -199,10 +205,13 @@ def _with_zone(picture: Pixels, found: Sequence[Line], heard: _Heard, *, today: 
         disagree = bool(other)
         for name in other:  # either may be the false one
             fields[name] = replace(fields[name], certain=False, confidence=min(fields[name].confidence, 0.5))
-        fields |= layout.page_fields(picture, found, corners, quads, parsed, printed, voices.confirmed, fields, today=today)
+        added = layout.page_fields(picture, found, corners, quads, parsed, printed, voices.confirmed, fields, today=today)
+        fields |= added
+        in_print = apart.of_print(parsed.values, voices.confirmed, other) | added
     if parsed.document_type is DocumentType.TD1:
-        fields, other_side, beside = _with_front(picture, found, papers, corners, parsed, fields, today=today)
+        fields, other_side, beside, front_print = _with_front(picture, found, papers, corners, parsed, fields, today=today)
         disagree = disagree or other_side
+        in_print |= front_print
     height, width = picture.shape[:2]
     problems = _problems(picture, zone, parsed, printed, fields, corners, disagree=disagree)
     if _several(picture, found, quads, parsed, corners, papers):
@@ -223,6 +232,8 @@ def _with_zone(picture: Pixels, found: Sequence[Line], heard: _Heard, *, today: 
         hidden={**beside, **_hidden(picture, zone, parsed, fields)},
         missing=page.missing(corners, width, height) if ReasonCode.DOCUMENT_CUT_OFF in problems else (),
         hints=hinted,
+        zone=alone,
+        printed=in_print,
     )
     return Found(reading=reading, quarter_turns=page.quarter_turns(first.direction), corners=corners, printed=len(found))
 
@@ -236,15 +247,15 @@ def _with_front(
     fields: dict[Field, FieldReading],
     *,
     today: date,
-) -> tuple[dict[Field, FieldReading], bool, dict[Field, ReasonCode]]:
+) -> tuple[dict[Field, FieldReading], bool, dict[Field, ReasonCode], dict[Field, FieldReading]]:
     """Add what a card's front says that lies beside its back on the photo; the flag: it says otherwise than the zone.
 
-    Also returns which fields of the front something covers.
+    Also returns which fields of the front something covers, and what the front says for itself.
     """
     beside = _outside(found, corners)
     front = layout.front(picture, beside, papers, today=today, zone=fields) if len(beside) >= _FRONT_LINES else None
     if front is None or front.reading.country != parsed.country:
-        return fields, False, {}
+        return fields, False, {}, {}
     together, disagree, one_card, alone = dict(fields), False, False, set[Field]()
     otherwise = False
     for name, seen in front.reading.fields.items():
@@ -267,7 +278,7 @@ def _with_front(
             disagree = True
     if otherwise or not one_card:  # the front may be another person's
         together |= {name: replace(together[name], certain=False) for name in alone}
-    return together, disagree, front.reading.hidden
+    return together, disagree, front.reading.hidden, front.reading.fields
 
 
 _ZONE_NAMES: Final = {Field.SURNAME_NATIVE: Field.SURNAME, Field.GIVEN_NAMES_NATIVE: Field.GIVEN_NAMES}
@@ -397,12 +408,18 @@ def _without_zone(image: Pixels, found: Sequence[Line], *, today: date, rows: Se
             *authenticity.hints(image, rows=(), corners=spread.corners),
         )
         problems = tuple(dict.fromkeys((*spread.reading.problems, *cut)))
-        reading = replace(spread.reading, problems=problems, missing=missing or spread.reading.missing, hints=hinted)
+        reading = replace(
+            spread.reading,
+            problems=problems,
+            missing=missing or spread.reading.missing,
+            hints=hinted,
+            printed=spread.reading.fields,
+        )
         return Found(reading=reading, quarter_turns=spread.quarter_turns, corners=spread.corners, printed=len(found))
     front = layout.front(image, found, page.find(image), today=today)
     if front is not None:
         hinted = plausibility.hints(front.reading.fields, front.reading.document_type, front.reading.country, today)
-        reading = replace(front.reading, hints=hinted)
+        reading = replace(front.reading, hints=hinted, printed=front.reading.fields)
         return Found(reading=reading, quarter_turns=front.quarter_turns, corners=front.corners, printed=len(found))
     height, width = image.shape[:2]
     if _mirrored(image, found, today=today):

@@ -294,10 +294,10 @@ def with_page(
     direction: NDArray[np.float32],
     truncated: bool,
     today: date,
-) -> tuple[dict[Field, FieldReading], bool, dict[Field, ReasonCode]]:
+) -> tuple[dict[Field, FieldReading], bool, dict[Field, ReasonCode], dict[Field, FieldReading]]:
     """Add what the printed pages say to the zone's `fields`; the flag says whether the two contradict each other.
 
-    Also returns what hides a printed value or the pen that wrote it, by field.
+    Also returns what hides a printed value or the pen that wrote it, by field, and what the pages say for themselves.
 
     A value that both say becomes "both"; what only the page says is added. The zone's letters win where they differ,
     but then nothing about that field is certain. `truncated`: the zone has not room for the names' ends.
@@ -305,7 +305,7 @@ def with_page(
     marks = spread.marks_on(picture, found, direction=direction)
     pages = spread.place(marks, corners, found) if marks is not None else None
     if marks is None or pages is None:
-        return _parted(fields, {}), False, {}
+        return _parted(fields, {}), False, {}, {}
     hidden = _covered(picture, spread.places(found, marks, pages))
     on_page, by_hand = _page_fields(picture, found, marks, pages, today=today)
     printed = _unsure(on_page, hidden)
@@ -331,7 +331,7 @@ def with_page(
         together[Field.DOCUMENT_NUMBER] = replace(number, certain=False, confidence=min(number.confidence, 0.5))
     if by_hand:
         hidden |= {name: ReasonCode.DOCUMENT_HANDWRITTEN for name in _ROWS if name not in hidden}
-    return together, contradiction, hidden
+    return together, contradiction, hidden, printed
 
 
 def _parted(zone: dict[Field, FieldReading], printed: dict[Field, FieldReading]) -> dict[Field, FieldReading]:

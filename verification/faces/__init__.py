@@ -1,4 +1,6 @@
-"""Faces: find them (`detect`), turn them into numbers (`encode`, by `voices`), compare them (`compare`).
+"""Faces: find them (`detect`, `sight`), turn them into numbers (`encode`, by `voices`), compare them (`compare`).
+
+Where no machine may compare faces (decision 14 of docs/decisions, `by_eye` below) they are found only, and no number is made of any.
 
 Workers call `load()` once, before they fork. The web process never imports this package.
 """
@@ -22,8 +24,16 @@ def use(folder: Path | None) -> None:
     compare.use(own if own is not None and own.is_file() else None)
 
 
-def load() -> None:
-    """Load YuNet, the voices and the calibration, once per process. Raises models.ModelFileMissing, voices.BadDescription."""
+def load(*, by_eye: bool = False) -> None:
+    """Load YuNet, the voices and the calibration, once per process. Raises models.ModelFileMissing, voices.BadDescription.
+
+    `by_eye`: only what finds faces; the networks that encode them stay where they are.
+    """
+    if by_eye:
+        from verification.faces import detect
+
+        detect.load()
+        return
     from verification.faces import compare, detect, encode
 
     encode.load()  # its networks are the largest
@@ -31,8 +41,12 @@ def load() -> None:
     compare.calibration()
 
 
-def engines() -> tuple[str, ...]:
+def engines(*, by_eye: bool = False) -> tuple[str, ...]:
     """Name the models that judge and what they are calibrated by: kept beside each score, so that old ones stay explainable."""
+    if by_eye:
+        from verification import models
+
+        return (models.label("yunet"),)
     from verification.faces import compare
 
     return (*compare.networks(), compare.calibration().label) if compare.covered() else compare.networks()

@@ -22,11 +22,10 @@ from verification import models
 from verification.calibration import CLEAN, CONDITION, POOR, PRINTED, FaceCalibration, digest, shipped
 from verification.challenge import Sign
 from verification.evidence import FACE_CODE, Box, FaceReading, Pair, PairMeasures, Quality
-from verification.faces import copies, detect, passive, quality, voices
+from verification.faces import copies, sight, voices
 from verification.faces.encode import Encodings, encode
 from verification.faces.networks import give_back_free
 from verification.faces.voices import Vector
-from verification.quality import QualityThresholds
 from verification.reasons import PhotoKind, ReasonCode
 
 __all__ = [
@@ -142,35 +141,21 @@ def look(kind: PhotoKind, photo: NDArray[np.uint8] | None, *, portrait: Box | No
     `portrait` is where the document reader saw the portrait, in pixels of the document; `quarter_turns`, counter-clockwise,
     is how it had to turn the page.
     """
-    if photo is None:
-        return Look(kind=kind)
+    seen = sight.see(kind, photo, portrait=portrait, quarter_turns=quarter_turns)
     try:
-        return _look(kind, photo, portrait, quarter_turns)
+        codes = _encoded(seen)
     finally:
         give_back_free()  # or the next photo would come on top of what the networks left behind
+    return Look(
+        kind=kind, box=seen.box, turns=seen.turns, quality=seen.quality, codes=codes, problems=seen.problems, signs=seen.signs
+    )
 
 
-def _look(kind: PhotoKind, photo: NDArray[np.uint8], portrait: Box | None, quarter_turns: int) -> Look:
-    if kind is PhotoKind.DOCUMENT:
-        printed = detect.portrait(photo, portrait, quarter_turns=quarter_turns)
-        if printed is None:
-            return Look(kind=kind, problems=(ReasonCode.PORTRAIT_NOT_FOUND,))
-        size = Quality(head_size=round(printed.eyes, 1))
-        give_back_free()  # the smaller copies of the photo
-        codes = encode(printed, printed=True)
-        return Look(kind=kind, box=printed.box, turns=printed.quarter_turns, quality=size, codes=codes)
-    main = detect.main_face(photo, kind=kind)
-    give_back_free()
-    if main.face is None:
-        return Look(kind=kind, problems=main.problems)
-    if kind is PhotoKind.ON_FILE:
-        return Look(kind=kind, box=main.face.box, codes=encode(main.face))
-    measured = quality.measure(main.face)
-    if ReasonCode.SELFIE_IS_A_DOCUMENT in main.problems:  # a portrait against itself would say nothing
-        return Look(kind=kind, box=main.face.box, quality=measured, problems=main.problems)
-    problems = (*main.problems, *quality.problems(measured, QualityThresholds()))
-    signs = passive.signs(photo, main.face)
-    return Look(kind=kind, box=main.face.box, quality=measured, codes=encode(main.face), problems=problems, signs=signs)
+def _encoded(seen: sight.Sight) -> Encodings | None:
+    """The numbers of a face that may be compared: not those of a portrait in a "selfie", which against itself would say nothing."""
+    if seen.face is None or ReasonCode.SELFIE_IS_A_DOCUMENT in seen.problems:
+        return None
+    return encode(seen.face, printed=seen.kind is PhotoKind.DOCUMENT)
 
 
 def together(looks: Iterable[Look]) -> FaceReading:

@@ -1,32 +1,21 @@
-"""What an agent may type: the queue's filters from the address, and her answer to a case."""
+"""What an agent may type as her answer to a case. The filters of the queue stand in `webapp.desk.filters`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from cases.lifecycle import State
-from cases.queries import QueueFilters
+from cases import conversations, replies
 from cases.review import Disposal
-from verification.evidence import ChangeReason
+from cases.wording import LANGUAGES
+from verification.evidence import Field, Side
 from verification.reasons import RETAKE, PhotoKind, ReasonCode
 
 NOTE_LENGTH = 4000
 """Characters of a note: a page."""
-
-PAGE = 50
-"""Lines of the queue on one page."""
-
-VIEWS = ("waiting", "mine", "free", "overdue", "customer", "closed")
-"""What the queue may show; the first is the one an agent sees first."""
-
-_STATES: dict[str, frozenset[State]] = {
-    "customer": frozenset({State.NEEDS_RETAKE}),
-    "closed": frozenset({State.APPROVED, State.REJECTED, State.WITHDRAWN, State.REVERTED}),
-}
 
 _RETAKES = {
     kind: tuple(r for r in ReasonCode if RETAKE.get(r) == frozenset({kind})) for kind in (PhotoKind.SELFIE, PhotoKind.DOCUMENT)
@@ -40,6 +29,9 @@ _NO_REJECTION = frozenset(
         ReasonCode.ACCOUNT_UNDER_WATCH,
         ReasonCode.PROCESSING_FAILED,
         ReasonCode.CUSTOMER_ASKED_FOR_PERSON,
+        ReasonCode.APPROVAL_UNDONE,
+        ReasonCode.FACES_BY_EYE,
+        ReasonCode.FACES_BY_EYE,
         ReasonCode.FACE_NOT_COMPARED,
         ReasonCode.NO_FACE_ON_FILE,
         ReasonCode.VOICES_DISAGREE,
@@ -55,6 +47,13 @@ REJECTIONS = tuple(r for r in ReasonCode if r not in RETAKE and r not in _NO_REJ
 """Reasons for which an agent may refuse."""
 
 
+DECISIONS = ("approve", "ask_retake", "reject")
+"""Answers that `cases.answers` stages; "escalate" hands the case to a senior agent instead."""
+
+SPOKEN = frozenset({"ask_retake", "reject"})
+"""Answers that carry words of the agent's own to the customer."""
+
+
 @dataclass(kw_only=True)
 class Answer:
     """An agent's answer as typed, so that a page can show it again, and what is wrong with it."""
@@ -63,15 +62,47 @@ class Answer:
     reasons: tuple[ReasonCode, ...] = ()
     retake: frozenset[PhotoKind] = frozenset()
     note: str = ""
+    words: str = ""  # for the customer, as typed: variables of a saved reply still stand in it
+    reply: str = ""  # code of the saved reply that the words came from
+    sure: bool = False  # read again: the words tell of no check
+    checked: frozenset[Field] = frozenset()  # rows that were ticked as looked at
+    faces: bool = False  # "I compared the faces", where no machine does
+    fields: frozenset[Field] | None = None  # accepted, when not all of them
+    with_email: bool = True
     seen_version: int = 0
     then: str = "next"
     problems: dict[str, str] = field(default_factory=dict)
+    telling: tuple[str, ...] = ()  # words that may give a check away
+    preview: Preview | None = None
 
-    def disposal(self) -> Disposal:
-        """What `cases.review.dispose` takes."""
+    def disposal(self, *, words: str = "") -> Disposal:
+        """What `cases.answers.give` takes; `words` with their variables filled."""
         return Disposal(
-            action=self.action, reasons=self.reasons, retake=self.retake, note=self.note, seen_version=self.seen_version
+            action=self.action,
+            reasons=self.reasons,
+            retake=self.retake,
+            note=self.note,
+            seen_version=self.seen_version,
+            fields=self.fields,
+            with_email=self.with_email,
+            words=words,
+            checked=self.checked,
+            faces=self.faces,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What the customer will read: her mail, and what stands on her page, in her language."""
+
+    language: str
+    subject: str
+    mail: str
+    refused: bool  # else a photo is asked for
+    retake: tuple[PhotoKind, ...]
+    reasons: tuple[ReasonCode, ...]  # as far as she is told
+    hidden: Mapping[ReasonCode, Sequence[Side | Field]]  # what cannot be read on the photo, by reason
+    words: str
 
 
 def read_answer(form: MultiDict[str, str]) -> Answer:
@@ -79,10 +110,21 @@ def read_answer(form: MultiDict[str, str]) -> Answer:
     answer = Answer(
         action=form.get("action", ""),
         note=form.get("note", "").strip(),
+        checked=_fields(form, "checked"),
+        faces="faces" in form,
+        sure="sure" in form,
         seen_version=form.get("seen_version", 0, type=int),
         then="queue" if form.get("then") == "queue" else "next",
     )
     codes = {code.value: code for code in ReasonCode}
+    if answer.action in SPOKEN:
+        answer.words = conversations.plain(form.get("words", ""))
+        answer.reply = form.get(f"reply_{answer.action}", "")[:60]
+        answer.telling = replies.gives_away(answer.words, answer.action)
+        if len(answer.words) > conversations.MOST_LETTERS:
+            answer.problems["words"] = _("Please keep it under %(limit)s characters.", limit=conversations.MOST_LETTERS)
+        elif answer.telling and not answer.sure:
+            answer.problems["sure"] = _("Nothing was sent. Please read your words to the customer once more.")
     if answer.action == "ask_retake":
         answer.retake = frozenset(PhotoKind(k) for k in form.getlist("retake") if k in ("selfie", "document"))
         allowed = {r for kind in answer.retake for r in _RETAKES[kind]}
@@ -98,53 +140,58 @@ def read_answer(form: MultiDict[str, str]) -> Answer:
             answer.problems["reject_reason"] = _("Choose at least one reason.")
         if not answer.note:
             answer.problems["note"] = _("Say in a note what you saw: the next person will want to know.")
-    elif answer.action != "approve":
+    elif answer.action == "approve":
+        _read_part(form, answer)
+    elif answer.action == "escalate":
+        if not answer.note:
+            answer.problems["note"] = _("Say in a note what a senior agent should look at.")
+    else:
         answer.problems["action"] = _("Choose an answer.")
     if len(answer.note) > NOTE_LENGTH:
         answer.problems["note"] = _("Please keep the note under %(limit)s characters.", limit=NOTE_LENGTH)
     return answer
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """The queue's filters as they stand in the address."""
-
-    view: str
-    reason: ReasonCode | None
-    change: ChangeReason | None
-    country: str
-    search: str
-    after: str
-
-    def filters(self, me: UUID) -> QueueFilters:
-        """What `cases.queries.desk_queue` takes. A search looks at every case, whatever its state."""
-        return QueueFilters(
-            states=frozenset(State) if self.search else _STATES.get(self.view, frozenset()),
-            owner=me if self.view == "mine" and not self.search else None,
-            free_only=self.view == "free" and not self.search,
-            overdue_only=self.view == "overdue" and not self.search,
-            reason=self.reason,
-            change_reason=self.change,
-            country=self.country or None,
-            search=self.search,
-            after=self.after,
-            limit=PAGE + 1,
-        )
+def _read_part(form: MultiDict[str, str], answer: Answer) -> None:
+    """Which of the offered details are accepted. A form that offered none accepts all of them."""
+    offered, accepted = _fields(form, "offered"), _fields(form, "accept")
+    with_email = "email" not in form.getlist("offered") or "email" in form.getlist("accept")
+    if not offered and "email" not in form.getlist("offered"):
+        return
+    if accepted != offered:
+        answer.fields = accepted & offered
+    answer.with_email = with_email
+    if not accepted and not ("email" in form.getlist("offered") and with_email):
+        answer.problems["accept"] = _("Accept at least one detail, or choose another answer.")
 
 
-def read_filters(args: MultiDict[str, str]) -> Asked:
-    """Read the address; a word that means nothing is left out."""
-    view = args.get("view", VIEWS[0])
-    return Asked(
-        view=view if view in VIEWS else VIEWS[0],
-        reason=next((r for r in ReasonCode if r.value == args.get("reason")), None),
-        change=next((r for r in ChangeReason if r.value == args.get("change")), None),
-        country=args.get("country", "").strip().upper()[:3],
-        search=args.get("q", "").strip()[:200],
-        after=args.get("after", "")[:120],
-    )
+def _fields(form: MultiDict[str, str], name: str) -> frozenset[Field]:
+    """Fields named by the boxes of one name; a box may name several that go together."""
+    known = {f.value: f for f in Field}
+    return frozenset(known[code] for value in form.getlist(name) for code in value.split(",") if code in known)
 
 
 def retake_reasons() -> dict[PhotoKind, tuple[ReasonCode, ...]]:
     """Reasons for taking a photo again, by photo."""
     return _RETAKES
+
+
+def reasons_for(purpose: str) -> frozenset[ReasonCode]:
+    """Reasons that a saved reply of this purpose may go with."""
+    if purpose == "ask_retake":
+        return frozenset(r for codes in _RETAKES.values() for r in codes)
+    return frozenset(REJECTIONS) if purpose == "reject" else frozenset(ReasonCode)
+
+
+def read_reply(form: MultiDict[str, str]) -> replies.Reply:
+    """A saved reply as typed; `number` is the version that the page showed."""
+    purpose = form.get("purpose", "")
+    reason = next((r for r in ReasonCode if r.value == form.get("reason")), None)
+    return replies.Reply(
+        code="",
+        number=form.get("seen", 0, type=int),
+        purpose=purpose if purpose in replies.PURPOSES else replies.PURPOSES[0],
+        reason=reason if reason in reasons_for(purpose) else None,
+        name=form.get("name", "")[:200],
+        texts={language: form.get(f"text_{language}", "")[:20_000] for language in LANGUAGES},
+    )

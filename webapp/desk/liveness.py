@@ -10,6 +10,7 @@ from verification.challenge import RATES, Sign
 from verification.evidence import Measures
 from verification.hints import Rate
 from verification.policy import Policy
+from verification.reasons import ReasonCode
 from webapp.desk.presenters import HintLine
 from webapp.i18n import label, sign_sentence
 
@@ -28,8 +29,8 @@ def _line(text: str, good: bool | None) -> LivenessLine:
 
 def liveness_lines(measures: Measures | None, policy: Policy | None) -> list[LivenessLine]:
     """Return what the challenge showed against the policy's lines; [] where no machine looked."""
-    if measures is None or policy is None:
-        return []
+    if measures is None or policy is None or ReasonCode.FACES_BY_EYE in measures.problems:
+        return []  # she was not asked for it
     shown = measures.liveness
     if shown is None:
         asked = measures.reason.value in policy.require_liveness_for

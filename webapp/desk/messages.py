@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
-from flask import abort, flash, redirect, request, url_for
+from flask import abort, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.exc import NoResultFound
+from sqlalchemy.orm import Session
 
-from cases import audit, conversations, photo_store, review
-from cases.models import Case
+from cases import audit, conversations, photo_store, replies, review
+from cases.models import Case, Message
 from cases.staff import NotAllowed
 from verification import images
 from webapp.context import database, now
+from webapp.desk import pictures
+from webapp.desk.answers import customers_language
 from webapp.desk.page import show_case
-from webapp.desk.pictures import may_see_photos
 from webapp.desk.surface import desk
 from webapp.http import hears_out, takes_photos
 from webapp.i18n import agent_sentence, label
 from webapp.security import needs, row
-from webapp.talk import broken, message_id, picture, sent_photo, small, too_long, too_many
+from webapp.talk import broken, message_id, sent_photo, small, too_long, too_many
 
 
 @desk.post("/cases/<uuid:case_id>/messages")
@@ -30,10 +33,16 @@ from webapp.talk import broken, message_id, picture, sent_photo, small, too_long
 def write(case_id: UUID) -> ResponseReturnValue:
     """Send a message to the customer, or say why not. Nothing typed is lost."""
     text, moment = request.form.get("text", ""), now()
+    g.message_telling = replies.gives_away(text, "message")
+    if g.message_telling and "sure" not in request.form:
+        return show_case(case_id, moment, writing=text), 422
     try:
-        photo = sent_photo()
+        photo, number = sent_photo(), message_id()
         with database().transaction() as db:
-            conversations.write(db, case_id, message_id(), text=text, photo=photo, agent=row(db), now=moment)
+            before = db.get(Message, number)
+            kept = conversations.write(db, case_id, number, text=text, photo=photo, agent=row(db), now=moment)
+            if before is None and request.form.get("reply_message"):
+                _count_reply(db, kept, request.form["reply_message"][:60], text, moment)
     except images.ImageRejected as rejected:
         return show_case(case_id, moment, writing=text, told=agent_sentence(rejected.reason)), 422
     except conversations.NothingSaid:
@@ -56,6 +65,15 @@ def write(case_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("desk.case", case_id=case_id, _anchor="messages"), 303)
 
 
+def _count_reply(db: Session, kept: Message, code: str, text: str, moment: datetime) -> None:
+    """Count the saved reply that a message came from."""
+    case = db.get_one(Case, kept.case_id)
+    language = customers_language(case)
+    filled = replies.values(db, case, purpose="message", locale=language, now=moment)
+    sent = conversations.plain(text)
+    replies.used(db, case, code, sent=sent, locale=language, carrier_id=kept.id, filled=filled, now=moment)
+
+
 @desk.post("/cases/<uuid:case_id>/messages/set-aside")
 @needs("decide")
 def set_aside(case_id: UUID) -> ResponseReturnValue:
@@ -72,23 +90,20 @@ def set_aside(case_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("desk.case", case_id=case_id, _anchor="messages"), 303)
 
 
-@desk.get("/cases/<uuid:case_id>/messages/<uuid:message_id>/photo")
+@desk.get("/cases/<uuid:case_id>/messages/photos/<token>")
 @needs("see_photos")
-def message_photo(case_id: UUID, message_id: UUID) -> ResponseReturnValue:
-    """A photo of the thread, to who may see the photos of this case. Each look is written down first."""
+def message_photo(case_id: UUID, token: str) -> ResponseReturnValue:
+    """A photo of the thread, to whom its address was made for. Each look is written down first."""
     moment = now()
+    look = pictures.redeem(token, pictures.MESSAGE, subject=str(case_id), moment=moment)
+    number = UUID(look.thing)
     with database().transaction() as db:
-        found = db.get(Case, case_id)
-        if found is None:
-            abort(404)
-        if not may_see_photos(found, moment):
-            abort(403)
+        pictures.allowed(db, case_id, look.purpose, moment)
         viewer = audit.Actor.staff(row(db))
         try:
-            data = conversations.open_photo(db, message_id, case_id=case_id, viewer=viewer, purpose="review", now=moment)
+            data = conversations.open_photo(db, number, case_id=case_id, viewer=viewer, purpose=look.purpose, now=moment)
         except photo_store.PhotoGone:
             abort(404)
         except photo_store.PhotoBroken:
-            broken("message", message_id)
-    response: ResponseReturnValue = picture(small(data) if "small" in request.args else data)
-    return response
+            broken("message", number)
+    return pictures.shown(small(data) if "small" in request.args else data, moment)

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from flask import abort, render_template
+from flask import abort, g, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.exc import NoResultFound
+from sqlalchemy.orm import Session
 
-from cases import audit, confirmations, conversations, duplicates, profiles, queries, review
+from cases import (
+    answers,
+    audit,
+    by_eye,
+    confirmations,
+    conversations,
+    duplicates,
+    likeness,
+    profiles,
+    queries,
+    queue,
+    review,
+    risk,
+    supporting,
+)
+from cases.desk_tables import AnswerState
 from cases.lifecycle import State
 from cases.models import Case
+from cases.rescue import LINE
+from verification.evidence import Field
 from verification.reasons import PhotoKind
-from webapp.context import database, now
-from webapp.desk import forms, liveness, presenters
-from webapp.desk.pictures import may_see_photos
+from webapp.context import database, now, settings
+from webapp.desk import forms, liveness, paper_words, presenters
+from webapp.desk.pictures import may_see
 from webapp.desk.surface import desk
 from webapp.security import may, needs, row, signed_in
 
@@ -25,13 +45,14 @@ from webapp.security import may, needs, row, signed_in
 @needs("see_case")
 def case(case_id: UUID) -> ResponseReturnValue:
     """Everything about one case."""
-    return show_case(case_id, now())
+    page = show_case(case_id, now())
+    return (page, 403) if g.get("withheld") else page
 
 
 def show_case(case_id: UUID, moment: datetime, *, answer: forms.Answer | None = None, told: str = "", writing: str = "") -> str:
     """The page, with what was typed when an answer or a message did not go through and, in `told`, why.
 
-    Each look is written down first.
+    Each look is written down first. A case of her own, or related to her own account, is not shown to her.
     """
     me = signed_in()
     assert me is not None
@@ -39,41 +60,69 @@ def show_case(case_id: UUID, moment: datetime, *, answer: forms.Answer | None = 
         shown = db.get(Case, case_id)
         if shown is None:
             abort(404)
+        if review.withheld(db, row(db), shown, now=moment):  # what the machine makes of her own case is not hers to read
+            g.withheld = True
+            return render_template("desk/withheld.html", told=told)
         audit.record(db, "case_opened_by_staff", actor=audit.Actor.staff(row(db)), now=moment, case=shown, purpose="review")
+        queue.watch(db, case_id, row(db), now=moment)
     with database().reading() as db:
         try:
             page = queries.case_page(db, case_id, now=moment)
         except NoResultFound:
             abort(404)
-        found = page.case
+        found, viewer = page.case, row(db)
         at_desk = found.state is State.IN_REVIEW
-        mine, sees_photos = page.owner_id == me.id, may_see_photos(found, moment)
+        mine, sees_photos = page.owner_id == me.id, may_see(found, moment)
+        given = answers.visible(db, found, viewer)
+        hidden = settings().hide_opinion and at_desk and may("decide") and not _has_answered(found, given)
+        blind = found.second_at is not None and not any(one.mine and one.state is AnswerState.FIRST for one in given)
+        papers = supporting.of(db, found, now=moment)
+        decides = at_desk and mine and may("decide") and found.answered_at is None
+        check = _to_check(db, page, hidden=hidden) if decides else ()
         return render_template(
             "desk/case.html",
-            page=page,
+            page=_veiled(page) if hidden else page,
             case=found,
             now=moment,
             mine=mine,
-            decides=at_desk and mine and may("decide"),
+            decides=decides,
             can_take=(at_desk or (page.disputed and found.state is State.APPROVED and may("settle_disputes")))
             and page.owner_id is None
+            and found.answered_at is None
             and may("decide"),
             can_settle=page.disputed and found.state is State.APPROVED and may("settle_disputes"),
             can_revert=found.state is State.APPROVED and may("revert"),
             on_hold=profiles.held(found),
             paper_code=confirmations.code(db, found) if found.applied_version_id else None,
             sees_photos=sees_photos,
-            lines=presenters.lines(page, with_print=sees_photos),
-            scores=presenters.scores(page),
+            eyes=by_eye.holds(db, found.customer),
+            ticks_faces=decides and review.faces_to_compare(db, found),
+            sets_eyes=decides and not found.customer.by_eye and by_eye.allowed(db) and may("set_by_eye"),
+            lane=review.lane(found),
+            hidden=hidden,
+            blind=blind,
+            given=given,
+            notes=review.notes(db, found, viewer),
+            watchers=queue.watchers(db, case_id, but=me.id, now=moment),
+            risky=presenters.risk_words(risk.judge(db, found, now=moment)[1])
+            if at_desk and found.risk == risk.Risk.HIGH and not hidden
+            else [],
+            rescue=found.rescue if found.rescue >= LINE else 0,
+            lines=presenters.lines(page, with_print=sees_photos, check=check),
+            scores=[] if hidden else presenters.scores(page),
             checks=presenters.checks(page),
-            continuity=presenters.continuity(page),
-            hints=presenters.hints(page),
-            liveness=liveness.liveness_lines(page.measures, page.policy),
-            selfie_signs=liveness.selfie_signs(page.measures, page.policy),
-            same_faces=presenters.same_faces(*duplicates.candidates(db, found)),
-            portrait=presenters.portrait_frame(page),
-            reasons=presenters.heavy_first(page.reasons),
-            weighty=at_desk and review.weighs_against(db, found),
+            continuity=presenters.continuity(page) + paper_words.words(papers),
+            papers_here=bool(papers),
+            hints=[] if hidden else presenters.hints(page),
+            liveness=[] if hidden else liveness.liveness_lines(page.measures, page.policy),
+            selfie_signs=[] if hidden else liveness.selfie_signs(page.measures, page.policy),
+            same_faces=[] if hidden else presenters.same_faces(*duplicates.candidates(db, found)),
+            twins=presenters.twins(likeness.twins(db, found, list(page.photos.values()))),
+            past=presenters.past_cases(queries.past_cases(db, found)),
+            happened=presenters.happened(page.events, without=FIRST_ANSWER if blind else frozenset()),
+            trail=_trail(page.events, hidden=hidden, blind=blind),
+            reasons=[] if hidden else presenters.heavy_first(page.reasons),
+            weighty=at_desk and not hidden and review.weighs_against(db, found),
             show=presenters,
             kinds=PhotoKind,
             retake_reasons=forms.retake_reasons(),
@@ -81,11 +130,47 @@ def show_case(case_id: UUID, moment: datetime, *, answer: forms.Answer | None = 
             answer=answer or forms.Answer(action="", seen_version=found.version),
             told=told,
             talk=conversations.thread(db, found),
-            writes=conversations.answers(found, row(db), now=moment),
+            writes=conversations.answers(found, viewer, now=moment),
             waits=conversations.waits(db, found),
             writing=writing,
             message=uuid4(),
         )
+
+
+FIRST_ANSWER = frozenset(
+    {"answer_given", "answer_taken_back", "answer_dropped", "second_asked", "answers_disagree", "note_added", "case_escalated"}
+)
+"""Events that speak of a first answer: left out for who may give the second."""
+
+_CONCLUDES = frozenset({"run_finished", "referred", "disposed"})
+"""Events whose details say what the machine concluded."""
+
+
+def _has_answered(found: Case, given: Iterable[answers.AnswerLine]) -> bool:
+    """Whether the viewer has answered since the case came to the desk, past taking back: else she could look and answer anew."""
+    open_still = (AnswerState.WAITING, AnswerState.TAKEN_BACK, AnswerState.DROPPED)
+    return any(
+        one.mine and one.state not in open_still and (found.referred_at is None or one.given_at >= found.referred_at)
+        for one in given
+    )
+
+
+def _veiled(page: queries.CasePage) -> queries.CasePage:
+    """The facts without what any run concluded, for every part of the page, whoever wrote it."""
+    return replace(page, reasons=(), runs=tuple(replace(run, reasons=(), outcome=None) for run in page.runs))
+
+
+def _to_check(db: Session, page: queries.CasePage, *, hidden: bool) -> frozenset[Field]:
+    """The rows to be ticked. With the machine's opinion hidden all that changes: which rows it is sure of is an opinion, too."""
+    if hidden:
+        return frozenset(row.field for row in page.fields if row.changes)
+    return frozenset(review.rows_to_check(db, page.case)) if page.claim is not None else frozenset()
+
+
+def _trail(events: Iterable[queries.EventRow], *, hidden: bool, blind: bool) -> list[queries.EventRow]:
+    """The trail as this viewer may see it, newest first."""
+    shown = [event for event in events if not (blind and event.kind in FIRST_ANSWER)]
+    return [replace(event, details={}) if hidden and event.kind in _CONCLUDES else event for event in reversed(shown)]
 
 
 def changed_words(stale: review.StalePage) -> str:

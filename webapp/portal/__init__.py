@@ -8,7 +8,7 @@ from flask import Flask
 
 from cases.settings import Mode
 
-PAGES = ("answers", "photos", "turns", "sending", "status", "messages", "phones", "handover", "mine")
+PAGES = ("answers", "photos", "turns", "sending", "status", "messages", "papers", "phones", "handover", "mine")
 """The modules whose views hang on the blueprint of `steps`."""
 
 

@@ -49,7 +49,7 @@ from webapp.portal.entrance import (
     too_many_requests,
 )
 from webapp.portal.photos import MOMENTARY, _receive
-from webapp.portal.sending import CONSENT_VERSION, changed_elsewhere, seen_version
+from webapp.portal.sending import CONSENT_VERSION, agreed, agreement_of, changed_elsewhere, seen_version
 from webapp.portal.steps import TAKEN, asks_for_turn, may_change, open_case, photos_of, place, portal, wanted_photos
 from workers.queues import RingFailed, ring_verify
 
@@ -422,6 +422,7 @@ def _phone_page(problems: dict[str, str]) -> Any:
             changes = list(claim.values)
         else:
             changes, new_email = [], None
+        agreement = agreement_of(db, case)
     page = render_template(
         "portal/phone_done.html",
         case=case,
@@ -429,8 +430,7 @@ def _phone_page(problems: dict[str, str]) -> Any:
         changes=changes,
         new_email=bool(new_email),
         problems=problems,
-        consent_version=CONSENT_VERSION,
-        photo_days=settings().photo_days,
+        **agreement,
     )
     return page, 422 if problems else 200
 
@@ -446,7 +446,7 @@ def phone_send() -> Any:
     case_id = g.connected.case_id
     try:
         with database().transaction() as db:
-            intake.submit(db, own_case(db, case_id).id, consent_version=CONSENT_VERSION, seen_version=seen_version(), now=now())
+            intake.submit(db, own_case(db, case_id).id, **agreed(), seen_version=seen_version(), now=now())
     except intake.Changed:
         flash(changed_elsewhere())
         return redirect(url_for("portal.phone_here"), 303)

@@ -7,10 +7,11 @@ from uuid import UUID
 
 from flask import flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 
-from cases import customers, head_turns, intake
+from cases import by_eye, customers, head_turns, intake
 from cases.lifecycle import CLOSED, IllegalTransition, State
-from cases.models import Customer
+from cases.models import Case, Customer
 from verification.evidence import Field
 from webapp.context import database, now, settings
 from webapp.logs import log
@@ -19,7 +20,7 @@ from webapp.portal.entrance import customer_owns_case, own_case
 from webapp.portal.steps import asks_for_turn, may_change, photos_of, place, portal, wanted_photos
 from workers.queues import RingFailed, ring_verify
 
-CONSENT_VERSION = "2026-11b"
+CONSENT_VERSION = "2026-11c"
 """Of the text in templates/portal/_consent.html; a change of that text needs a new one."""
 
 SAW_NOTHING = 0
@@ -44,8 +45,9 @@ def _check_page(case_id: UUID, problems: dict[str, str]) -> Any:
             return redirect(url_for("portal.photo", case_id=case_id, kind=wanted[0]), 303)
         profile, _email = customers.current_profile(db, db.get_one(Customer, g.customer_id))
         claim, new_email = intake.claim_of(db, case)
-        turned = head_turns.latest(db, case) is not None
+        turned = head_turns.latest(db, case) is not None and not by_eye.holds(db, case.customer)
         asked = asks_for_turn(db, case)
+        agreement = agreement_of(db, case)
     paper = forms.paper_of(case.country, claim.values)
 
     def printed(value: str | None, field: Field) -> str | None:
@@ -62,8 +64,7 @@ def _check_page(case_id: UUID, problems: dict[str, str]) -> Any:
         turned=turned,
         asked=asked,
         problems=problems,
-        consent_version=CONSENT_VERSION,
-        photo_days=settings().photo_days,
+        **agreement,
     )
     return page, 422 if problems else 200
 
@@ -76,7 +77,7 @@ def send(case_id: UUID) -> Any:
         return _check_page(case_id, {"consent": _("Tick the box: without your agreement we may not compare the photos")})
     try:
         with database().transaction() as db:
-            intake.submit(db, own_case(db, case_id).id, consent_version=CONSENT_VERSION, seen_version=seen_version(), now=now())
+            intake.submit(db, own_case(db, case_id).id, **agreed(), seen_version=seen_version(), now=now())
     except IllegalTransition:
         return redirect(url_for("portal.status", case_id=case_id), 303)
     except intake.Changed:
@@ -86,6 +87,21 @@ def send(case_id: UUID) -> Any:
         return redirect(url_for("portal.check", case_id=case_id), 303)
     _ring(case_id)
     return redirect(url_for("portal.status", case_id=case_id), 303)
+
+
+def agreed() -> dict[str, Any]:
+    """What she agreed to, from the form that was sent: the version of the text, and who may compare her face."""
+    return {"consent_version": CONSENT_VERSION, "by_eye": "by_eye" in request.form}
+
+
+def agreement_of(db: Session, case: Case) -> dict[str, Any]:
+    """What templates/portal/_consent.html says; what she had ticked stands there again when something was wrong."""
+    return {
+        "consent_version": CONSENT_VERSION,
+        "photo_days": settings().photo_days,
+        "biometrics": by_eye.allowed(db),
+        "by_eye": "by_eye" in request.form if request.method == "POST" else case.customer.by_eye,
+    }
 
 
 def seen_version() -> int:
@@ -118,7 +134,7 @@ def person(case_id: UUID) -> Any:
         else:
             try:
                 with database().transaction() as db:
-                    intake.ask_for_person(db, own_case(db, case_id).id, consent_version=CONSENT_VERSION, now=now())
+                    intake.ask_for_person(db, own_case(db, case_id).id, **agreed(), now=now())
             except IllegalTransition:
                 pass  # somebody or something was first; the status page says how it stands
             return redirect(url_for("portal.status", case_id=case_id), 303)
@@ -127,14 +143,14 @@ def person(case_id: UUID) -> Any:
         if case.state not in (State.DRAFT, State.NEEDS_RETAKE, State.SUBMITTED):
             return redirect(place(db, case), 303)
         photos = photos_of(db, case)
+        agreement = agreement_of(db, case)
     page = render_template(
         "portal/person.html",
         case=case,
         photos=photos,
         problems=problems,
-        consent_version=CONSENT_VERSION,
         review_hours=settings().review_hours,
-        photo_days=settings().photo_days,
+        **agreement,
     )
     return page, 422 if problems else 200
 

@@ -11,62 +11,26 @@ from flask import abort, flash, g, jsonify, redirect, render_template, request, 
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from cases import conversations, customers, intake, profiles, queries, throttles
+from cases import answers, by_eye, conversations, customers, intake, profiles, queries, throttles, wording
 from cases.lifecycle import IllegalTransition, State
 from cases.models import Case, Writer
 from verification import images
-from verification.evidence import Field, Measures, Side, Step
+from verification.evidence import Field, Side, Step
 from verification.reasons import RETAKE, PhotoKind, ReasonCode
 from webapp.context import database, now, settings
-from webapp.i18n import sentence
+from webapp.i18n import locale
 from webapp.logs import log
 from webapp.portal import letters
 from webapp.portal.entrance import customer_owns_case, own_case, refused_link, too_many_requests
 from webapp.portal.steps import TAKEN, own_photo, photos_of, place, portal, wanted_photos
-from webapp.printed import photo_read
+from webapp.printed import covered, photo_read
 from webapp.talk import message_id, picture, too_long, too_many
-
-HERS_TO_MEND = frozenset(RETAKE) | {
-    ReasonCode.SURNAME_DIFFERS,
-    ReasonCode.GIVEN_NAMES_DIFFER,
-    ReasonCode.PATRONYMIC_DIFFERS,
-    ReasonCode.DATE_OF_BIRTH_DIFFERS,
-    ReasonCode.SEX_DIFFERS,
-    ReasonCode.DOCUMENT_NUMBER_DIFFERS,
-    ReasonCode.OTHER_FIELD_DIFFERS,
-}
-"""What a customer who is asked for a photo can do something about: the photo, and what she typed."""
 
 
 def told(case: Case, kind: PhotoKind | None = None) -> list[ReasonCode]:
-    """The reasons this customer is told, each sentence once; for `kind` those that a new photo of it would mend.
-
-    A reason she is not told (a face, her account) reads "a person needs to look" in `wording`; on a page that asks
-    her to do something it would only puzzle, so it is left out. So is what only follows from a bad photo.
-    """
-    silent = sentence(ReasonCode.SELFIE_DOCUMENT_FACES_DIFFER)
-    reasons = [ReasonCode(code) for code in case.reasons if sentence(ReasonCode(code)) != silent]
-    if case.state is State.NEEDS_RETAKE:
-        reasons = [r for r in reasons if r in HERS_TO_MEND] or reasons
-    if kind is not None:
-        reasons = [r for r in reasons if kind in RETAKE.get(r, frozenset())]
-    shown: dict[str, ReasonCode] = {}
-    for reason in reasons:
-        shown.setdefault(sentence(reason), reason)
-    return list(shown.values())
-
-
-def covered(measures: Measures | None, reasons: list[ReasonCode]) -> dict[ReasonCode, list[Side | Field]]:
-    """Which parts and details of the page something hides, under the reason told for it: names of sides and fields, no values."""
-    if measures is None:
-        return {}
-    found: dict[ReasonCode, list[Side | Field]] = {}
-    for reason in reasons:
-        fields = [f for f in Field if measures.hidden.get(f) is reason]
-        sides = measures.missing if reason is ReasonCode.DOCUMENT_CUT_OFF else ()
-        if sides or fields:
-            found[reason] = [*sides, *fields]
-    return found
+    """The reasons this customer is told, as `wording.told` says; for `kind` those that a new photo of it would mend."""
+    reasons = wording.told(map(ReasonCode, case.reasons), locale(), asked=case.state is State.NEEDS_RETAKE)
+    return reasons if kind is None else [r for r in reasons if kind in RETAKE.get(r, frozenset())]
 
 
 def hidden(case_id: UUID, reasons: list[ReasonCode]) -> dict[ReasonCode, list[Side | Field]]:
@@ -92,6 +56,7 @@ def status(case_id: UUID) -> Any:
         if case.state is State.DRAFT:
             return redirect(place(db, case), 303)
         at = queries.progress(db, case_id)
+        people_compare = by_eye.holds(db, case.customer)
         photos = photos_of(db, case)
         wanted = wanted_photos(case, photos)
         claim, _email = intake.claim_of(db, case) if case.claim_sealed else (None, None)
@@ -99,6 +64,8 @@ def status(case_id: UUID) -> Any:
         promised = queries.promise(db, now=now()) if case.state is State.IN_REVIEW else None
         talk = conversations.thread(db, case)
         moments = queries.timeline(db, case_id)
+        enclosed = conversations.enclosed(db, case, talk)
+        left = answers.held(db, case) if case.state is State.APPROVED else ()
     mark_shown(case_id, talk)
     reasons = told(case)
     page = "checking" if case.state in CHECKED else case.state.value
@@ -106,7 +73,7 @@ def status(case_id: UUID) -> Any:
         f"portal/status_{page}.html",
         case=case,
         progress=at,
-        steps=step_words(),
+        steps=step_words(by_eye=people_compare),
         claim=claim,
         wanted=wanted,
         kept=[kind for kind in TAKEN if kind in photos and kind.value not in case.retake],
@@ -116,6 +83,9 @@ def status(case_id: UUID) -> Any:
         differences=letters.differing(found.fields, photo_read(found)) if found else [],
         deadline=deadline(case, promised, now()) if promised else None,
         talk=talk,
+        enclosed=enclosed,
+        left=left,
+        left_words=[_("E-mail address") if code == answers.EMAIL else wording.label(Field(code), locale()) for code in left],
         writable=case.state in conversations.OPEN,
         moments=[(moment.at, moment_words(moment.what)) for moment in moments],
         destroyed_at=destroyed_at(case),
@@ -195,15 +165,18 @@ def destroyed_at(case: Case) -> datetime | None:
     return case.closed_at + timedelta(days=settings().photo_days)
 
 
-def step_words() -> dict[str, str]:
+def step_words(*, by_eye: bool = False) -> dict[str, str]:
     """The steps of a check as she reads them, in their order; the codes are those of progress.json."""
-    return {
+    words = {
         "submitted": _("Your request waits for its turn"),
         Step.PHOTOS.value: _("We look at your photos"),
         Step.PASSPORT.value: _("We read your passport"),
         Step.FACES.value: _("We compare the portrait with your selfie"),
         Step.DETAILS.value: _("We compare your details"),
     }
+    if by_eye:
+        del words[Step.FACES.value]
+    return words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,9 +230,13 @@ def moment_words(what: str) -> str:
         "expired": _("The request ended because nothing was sent"),
         "held": _("Your former details were put back for now"),
         "restored": _("The change took effect again"),
+        "rechecked": _("The earlier details hold again; we check the change once more"),
         "undone": _("The change was undone"),
         "you_wrote": _("You wrote to us"),
         "we_wrote": _("We wrote to you"),
+        "paper_asked": _("A person asked for one more paper"),
+        "paper_sent": _("Your paper arrived"),
+        "paper_declined": _("You said that you cannot send the paper"),
         "shredded": _("Your photos and messages were destroyed"),
     }[what]
 

@@ -13,7 +13,7 @@ from flask import Blueprint, abort, g, redirect, render_template, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cases import audit, photo_store, policies
+from cases import audit, by_eye, photo_store, policies
 from cases.lifecycle import State
 from cases.models import Case, Customer, Photo
 from verification.reasons import PhotoKind
@@ -81,5 +81,7 @@ def may_change(case: Case) -> bool:
 
 
 def asks_for_turn(db: Session, case: Case) -> bool:
-    """Whether the policy that holds asks for a turn of the head with this change."""
+    """Whether the policy that holds asks for a turn of the head with this change; never where no machine may look at it."""
+    if by_eye.holds(db, case.customer):
+        return False
     return case.change_reason.value in policies.current(db).require_liveness_for

@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import abort, g, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
-from cases import head_turns, throttles
+from cases import by_eye, head_turns, throttles
 from cases.lifecycle import IllegalTransition
 from verification.challenge import MAX_CAMERA_NAME, MAX_FRAME_BYTES, MAX_FRAMES, BurstRejected
 from webapp.context import database, now
@@ -31,6 +31,8 @@ def turn(case_id: UUID) -> Any:
         case = own_case(db, case_id)
         if not may_change(case):
             return redirect(place(db, case), 303)
+        if by_eye.holds(db, case.customer):  # nobody looks at such pictures: she is not asked for them
+            return redirect(url_for("portal.check", case_id=case_id), 303)
         asked = asks_for_turn(db, case)
         done = head_turns.latest(db, case) is not None
     return render_template("portal/turn.html", case=case, asked=asked, done=done)
@@ -49,7 +51,7 @@ def draw_turn(case_id: UUID) -> Any:
         with database().transaction() as db:
             drawn = head_turns.draw(db, own_case(db, case_id).id, now=now())
             return jsonify(challenge=str(drawn.id), turns=drawn.turns)
-    except IllegalTransition:
+    except (IllegalTransition, head_turns.ChallengeRefused):
         abort(409)
 
 
@@ -76,6 +78,8 @@ def keep_turn(case_id: UUID) -> Any:
             )
     except head_turns.ChallengeRefused as refused:
         log.info("head_turn_refused", case=str(case_id), codes=[refused.why])
+        if refused.why == "by_eye":
+            return jsonify(next=url_for("portal.check", case_id=case_id))
         return jsonify(problem=_("That took too long. You can try again, or go on without this step.")), 409
     except BurstRejected:
         log.info("head_turn_refused", case=str(case_id), codes=["malformed"])
