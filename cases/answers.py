@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from cases import audit, conversations, intake, moves, notifications, profiles, review, risk
@@ -67,7 +67,7 @@ def give(session: Session, case_id: UUID, disposal: review.Disposal, *, agent: S
 
     Nothing is carried out for `undo_seconds`; with 0 it is at once. The row of the case is locked, so of two answers the second
     gets StalePage and can say what already happened. Raises of `review`: StalePage, NotYours (Related, AlreadyAnswered),
-    NoteNeeded, Unchecked, FacesNotCompared, NotPartly, TooLong; IllegalTransition, NotAllowed; ValueError when a retake names no
+    Unread, NoteNeeded, Unchecked, FacesNotCompared, NotPartly, TooLong; IllegalTransition, NotAllowed; ValueError when a retake names no
     photo, a rejection no reason, or an approval nothing that was asked for.
     """
     people.require(agent, "decide")
@@ -81,6 +81,8 @@ def give(session: Session, case_id: UUID, disposal: review.Disposal, *, agent: S
     if case.owner_id != agent.id:
         raise review.NotYours("take the case first")
     review.may_answer(session, case, agent)
+    if disposal.seen_messages is not None and disposal.seen_messages < _written(session, case):
+        raise review.Unread
     accepted, held = _check(session, case, disposal)
     first, other = _before(session, case)
     why = () if first else _why_two(session, case, disposal, now)
@@ -112,6 +114,8 @@ def give(session: Session, case_id: UUID, disposal: review.Disposal, *, agent: S
         until=now + undo,
     )
     answer.data_key, answer.maker = case.data_key, agent
+    if not undo and disposal.action == "approve":
+        moves.lock_customer(session, case.customer_id)  # every row before the trail's lock: see audit.CHAIN_LOCK
     answer.note_sealed = _seal(session, answer, "note", disposal.note)
     answer.words_sealed = _seal(session, answer, "words", conversations.plain(disposal.words))
     session.add(answer)
@@ -129,6 +133,12 @@ def give(session: Session, case_id: UUID, disposal: review.Disposal, *, agent: S
     if not undo:
         _go_on(session, case, answer, now)
     return answer
+
+
+def _written(session: Session, case: Case) -> int:
+    """How many messages the customer has written about the case."""
+    wrote = select(func.count()).where(Message.case_id == case.id, Message.writer == Writer.CUSTOMER)
+    return session.scalar(wrote) or 0
 
 
 def take_back(session: Session, answer_id: UUID, *, agent: Staff, now: datetime) -> Answer:
@@ -265,8 +275,13 @@ def carry_out_due(database: Database, *, now: datetime, before_commit: Callable[
                     before_commit()
         except Exception as error:  # whatever it is, the answers behind it are of other people
             trouble = trouble or error
-            with database.transaction() as session:
-                give_up(session, answer_id, now=now)
+            try:
+                with database.transaction() as session:
+                    give_up(session, answer_id, now=now)
+            except (
+                Exception
+            ):  # whatever keeps it from being carried out may keep it from being dropped: the next round tries again
+                continue
     if trouble is not None:
         raise trouble
     return done
@@ -373,12 +388,29 @@ def _go_on(session: Session, case: Case, answer: Answer, now: datetime) -> None:
         _drop(session, case, answer, why, now)
         return
     first, other = _before(session, case)
+    if first is not None and other is None and not people.may(first.maker, "decide"):
+        _take_its_place(session, case, first, answer, now)
+        first = None
     if answer.needs_second:
         _ask_second(session, case, answer, now)
-    elif first is None or other is not None or case.escalated_at is not None or _same(first, answer):
+    elif first is None or other is not None or _same(first, answer):
         _carry_out(session, case, answer, [row for row in (first, other) if row is not None], now)
     else:
         _disagree(session, case, first, answer, now)
+
+
+def _take_its_place(session: Session, case: Case, first: Answer, answer: Answer, now: datetime) -> None:
+    """Who gave the first answer may decide nothing any more, so it counts for nothing: the second becomes the first."""
+    _end(first, AnswerState.DROPPED, now)
+    answer.needs_second = answer.action == "approve" or (answer.action == "reject" and risk.appealed(session, case))
+    answer.why = list(first.why) if answer.needs_second else []
+    answer.first_id = answer.first_staff_id = None
+    first.why = [Dropped.ACCOUNT_CLOSED.value]
+    session.flush()
+    audit.record(
+        session, "answer_dropped", actor=audit.SYSTEM, now=now, case=case, answer_id=first.id, why=Dropped.ACCOUNT_CLOSED,
+        **_said(first),
+    )  # fmt: skip
 
 
 def _overtaken(session: Session, case: Case, answer: Answer) -> Dropped | None:
@@ -436,6 +468,8 @@ def _same(first: Answer, answer: Answer) -> bool:
 def _carry_out(session: Session, case: Case, answer: Answer, before: list[Answer], now: datetime) -> None:
     """Do what was answered and all that follows from it; the answers given before it are over as well."""
     actor = audit.Actor.staff(answer.maker)
+    if answer.action == "approve":
+        moves.lock_customer(session, case.customer_id)  # every row before the trail's lock: see audit.CHAIN_LOCK
     reasons = list(answer.reasons)
     for row in before:
         same = _same(row, answer)

@@ -180,10 +180,13 @@ KINDS: dict[str, Kind] = {
     "policy_proposed": _kind("staff", "activation_id policy_version loosens"),
     "policy_activated": _kind("staff system", "activation_id policy_version loosens proposed_by"),
     "policy_withdrawn": _kind("staff", "activation_id policy_version"),
-    "everything_to_people": _kind("staff", "switch_id"),
-    "automation_proposed": _kind("staff", "switch_id"),
-    "automation_resumed": _kind("staff", "switch_id proposed_by"),
-    "automation_withdrawn": _kind("staff", "switch_id"),
+    "policy_stage": _kind("staff", "activation_id policy_version stage"),
+    "policy_rolled_back": _kind("staff system", "activation_id policy_version stage"),
+    "automation_halted": _kind("system", "switch_id bound activation_id"),
+    "everything_to_people": _kind("staff system", "switch_id scope"),
+    "automation_proposed": _kind("staff", "switch_id scope"),
+    "automation_resumed": _kind("staff", "switch_id scope proposed_by"),
+    "automation_withdrawn": _kind("staff", "switch_id scope"),
     # the faces
     "faces_forgotten": _kind("system", "count"),
     "faces_searched": _kind("machine", "count candidates"),
@@ -206,7 +209,11 @@ KINDS: dict[str, Kind] = {
     "second_factor_set": _kind("staff", "method"),
     "audit_searched": _kind("staff", "kind days"),
     "audit_verified": _kind("staff system", "ok count broken_at"),
-    "audit_exported": _kind("staff", "count"),
+    "audit_exported": _kind("staff system", "count since until first last sha256"),
+    # queues: what an operator started again or set aside
+    "notification_resent": _kind("staff", "notification_id notification tries"),
+    "paper_read_again": _kind("staff", "paper_id tries"),
+    "failed_rings_discarded": _kind("staff", "queue count"),
     "anchored": _kind("system", "head"),
     "migrated": _kind("system", "revision"),
     "seeded": _kind("system", "count"),
@@ -323,6 +330,29 @@ def anchor(session: Session, folder: Path, *, now: datetime) -> str:
     finally:
         os.close(handle)
     return head
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anchored:
+    """What the file of anchors says of itself; whether it is genuine is told by `verify`."""
+
+    lines: int
+    at: datetime  # of the newest
+    number: int  # the newest event then
+
+
+def anchored(place: Path) -> Anchored | None:
+    """How many anchors there are and which is the newest; None without a file, or where the last line makes no sense."""
+    file = place / ANCHOR_FILE if place.is_dir() else place
+    try:
+        with file.open("rb") as data:
+            lines, last = 0, b""
+            for line in data:
+                lines, last = lines + 1, line
+        time, number = last.decode("ascii").split(" ")[:2]
+        return Anchored(lines=lines, at=datetime.fromisoformat(time).astimezone(UTC), number=int(number))
+    except (OSError, ValueError):
+        return None
 
 
 def _anchors(place: Path, key: bytes) -> dict[int, str]:

@@ -1,8 +1,8 @@
 """Whether a machine may compare a person's face. Where it may not, people compare by eye and everything else stays as it is.
 
 Two ways lead here: a deployment switches biometrics off for everybody (`BIOMETRICS=off`), or a person chooses it for herself
-when she agrees to the rest (consent page), or has a senior agent write it down. Her choice is kept with her account and holds for every
-later request until she chooses otherwise. What counts as biometrics and what does not: docs/decisions/0014.
+when she agrees to the rest (consent page), or has a senior agent write it down. Her choice is kept with her account and holds
+for every later request until she chooses otherwise. What counts as biometrics and what does not: docs/decisions/0015.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +56,11 @@ def current(session: Session) -> FaceCalibration | None:
     return _opened(newest) if newest is not None else None
 
 
+def standing_calibration(session: Session) -> FaceCalibration:
+    """The calibration that decides now: the own one, or else the shipped one."""
+    return current(session) or shipped()
+
+
 def standing(session: Session) -> Standing:
     """What the ops page tells."""
     newest = _newest(session)
@@ -70,6 +75,31 @@ def standing(session: Session) -> Standing:
         pairs=len(pairs),
         genuine=sum(p.same for p in pairs),
     )
+
+
+AGES_AFTER = timedelta(days=365)
+"""A calibration older than this is warned of: cameras, documents and who comes change within a year, and faces on file age."""
+
+LATELY = 500
+"""Newest runs whose models are compared with those of the calibration."""
+
+
+def other_models(session: Session) -> tuple[int, int]:
+    """Of the newest runs that compared faces, how many did so with other models than those of the calibration, and of how many."""
+    base = shipped()
+    own = {row.number: row.base for row in session.execute(select(Calibration.number, Calibration.base))}
+    found = [
+        Measures.from_json(document)
+        for document in session.scalars(
+            select(Run.measures)
+            .where(Run.state == RunState.FINISHED, Run.measures.is_not(None))
+            .order_by(Run.finished_at.desc())
+            .limit(LATELY)
+        )
+        if document is not None
+    ]
+    compared = [measures for measures in found if measures.pairs]
+    return sum(not _of_these_models(measures, base, own) for measures in compared), len(compared)
 
 
 def named(session: Session, label: str) -> FaceCalibration | None:

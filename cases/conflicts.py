@@ -62,7 +62,9 @@ def unsay(session: Session, member: Staff, customer: Customer, *, actor: audit.A
 
 def withhold(session: Session, agent: Staff, case: Case, why: Tie, *, now: datetime) -> None:
     """Note that a case was kept from her, once for each case; by her own address her account is known from now on."""
-    if why is Tie.OWN_EMAIL and session.get(StaffAccount, (agent.id, case.customer_id)) is None:
+    _, held = customers.current_profile(session, session.get_one(Customer, case.customer_id))
+    hers = why is Tie.OWN_EMAIL and held.casefold() == agent.email.casefold()  # an address that was only typed makes nothing hers
+    if hers and session.get(StaffAccount, (agent.id, case.customer_id)) is None:
         session.add(StaffAccount(staff_id=agent.id, customer_id=case.customer_id, how="email", since=now))
     elif audit.happened(session, "case_withheld", case, actor=audit.Actor.staff(agent)):
         return

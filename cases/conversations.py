@@ -170,6 +170,9 @@ def write(
     actor = audit.Actor.staff(agent) if agent else audit.Actor(kind="customer", id=str(case.customer_id))
     if agent is not None:
         _see(session, case.id, Writer.CUSTOMER, now)
+    elif case.awaiting_until is not None:
+        case.awaiting_until = None  # "I have no such paper": somebody has to read that, and not when the time for it is over
+        session.flush()
     if told:
         notifications.add(session, case, "message", actor=actor, now=now)
     audit.record(session, "message_written", actor=actor, now=now, case=case, message_id=message.id, size=message.size)

@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from cases import queue
 from cases import staff as people
@@ -338,9 +338,11 @@ def _referred(session: Session, case_ids: set[UUID]) -> dict[UUID, list[datetime
 
 def _agreement(session: Session, since: datetime, until: datetime) -> Counts:
     """Pairs of blind answers by two people: both are counted, as agreeing when the second's was carried out without a third."""
-    agreed = case((Answer.state == AnswerState.CARRIED_OUT, 1), else_=0)
+    first = aliased(Answer)
+    agreed = case((and_(Answer.state == AnswerState.CARRIED_OUT, first.state == AnswerState.FOLLOWED), 1), else_=0)
     rows = session.execute(
         select(Answer.first_staff_id, Answer.staff_id, func.count(), func.sum(agreed))
+        .join(first, first.id == Answer.first_id)
         .where(Answer.first_id.is_not(None), Answer.second_id.is_(None), _in(since, until), _done())
         .group_by(Answer.first_staff_id, Answer.staff_id)
     )

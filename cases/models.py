@@ -225,6 +225,7 @@ class Case(Base):
         Index("ix_cases_desk", "state", "referred_at"),
         CheckConstraint("dispute_settled_at IS NULL OR disputed_at IS NOT NULL", name="only_a_dispute_is_settled"),
         Index("ix_cases_waiting", "state", "enqueued_at"),
+        Index("ix_cases_submitted", "submitted_at"),
         Index(
             "ix_cases_awaiting_until",
             "awaiting_until",
@@ -446,6 +447,7 @@ class Run(Base):
             sqlite_where=text("state = 'running'"),
         ),
         Index("ix_runs_lease", "state", "lease_until"),
+        Index("ix_runs_finished", "finished_at", "state", "outcome", "seconds"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"), index=True)
@@ -525,6 +527,7 @@ class Disposition(Base):
     __tablename__ = "dispositions"
     __table_args__ = (
         CheckConstraint("action IN ('approve', 'reject', 'ask_retake', 'revert', 'settle')", name="action_is_an_agents"),
+        Index("ix_dispositions_created", "created_at", "action"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"), index=True)
@@ -561,6 +564,7 @@ class PolicyActivation(Base):
             "proposed_by_id IS NOT NULL OR (version = 1 AND NOT loosens)", name="only_the_shipped_one_has_no_proposer"
         ),
         Index("ix_policy_activations_effective", "effective_at"),
+        Index("ix_policy_activations_agreed", "id", "proposed_by_id", "confirmed_by_id", unique=True),
     )
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
     version: Mapped[int] = mapped_column(ForeignKey("policies.version"))
@@ -575,22 +579,32 @@ class PolicyActivation(Base):
 
 
 class AutomationSwitch(Base):
-    """Everything to people, on or off. On takes one person and holds at once; off takes two."""
+    """Everything, or one scope, to people: on or off. On takes one person and holds at once; off takes two."""
 
     __tablename__ = "automation_switches"
     __table_args__ = (
         CheckConstraint("confirmed_by_id IS NULL OR confirmed_by_id <> proposed_by_id", name="nobody_confirms_his_own"),
         CheckConstraint("to_people OR effective_at IS NULL OR confirmed_by_id IS NOT NULL", name="off_needs_two"),
         CheckConstraint("effective_at IS NULL OR withdrawn_at IS NULL", name="effective_or_withdrawn"),
+        CheckConstraint("to_people OR proposed_by_id IS NOT NULL", name="only_closing_has_no_proposer"),
+        CheckConstraint(
+            "scope = 'all' OR substr(scope, 1, 8) = 'country:' OR substr(scope, 1, 9) = 'document:'"
+            " OR scope IN ('check:liveness', 'check:zone', 'check:print', 'check:on_file')",
+            name="scope_is_known",
+        ),
+        Index("ix_automation_switches_scope", "scope", "effective_at"),
     )
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
     to_people: Mapped[bool] = mapped_column()
     reason: Mapped[str] = mapped_column(String(500))
-    proposed_by_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"))
+    proposed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"), comment="NULL: the system halted itself")
     proposed_at: Mapped[datetime] = mapped_column()
     confirmed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
     effective_at: Mapped[datetime | None] = mapped_column()
     withdrawn_at: Mapped[datetime | None] = mapped_column()
+    scope: Mapped[str] = mapped_column(
+        String(40), default="all", server_default="all", comment="cases.switches.Scope: all, or a country, document, check"
+    )
 
 
 class Calibration(Base):
@@ -612,7 +626,14 @@ class Event(Base):
     """The audit trail: append-only, each row carrying the hash of the one before. Codes and ids only."""
 
     __tablename__ = "events"
-    __table_args__ = (Index("ix_events_case", "case_id", "id"),)
+    __table_args__ = (
+        Index("ix_events_case", "case_id", "id"),
+        Index("ix_events_at", "at", "id"),
+        Index("ix_events_kind", "kind", "at", "id"),
+        Index("ix_events_actor", "actor_id", "at", "id"),
+        Index("ix_events_actor_kind", "actor_kind", "at", "id"),
+        Index("ix_events_customer", "customer_id", "at", "id"),
+    )
     id: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False, comment="1, 2, 3 … without a gap"
     )

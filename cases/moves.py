@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cases import audit
 from cases.desk_tables import Answer, AnswerState, Dropped
 from cases.lifecycle import CLOSED, Action, State, next_state
 from cases.models import Case, Customer, Run, RunState
@@ -73,12 +74,15 @@ def drop_answers(session: Session, case: Case, why: Dropped, *, now: datetime) -
     """End answers that still wait in a locked case: what they were given for is gone."""
     session.flush()
     waiting = Answer.state.in_((AnswerState.WAITING, AnswerState.FIRST, AnswerState.DISAGREED))
-    session.execute(
-        update(Answer)
-        .where(Answer.case_id == case.id, waiting)
-        .values(state=AnswerState.DROPPED, ended_at=now, why=[why.value])
-        .execution_options(synchronize_session="fetch")
-    )
+    for answer in session.scalars(
+        select(Answer).where(Answer.case_id == case.id, waiting).order_by(Answer.given_at, Answer.id)
+    ).all():
+        answer.state, answer.ended_at, answer.why = AnswerState.DROPPED, now, [why.value]
+        session.flush()
+        audit.record(
+            session, "answer_dropped", actor=audit.SYSTEM, now=now, case=case, answer_id=answer.id, why=why,
+            action=answer.action, reasons=answer.reasons, retake=answer.retake, fields=answer.fields,
+        )  # fmt: skip
 
 
 def _weigh(session: Session, case: Case, *, now: datetime) -> None:

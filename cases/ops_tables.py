@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cases.models import Base
@@ -96,5 +96,74 @@ class UndoItem(Base):
     done_at: Mapped[datetime | None] = mapped_column()
 
 
-APPEND_ONLY: tuple[type[Base], ...] = (ReplayReport,)
+class PolicyStep(Base):
+    """One step of a confirmed loosening on its way: into shadow, up the ramp, or back. The newest of an activation holds.
+
+    Steps forward carry who proposed and who confirmed, tied to the activation by a key: none is taken before two people agreed,
+    and whoever proposed takes none.
+    """
+
+    __tablename__ = "policy_steps"
+    __table_args__ = (
+        CheckConstraint("stage IN ('shadow', 'five', 'quarter', 'full', 'rolled_back')", name="stage_is_known"),
+        CheckConstraint(
+            "stage = 'rolled_back' OR (by_id IS NOT NULL AND proposed_by_id IS NOT NULL AND confirmed_by_id IS NOT NULL"
+            " AND by_id <> proposed_by_id AND confirmed_by_id <> proposed_by_id)",
+            name="forward_needs_two",
+        ),
+        ForeignKeyConstraint(
+            ["activation_id", "proposed_by_id", "confirmed_by_id"],
+            ["policy_activations.id", "policy_activations.proposed_by_id", "policy_activations.confirmed_by_id"],
+            name="fk_policy_steps_agreed",
+        ),
+        UniqueConstraint("activation_id", "stage"),
+    )
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    activation_id: Mapped[int] = mapped_column(ForeignKey("policy_activations.id"))
+    stage: Mapped[str] = mapped_column(String(12), comment="cases.ramps.Stage")
+    at: Mapped[datetime] = mapped_column()
+    by_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"), comment="NULL: the system, which only ever rolls back")
+    proposed_by_id: Mapped[UUID | None] = mapped_column()
+    confirmed_by_id: Mapped[UUID | None] = mapped_column()
+    reason: Mapped[str] = mapped_column(String(500), default="")
+
+
+class PolicyTrial(Base):
+    """Runs counted while a version was on its way: what the one that holds said, what the new one said, and which decided."""
+
+    __tablename__ = "policy_trials"
+    __table_args__ = (CheckConstraint("runs >= 0", name="counts_never_negative"),)
+    activation_id: Mapped[int] = mapped_column(
+        ForeignKey("policy_activations.id"), primary_key=True, autoincrement=False
+    )
+    stage: Mapped[str] = mapped_column(String(12), primary_key=True)
+    held: Mapped[str] = mapped_column(String(10), primary_key=True, comment="approve, retake or refer")
+    tried: Mapped[str] = mapped_column(String(10), primary_key=True, comment="approve, retake or refer")
+    live: Mapped[bool] = mapped_column(primary_key=True, comment="Whether the new version decided")
+    runs: Mapped[int] = mapped_column()
+
+
+class DecisionCount(Base):
+    """What runs came to in ten minutes: bounds of cases.halts are checked on these, however many runs there are."""
+
+    __tablename__ = "decision_counts"
+    __table_args__ = (CheckConstraint("runs >= 0", name="counts_never_negative"),)
+    slot: Mapped[datetime] = mapped_column(primary_key=True, comment="Begin of the ten minutes")
+    outcome: Mapped[str] = mapped_column(String(10), primary_key=True, comment="approve, retake, refer or failed")
+    runs: Mapped[int] = mapped_column()
+
+
+class Halt(Base):
+    """Automatic approval stopped itself: which bound was left, by what numbers. Never changed; resuming is the switch's."""
+
+    __tablename__ = "halts"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    at: Mapped[datetime] = mapped_column(index=True)
+    bound: Mapped[str] = mapped_column(String(30), comment="cases.halts.Bound")
+    figures: Mapped[dict[str, Any]] = mapped_column(comment="Counts and limits by which it was left; nothing of a person")
+    switch_id: Mapped[int] = mapped_column(ForeignKey("automation_switches.id"), unique=True)
+    rolled_back_id: Mapped[int | None] = mapped_column(ForeignKey("policy_activations.id"), comment="The ramp that it ended")
+
+
+APPEND_ONLY: tuple[type[Base], ...] = (ReplayReport, PolicyStep, Halt)
 """Tables of this file whose rows nobody may change or delete. Keep it last."""

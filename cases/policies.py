@@ -1,7 +1,8 @@
-"""Policies as rows: draft, propose, confirm; and the switch that sends everything to people.
+"""Policies as rows: draft, propose, confirm. The switch that sends everything to people is `cases.switches`.
 
 A version never changes. Which one holds is told by the newest effective activation. To tighten takes one person
-and holds from the next decision on; to loosen takes two, and what the second confirms is what the first proposed.
+and holds from the next decision on; to loosen takes a replay, two people, and the steps of `cases.rollout`: what the second
+confirms is what the first proposed, and it decides nothing yet.
 Changes happen one at a time (the trail has one writer), so each is weighed against what really holds.
 """
 
@@ -9,13 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from cases import audit
+from cases import audit, ramps
 from cases import staff as people
-from cases.models import AutomationSwitch, PolicyActivation, PolicyVersion, Staff
+from cases.models import PolicyActivation, PolicyVersion, Staff
 from verification.policy import SHIPPED, THRESHOLDS, Policy, loosens
 
 
@@ -29,6 +31,10 @@ class SamePerson(Exception):
 
 class Outdated(Exception):
     """What was proposed is no longer open, or what holds has changed since: it must be proposed again."""
+
+
+class UnderWay(Outdated):
+    """Another version is on its way up; one at a time, or nobody knows which of them was observed."""
 
 
 def current(session: Session) -> Policy:
@@ -45,27 +51,27 @@ def current(session: Session) -> Policy:
     return Policy.from_json(document)
 
 
+def for_case(session: Session, case_id: UUID) -> Policy:
+    """The policy that decides this case now: the one that holds, or for a share of cases the one on its way up."""
+    ramp = ramps.under_way(session)
+    return ramp.policy if ramp is not None and ramps.decides(session, ramp, case_id) else current(session)
+
+
 def get(session: Session, version: int) -> Policy:
     """One version. Raises NoResultFound."""
     return Policy.from_json(session.get_one(PolicyVersion, version).document)
 
 
-def everything_to_people(session: Session) -> bool:
-    """Whether a person looks at every case, whatever the machine finds."""
-    on = session.execute(
-        select(AutomationSwitch.to_people)
-        .where(AutomationSwitch.effective_at.is_not(None))
-        .order_by(AutomationSwitch.effective_at.desc(), AutomationSwitch.id.desc())
-        .limit(1)
-    ).scalar_one_or_none()
-    return bool(on)
-
-
 def draft(session: Session, document: Policy, *, author: Staff, reason: str, now: datetime) -> PolicyVersion:
     """Store a new version; its number is the next one, whatever `document.version` says. It does not hold yet."""
     people.require(author, "propose_policy")
-    reason = _told(reason)
+    reason = told(reason)
     audit.one_writer(session)
+    return keep(session, document, author=author, reason=reason, now=now)
+
+
+def keep(session: Session, document: Policy, *, author: Staff, reason: str, now: datetime) -> PolicyVersion:
+    """Write a version down. Callers have asked who may, and are the one writer."""
     number = (session.scalar(select(func.max(PolicyVersion.version))) or 0) + 1
     document = replace(document, version=number)
     row = PolicyVersion(version=number, document=document.to_json(), reason=reason, author_id=author.id, created_at=now)
@@ -78,41 +84,84 @@ def draft(session: Session, document: Policy, *, author: Staff, reason: str, now
 
 
 def propose(session: Session, version: int, *, by: Staff, reason: str, now: datetime) -> PolicyActivation:
-    """Let a version hold from now on. Tighter or equal: at once. Looser in anything: once another person confirmed."""
+    """Let a version hold. Tighter or equal: from now on, and a version on its way up is rolled back, for it was weighed against
+    another. Looser in anything: once it was replayed (replays.NotReplayed, Unopened), another person confirmed it, and it came
+    through the steps of `cases.rollout`.
+    """
+    from cases import replays  # it asks what holds
+
     people.require(by, "propose_policy")
-    reason = _told(reason)
+    reason = told(reason)
     audit.one_writer(session)
     held, wanted = current(session), get(session, version)
     looser = loosens(held, wanted)
+    if not looser:
+        ramps.end(session, by=by, reason=reason, now=now)
+        return activate(session, wanted, held=held, by=by, reason=reason, now=now)
+    replays.require_seen(session, version)
     activation = PolicyActivation(
         version=version,
         against_version=held.version,
-        loosens=bool(looser),
+        loosens=True,
         reason=reason,
         proposed_by_id=by.id,
         proposed_at=now,
-        effective_at=None if looser else _after_the_last(session, now),
     )
     session.add(activation)
     session.flush()
-    kind = "policy_proposed" if looser else "policy_activated"
     audit.record(
-        session, kind, actor=audit.Actor.staff(by), now=now, activation_id=activation.id, policy_version=version, loosens=looser
+        session, "policy_proposed", actor=audit.Actor.staff(by), now=now,
+        activation_id=activation.id, policy_version=version, loosens=looser,
+    )  # fmt: skip
+    return activation
+
+
+def activate(
+    session: Session, wanted: Policy, *, held: Policy, by: Staff, reason: str, now: datetime
+) -> PolicyActivation:
+    """Let a version hold from now on that lets nothing through which `held` does not. Raises ValueError for any other."""
+    if loosens(held, wanted):
+        raise ValueError("a loosening takes two people and the steps of a ramp")
+    activation = PolicyActivation(
+        version=wanted.version,
+        against_version=held.version,
+        loosens=False,
+        reason=reason,
+        proposed_by_id=by.id,
+        proposed_at=now,
+        effective_at=_after_the_last(session, now),
     )
+    session.add(activation)
+    session.flush()
+    audit.record(
+        session, "policy_activated", actor=audit.Actor.staff(by), now=now,
+        activation_id=activation.id, policy_version=wanted.version, loosens=(),
+    )  # fmt: skip
     return activation
 
 
 def confirm(session: Session, activation_id: int, *, by: Staff, now: datetime) -> PolicyActivation:
-    """Let a loosening take effect. Raises SamePerson; Outdated when another policy holds than when it was proposed."""
+    """Send a loosening on its way: into shadow, where it decides nothing. One at a time.
+
+    Raises SamePerson; UnderWay; Outdated when another policy holds than when it was proposed.
+    """
     people.require(by, "confirm_policy")
     audit.one_writer(session)
     activation = session.get_one(PolicyActivation, activation_id, populate_existing=True)
     if activation.proposed_by_id == by.id:
         raise SamePerson("another person has to confirm this")
-    held = current(session)
-    if activation.effective_at is not None or activation.withdrawn_at is not None or activation.against_version != held.version:
+    if not _open(activation) or activation.against_version != current(session).version:
         raise Outdated("this proposal is no longer open")
+    if ramps.under_way(session) is not None:
+        raise UnderWay("another version is on its way")
     activation.confirmed_by_id = by.id
+    session.flush()
+    ramps.step(session, activation, ramps.Stage.SHADOW, by=by, now=now)
+    return activation
+
+
+def let_hold(session: Session, activation: PolicyActivation, *, by: Staff, now: datetime) -> None:
+    """The last step of `cases.rollout`: from now on the version decides every case."""
     activation.effective_at = _after_the_last(session, now)
     session.flush()
     audit.record(
@@ -122,10 +171,14 @@ def confirm(session: Session, activation_id: int, *, by: Staff, now: datetime) -
         now=now,
         activation_id=activation.id,
         policy_version=activation.version,
-        loosens=loosens(held, get(session, activation.version)),
+        loosens=loosens(get(session, activation.against_version or 0), get(session, activation.version)),
         proposed_by=activation.proposed_by_id,
     )
-    return activation
+
+
+def _open(activation: PolicyActivation) -> bool:
+    """Whether a proposal waits for a second person."""
+    return activation.effective_at is None and activation.withdrawn_at is None and activation.confirmed_by_id is None
 
 
 def withdraw_proposal(session: Session, activation_id: int, *, by: Staff, now: datetime) -> PolicyActivation:
@@ -133,7 +186,7 @@ def withdraw_proposal(session: Session, activation_id: int, *, by: Staff, now: d
     people.require(by, "propose_policy")
     audit.one_writer(session)
     activation = session.get_one(PolicyActivation, activation_id, populate_existing=True)
-    if activation.effective_at is not None or activation.withdrawn_at is not None:
+    if not _open(activation):
         raise Outdated("this proposal is no longer open")
     activation.withdrawn_at = now
     audit.record(
@@ -145,73 +198,6 @@ def withdraw_proposal(session: Session, activation_id: int, *, by: Staff, now: d
         policy_version=activation.version,
     )
     return activation
-
-
-def to_people(session: Session, *, by: Staff, reason: str, now: datetime) -> AutomationSwitch:
-    """Send everything to people from the next decision on. Proposals to let the machine decide again are withdrawn."""
-    people.require(by, "stop_automation")
-    reason = _told(reason)
-    audit.one_writer(session)
-    for pending in session.scalars(
-        select(AutomationSwitch).where(AutomationSwitch.effective_at.is_(None), AutomationSwitch.withdrawn_at.is_(None))
-    ):
-        pending.withdrawn_at = now
-    switch = AutomationSwitch(
-        to_people=True, reason=reason, proposed_by_id=by.id, proposed_at=now, effective_at=_after_the_last_switch(session, now)
-    )
-    session.add(switch)
-    session.flush()
-    audit.record(session, "everything_to_people", actor=audit.Actor.staff(by), now=now, switch_id=switch.id)
-    return switch
-
-
-def propose_automation(session: Session, *, by: Staff, reason: str, now: datetime) -> AutomationSwitch:
-    """Propose that the machine decides again. Raises Outdated when it does already."""
-    people.require(by, "propose_automation")
-    reason = _told(reason)
-    audit.one_writer(session)
-    if not everything_to_people(session):
-        raise Outdated("the machine decides already")
-    switch = AutomationSwitch(to_people=False, reason=reason, proposed_by_id=by.id, proposed_at=now)
-    session.add(switch)
-    session.flush()
-    audit.record(session, "automation_proposed", actor=audit.Actor.staff(by), now=now, switch_id=switch.id)
-    return switch
-
-
-def confirm_automation(session: Session, switch_id: int, *, by: Staff, now: datetime) -> AutomationSwitch:
-    """Let the machine decide again. Raises SamePerson, Outdated."""
-    people.require(by, "confirm_automation")
-    audit.one_writer(session)
-    switch = session.get_one(AutomationSwitch, switch_id, populate_existing=True)
-    if switch.proposed_by_id == by.id:
-        raise SamePerson("another person has to confirm this")
-    if switch.to_people or switch.effective_at is not None or switch.withdrawn_at is not None:
-        raise Outdated("this proposal is no longer open")
-    switch.confirmed_by_id = by.id
-    switch.effective_at = _after_the_last_switch(session, now)
-    session.flush()
-    audit.record(
-        session,
-        "automation_resumed",
-        actor=audit.Actor.staff(by),
-        now=now,
-        switch_id=switch.id,
-        proposed_by=switch.proposed_by_id,
-    )
-    return switch
-
-
-def withdraw_automation(session: Session, switch_id: int, *, by: Staff, now: datetime) -> AutomationSwitch:
-    """Close a proposal to let the machine decide again."""
-    people.require(by, "propose_automation")
-    audit.one_writer(session)
-    switch = session.get_one(AutomationSwitch, switch_id, populate_existing=True)
-    if switch.effective_at is not None or switch.withdrawn_at is not None:
-        raise Outdated("this proposal is no longer open")
-    switch.withdrawn_at = now
-    audit.record(session, "automation_withdrawn", actor=audit.Actor.staff(by), now=now, switch_id=switch.id)
-    return switch
 
 
 def install_shipped(session: Session, *, now: datetime) -> None:
@@ -253,7 +239,12 @@ class ActivationRow:
     @property
     def pending(self) -> bool:
         """Waiting for a second person."""
-        return self.effective_at is None and self.withdrawn_at is None
+        return self.effective_at is None and self.withdrawn_at is None and self.confirmed_by is None
+
+    @property
+    def under_way(self) -> bool:
+        """Confirmed, and on its way up."""
+        return self.effective_at is None and self.withdrawn_at is None and self.confirmed_by is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,6 +263,11 @@ class VersionRow:
     def pending(self) -> ActivationRow | None:
         """The proposal that waits for a second person."""
         return next((a for a in self.activations if a.pending), None)
+
+    @property
+    def under_way(self) -> ActivationRow | None:
+        """The activation by which it is in shadow or on a ramp."""
+        return next((a for a in self.activations if a.under_way), None)
 
 
 def versions(session: Session) -> list[VersionRow]:
@@ -319,52 +315,7 @@ def versions(session: Session) -> list[VersionRow]:
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SwitchRow:
-    """One line of the switch's history."""
-
-    id: int
-    to_people: bool
-    reason: str
-    proposed_by: str
-    proposed_by_id: str
-    proposed_at: datetime
-    confirmed_by: str | None
-    effective_at: datetime | None
-    withdrawn_at: datetime | None
-
-    @property
-    def pending(self) -> bool:
-        """Waiting for a second person."""
-        return self.effective_at is None and self.withdrawn_at is None
-
-
-def switches(session: Session, *, limit: int = 50) -> list[SwitchRow]:
-    """The switch's history, newest first."""
-    proposer, confirmer = aliased(Staff), aliased(Staff)
-    return [
-        SwitchRow(
-            id=switch.id,
-            to_people=switch.to_people,
-            reason=switch.reason,
-            proposed_by=proposed_by,
-            proposed_by_id=str(switch.proposed_by_id),
-            proposed_at=switch.proposed_at,
-            confirmed_by=confirmed_by,
-            effective_at=switch.effective_at,
-            withdrawn_at=switch.withdrawn_at,
-        )
-        for switch, proposed_by, confirmed_by in session.execute(
-            select(AutomationSwitch, proposer.name, confirmer.name)
-            .join(proposer, proposer.id == AutomationSwitch.proposed_by_id)
-            .outerjoin(confirmer, confirmer.id == AutomationSwitch.confirmed_by_id)
-            .order_by(AutomationSwitch.id.desc())
-            .limit(limit)
-        )
-    ]
-
-
-def _told(reason: str) -> str:
+def told(reason: str) -> str:
     reason = " ".join(reason.split())
     if not reason:
         raise ValueError("a reason is needed")
@@ -376,9 +327,4 @@ def _told(reason: str) -> str:
 def _after_the_last(session: Session, now: datetime) -> datetime:
     """`now`, or just after the newest activation where another machine's clock runs ahead."""
     last = session.scalar(select(func.max(PolicyActivation.effective_at)))
-    return now if last is None or now > last else last + timedelta(microseconds=1)
-
-
-def _after_the_last_switch(session: Session, now: datetime) -> datetime:
-    last = session.scalar(select(func.max(AutomationSwitch.effective_at)))
     return now if last is None or now > last else last + timedelta(microseconds=1)

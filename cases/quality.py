@@ -43,6 +43,8 @@ MONTH = timedelta(days=30)
 CATCH_UP = 5000
 """Events read at once; the rest follows in the next round."""
 
+CLOSELY = 3
+"""Of these it is asked whether they are related to her, some queries each; whoever takes one is asked again."""
 CANDIDATES = 200
 """Open samples among which one is looked for that this reviewer may have."""
 
@@ -323,7 +325,9 @@ def take_next(session: Session, *, agent: Staff, now: datetime) -> QualitySample
     ).one_or_none()
     if held is not None:
         return held
-    for sample_id in _for_her(session, agent, now):
+    for sample_id, case_id in _for_her(session, agent, now):
+        if case_id is not None and _known(session, agent, [case_id]):
+            continue
         sample = session.scalars(
             select(QualitySample)
             .where(QualitySample.id == sample_id, _open(), _free(now))
@@ -344,8 +348,8 @@ def _free(now: datetime) -> ColumnElement[bool]:
     return or_(QualitySample.reviewer_id.is_(None), QualitySample.taken_until <= now)
 
 
-def _for_her(session: Session, agent: Staff, now: datetime) -> list[UUID]:
-    """Free samples she may review, in the order in which they are due."""
+def _for_her(session: Session, agent: Staff, now: datetime) -> list[tuple[UUID, UUID | None]]:
+    """Free samples she may review, with their cases, in the order in which they are due; `_known` of one is the last word."""
     rows = session.execute(
         select(QualitySample.id, QualitySample.case_id)
         .outerjoin(Case, Case.id == QualitySample.case_id)
@@ -354,16 +358,16 @@ def _for_her(session: Session, agent: Staff, now: datetime) -> list[UUID]:
         .order_by(func.coalesce(Case.closed_at, QualitySample.drawn_at), QualitySample.id)
         .limit(CANDIDATES)
     ).all()
-    known = _known(session, agent, [row.case_id for row in rows if row.case_id is not None])
-    return [row.id for row in rows if row.case_id not in known]
+    known = _known(session, agent, [row.case_id for row in rows if row.case_id is not None], closely=CLOSELY)
+    return [(row.id, row.case_id) for row in rows if row.case_id not in known]
 
 
-def _known(session: Session, agent: Staff, case_ids: Sequence[UUID]) -> set[UUID]:
-    """Cases that she has opened, held or answered, or may not see at all."""
+def _known(session: Session, agent: Staff, case_ids: Sequence[UUID], *, closely: int | None = None) -> set[UUID]:
+    """Cases that she has opened, held or answered, or may not see at all; the latter of the first `closely` of the rest only."""
     mine = and_(Event.actor_kind == "staff", Event.actor_id == str(agent.id), Event.kind.not_in(_LOOKS))
     known = {c for c in session.scalars(select(Event.case_id).where(Event.case_id.in_(case_ids), mine)) if c is not None}
     known |= set(session.scalars(select(Answer.case_id).where(Answer.case_id.in_(case_ids), Answer.staff_id == agent.id)))
-    rest = set(case_ids) - known
+    rest = [case_id for case_id in case_ids if case_id not in known][:closely]
     return known | {
         case.id for case in session.scalars(select(Case).where(Case.id.in_(rest))) if review.related(session, agent, case)
     }
@@ -571,7 +575,8 @@ def let_stand(session: Session, sample_id: UUID, *, agent: Staff, note: str, now
     if sample.doubted_at is None or sample.settled_at is not None:
         raise Over("nothing is in doubt")
     case = session.get_one(Case, sample.case_id)
-    if agent.id in (sample.reviewer_id, sample.staff_id) or review.related(session, agent, case):
+    gave = agent.id in (sample.reviewer_id, sample.staff_id) or profiles.approved_by(session, case, agent)
+    if gave or review.related(session, agent, case):
         raise review.NotYours("a third person settles this")
     if not note.strip():
         raise review.NoteNeeded("say why in a note")

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from cases import policies, profiles, queue
+from cases import policies, profiles, queue, switches
 from cases.crypto import KeyDestroyed, Unreadable, vault_of
 from cases.lifecycle import State
 from cases.models import (
@@ -35,7 +35,7 @@ from cases.models import (
 )
 from cases.runs import readings_place
 from verification.comparison import NATIVE
-from verification.evidence import Box, ChangeReason, Claim, Difference, Field, Measures, Pair, Profile, Step
+from verification.evidence import Box, ChangeReason, Claim, Difference, Field, Measures, Profile, Step
 from verification.policy import Policy
 from verification.reasons import PhotoKind, ReasonCode
 
@@ -669,67 +669,8 @@ def ops_now(session: Session, *, now: datetime) -> OpsNow:
         mails_given_up=given_up,
         heartbeats=tuple(session.execute(select(Heartbeat.name, Heartbeat.at).order_by(Heartbeat.name)).all()),
         policy_version=policies.current(session).version,
-        everything_to_people=policies.everything_to_people(session),
+        everything_to_people=switches.everything_to_people(session),
         pending_switches=session.scalar(pending) or 0,
-    )
-
-
-MEASURES: dict[str, tuple[str, ...]] = {
-    **{f"pairs.{pair.value}.similarity": ("pairs", pair.value, "similarity") for pair in Pair},
-    **{f"agreement.{name.value}": ("agreement", name.value) for name in Field},
-    **{f"confidence.{name.value}": ("confidence", name.value) for name in Field},
-    "days_to_expiry": ("days_to_expiry",),
-    **{
-        f"{kind}.{name}": (kind, name)
-        for kind in ("selfie", "document")
-        for name in ("sharpness", "brightness", "not_dark", "not_glare", "head_size")
-    },
-}
-"""Measures of which ops may see how they are distributed, and where they stand in a run's JSON."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Histogram:
-    """How often a measure fell where: `counts[outcome][i]` runs between `edges[i]` and `edges[i + 1]`."""
-
-    name: str
-    edges: tuple[float, ...]
-    counts: dict[str, tuple[int, ...]]
-    missing: int  # runs in which it was not measured
-    total: int
-
-
-def measure_histogram(session: Session, name: str, *, since: datetime, bins: int = 24, limit: int = 20_000) -> Histogram:
-    """The distribution of one of MEASURES over finished runs, newest `limit` of them. Raises ValueError."""
-    if name not in MEASURES:
-        raise ValueError(f"unknown measure: {name}")
-    values: list[tuple[float, str]] = []
-    missing = 0
-    rows = session.execute(
-        select(Run.measures, Run.outcome)
-        .where(Run.state == RunState.FINISHED, Run.finished_at >= since, Run.measures.is_not(None))
-        .order_by(Run.finished_at.desc())
-        .limit(limit)
-    )
-    for measures, outcome in rows:
-        value: Any = measures
-        for key in MEASURES[name]:
-            value = value.get(key) if isinstance(value, dict) else None
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-            values.append((float(value), outcome))
-        else:
-            missing += 1
-    outcomes = ("approve", "retake", "refer")
-    if not values:
-        return Histogram(name=name, edges=(), counts={o: () for o in outcomes}, missing=missing, total=missing)
-    low, high = min(v for v, _ in values), max(v for v, _ in values)
-    width = (high - low) / bins or 1.0
-    counts = {outcome: [0] * bins for outcome in outcomes}
-    for number, outcome in values:
-        counts[outcome][min(int((number - low) / width), bins - 1)] += 1
-    edges = tuple(low + width * i for i in range(bins + 1))
-    return Histogram(
-        name=name, edges=edges, counts={o: tuple(c) for o, c in counts.items()}, missing=missing, total=missing + len(values)
     )
 
 

@@ -19,14 +19,14 @@ from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, and_, cast, delete, func, literal, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, String, and_, cast, delete, exists, func, literal, or_, select, text, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from cases import audit, confirmations, rescue
 from cases import staff as people
 from cases.database import UtcDateTime
-from cases.desk_tables import Answer, AnswerState, Presence
+from cases.desk_tables import Answer, AnswerState, Presence, QualitySample, StaffAccount
 from cases.lifecycle import State
 from cases.models import DESK_INDEXES, Case, Customer, Disposition, Message, Staff, Writer
 from verification.evidence import ChangeReason
@@ -154,6 +154,7 @@ class QueueRow:
     """One line of the queue: ids, codes and times only."""
 
     id: UUID
+    customer_id: UUID
     external_id: str
     state: State
     lane: Lane
@@ -351,6 +352,7 @@ def _row(found: Case, external_id: str, owner: str | None, wrote: bool, *, now: 
     since = found.disputed_at if in_lane is Lane.DISPUTE else found.referred_at
     return QueueRow(
         id=found.id,
+        customer_id=found.customer_id,
         external_id=external_id,
         state=found.state,
         lane=in_lane,
@@ -507,7 +509,7 @@ def next_for(session: Session, agent: Staff, *, now: datetime) -> Case | None:
 
     hers = [_free(now), *Skills.of(agent).conditions(), ~_refused_by(agent), ~_answered_by(agent)]
     related: list[UUID] = []
-    for part in _given_to(agent):
+    for part in _given_to(session, agent):
         while True:
             found = session.execute(
                 select(Case)
@@ -519,15 +521,21 @@ def next_for(session: Session, agent: Staff, *, now: datetime) -> Case | None:
             ).scalar_one_or_none()
             if found is None:
                 break
-            if not review.withheld(session, agent, found, now=now):
+            if not review.withheld(session, agent, found, now=now) and review.is_for(session, found, agent):
                 return found
             related.append(found.id)
     return None
 
 
-def _given_to(agent: Staff) -> list[_Part]:
+FEW_SENIORS = 2
+"""With so few senior agents two of them may be the ones who disagree, and then any other agent settles it."""
+
+
+def _given_to(session: Session, agent: Staff) -> list[_Part]:
     if not is_senior(agent):
-        return [_due("ix_cases_due", Case.escalated_at.is_(None))]
+        mine = [_due("ix_cases_due", Case.escalated_at.is_(None))]
+        few = len(people.holding(session, "decide_escalated")) <= FEW_SENIORS
+        return [*mine, _due("ix_cases_senior", _two_disagree())] if few else mine
     disputes = [_DISPUTES] if people.may(agent, "settle_disputes") else []
     return [*disputes, _rescue(), _due()]
 
@@ -535,6 +543,10 @@ def _given_to(agent: Staff) -> list[_Part]:
 def is_senior(agent: Staff) -> bool:
     """Whether escalated cases and the rescue lane are hers."""
     return people.may(agent, "decide_escalated")
+
+
+def _two_disagree() -> ColumnElement[bool]:
+    return select(Answer.id).where(Answer.case_id == Case.id, Answer.state == AnswerState.DISAGREED).exists()
 
 
 def _refused_by(agent: Staff) -> ColumnElement[bool]:
@@ -621,6 +633,10 @@ def search(session: Session, wanted: str, *, with_documents: bool = False, viewe
     ids: set[UUID] = set()
     for one in which:  # one by one: each is served by an index, all of them joined by OR by none
         ids.update(session.scalars(select(Case.id).where(one).order_by(Case.opened_at.desc()).limit(FOUND + 1)))
+    blind = exists().where(  # a number on the sheet of a blind review finds its case no sooner than the review is given
+        QualitySample.case_id == Case.id, QualitySample.reviewer_id == viewer, QualitySample.reviewed_at.is_(None)
+    )
+    ids &= set(session.scalars(select(Case.id).where(Case.id.in_(ids), ~blind)))
     lines = session.execute(_lines().where(Case.id.in_(ids)).order_by(Case.opened_at.desc(), Case.id).limit(FOUND)).all()
     rows = [_row(*line, now=now) for line in lines]
     return Page(rows=_looked(session, rows, viewer, now), cut=len(ids) > FOUND)
@@ -678,5 +694,8 @@ def watched(session: Session, cases: Sequence[UUID], *, but: UUID | None = None,
 
 
 def _looked(session: Session, rows: Sequence[QueueRow], viewer: UUID | None, now: datetime) -> tuple[QueueRow, ...]:
+    """Who else looks at each; and of the viewer's own account nothing that was found: the case's page keeps it from her too."""
     names = watched(session, [row.id for row in rows], but=viewer, now=now)
-    return tuple(replace(row, looking=names[row.id]) if row.id in names else row for row in rows)
+    hers = set(session.scalars(select(StaffAccount.customer_id).where(StaffAccount.staff_id == viewer))) if viewer else set()
+    shown = (replace(row, reasons=(), risk="", rescue=0) if row.customer_id in hers else row for row in rows)
+    return tuple(replace(row, looking=names[row.id]) if row.id in names else row for row in shown)

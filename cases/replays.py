@@ -293,7 +293,7 @@ def replay(
     wrong: dict[UUID, Wrong] = {}
     approve = OUTCOMES.index(Outcome.APPROVE)
     firsts = np.array(sorted({id.int >> 64 for id in (*refused, *approved)}), np.uint64)
-    for rows in _rows(session, since, until):
+    for rows in kept_rows(session, since, until):
         good = rows["run"]["version"] == VERSION
         rows = rows[good]
         old, new = decide_all(rows["run"], against), decide_all(rows["run"], policy)
@@ -432,7 +432,7 @@ def _kept(session: Session, since: datetime, until: datetime) -> int:
     return session.scalar(found) or 0
 
 
-def _rows(session: Session, since: datetime, until: datetime) -> Iterator[npt.NDArray[np.void]]:
+def kept_rows(session: Session, since: datetime, until: datetime) -> Iterator[npt.NDArray[np.void]]:
     """The kept rows of a time, CHUNK at a time, so that a million runs never lie in memory together.
 
     Read past SQLAlchemy's rows, which cost more than deciding them: SQLite's own cursor, PostgreSQL's binary COPY.
@@ -633,7 +633,8 @@ def wrong_page(session: Session, report_id: UUID, case_id: UUID) -> WrongPage:
     ).one()
     assert run.measures is not None and run.finished_at is not None
     measures = Measures.from_json(run.measures)
-    standing = _packed_standing(record) if record is not None else _standing(session, run, measures)
+    packed = _packed_standing(record) if record is not None else None
+    standing = _standing(session, run, measures) if packed is None else packed
     old, new = policies.get(session, report.against_version), policies.get(session, report.version)
     given = session.scalars(
         select(Disposition).where(Disposition.case_id == case_id).order_by(Disposition.created_at.desc(), Disposition.id)
@@ -661,8 +662,10 @@ def wrong_page(session: Session, report_id: UUID, case_id: UUID) -> WrongPage:
     )
 
 
-def _packed_standing(record: RunRecord) -> tuple[ReasonCode, ...]:
-    """The standing reasons that a record holds as bits."""
+def _packed_standing(record: RunRecord) -> tuple[ReasonCode, ...] | None:
+    """The standing reasons that a record holds as bits; None where another version packed it."""
+    if len(record.packed) != ROW.itemsize or record.packed[0] != VERSION:
+        return None
     words = np.frombuffer(record.packed, ROW)[0]["run"]["standing"]
     return tuple(reason for at, reason in enumerate(REASONS) if int(words[at // 64]) >> (at % 64) & 1)
 

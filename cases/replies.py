@@ -26,14 +26,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from babel.dates import format_date
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cases import audit, conversations, intake, profiles, wording
 from cases import staff as people
 from cases.crypto import KeyDestroyed
-from cases.desk_tables import ReplyUse, ReplyVersion
+from cases.desk_tables import Answer, AnswerState, ReplyUse, ReplyVersion
 from cases.models import Case, Customer, Disposition, Event, ProfileVersion, Run, Staff
 from cases.wording import LANGUAGES, N_
 from verification.evidence import Field
@@ -543,7 +543,11 @@ _CAME_BACK = ("submitted", "appealed", "person_asked_for")
 def figures(session: Session, *, now: datetime) -> dict[str, Figures]:
     """What became of each text that was used in WINDOW, by code. Four queries, whatever their number."""
     recent = and_(ReplyUse.used_at > now - WINDOW, ReplyUse.used_at <= now)
-    uses = session.execute(select(ReplyUse.id, ReplyUse.reply, ReplyUse.changed).where(recent)).all()
+    unsent = exists().where(
+        Answer.id == ReplyUse.carrier_id,
+        Answer.state.in_((AnswerState.TAKEN_BACK, AnswerState.DROPPED, AnswerState.FOLLOWED, AnswerState.OVERRULED)),
+    )
+    uses = session.execute(select(ReplyUse.id, ReplyUse.reply, ReplyUse.changed).where(recent, ~unsent)).all()
 
     def happened(row: type[Event | Run | Disposition], at: Any, *what: ColumnElement[bool]) -> Select[Any]:
         """Of each use, what happened in any request of the same customer before its time was up."""

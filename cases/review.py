@@ -76,6 +76,10 @@ class TooLong(Exception):
     """A note, or the words to the customer, are longer than MOST_LETTERS."""
 
 
+class Unread(Exception):
+    """The customer wrote something that the agent's page did not show: she reads it before she answers."""
+
+
 class Unchecked(Exception):
     """Rows that the machine could not confirm, `fields`, have not been ticked as compared by eye."""
 
@@ -110,6 +114,7 @@ class Disposal:
     words: str = ""  # to the customer, in her language; they go out with the answer
     checked: frozenset[Field] = frozenset()  # rows that she ticked as compared by eye
     faces: bool = False  # she ticked that she compared the faces
+    seen_messages: int | None = None  # of the customer, on her page; a message moves no case, so the version does not tell
 
     def __repr__(self) -> str:
         """Codes only: words and notes may name people."""
@@ -155,6 +160,9 @@ def assign(session: Session, case_id: UUID, *, to: Staff, lead: Staff, now: date
     """
     people.require(lead, "reassign")
     people.require(to, "decide")
+    if to.id == lead.id and not session.info["settings"].chooses_freely:
+        people.require(lead, "choose_cases")
+    not_of_hers(session, case_id, lead)
     if not _holds(session.get(Case, case_id), to, now):
         queue.require_room(session, to, now=now)
     case = moves.lock(session, case_id)
@@ -180,6 +188,13 @@ def assign(session: Session, case_id: UUID, *, to: Staff, lead: Staff, now: date
         until=case.owner_until,
     )
     return case
+
+
+def not_of_hers(session: Session, case_id: UUID, member: Staff) -> None:
+    """Raises Related: who may be the customer behind a case chooses nobody to answer it either."""
+    case = session.get(Case, case_id)
+    if case is not None and (why := conflicts.tie(session, member, case)):
+        raise Related(why)
 
 
 def release(session: Session, case_id: UUID, *, agent: Staff, now: datetime) -> Case:
@@ -275,7 +290,8 @@ def notes(session: Session, case: Case, agent: Staff) -> list[NoteLine]:
         .where(CaseNote.case_id == case.id)
         .order_by(CaseNote.created_at, CaseNote.id)
     ).all()
-    hidden = set(session.scalars(select(Answer.staff_id).where(Answer.case_id == case.id, Answer.state == AnswerState.FIRST)))
+    unsaid = Answer.state.in_((AnswerState.WAITING, AnswerState.FIRST))  # who reads it while it waits may be the second
+    hidden = set(session.scalars(select(Answer.staff_id).where(Answer.case_id == case.id, unsaid)))
     hidden -= {agent.id}
     return [
         NoteLine(id=row.id, kind=row.kind, by=name, at=row.created_at, text=_note_text(session, row))
@@ -382,26 +398,55 @@ def refused_before(session: Session, case: Case, agent: Staff) -> bool:
         Answer.case_id == case.id,
         Answer.staff_id == agent.id,
         Answer.action == "reject",
-        Answer.state.in_((AnswerState.FOLLOWED, AnswerState.CARRIED_OUT)),
+        Answer.state.in_((AnswerState.FOLLOWED, AnswerState.OVERRULED, AnswerState.CARRIED_OUT)),
     )
     return bool(session.scalar(select(done | shared)))
 
 
 def may_answer(session: Session, case: Case, agent: Staff) -> None:
-    """Raises NotAllowed, NotYours, AlreadyAnswered, Related."""
-    if case.state is State.IN_REVIEW and case.escalated_at is not None:
-        people.require(agent, "decide_escalated")
+    """Raises NotAllowed, NotYours, AlreadyAnswered, Related.
+
+    Where two disagree and no senior agent is left, because those there are gave the two answers or may not see the case, any
+    agent who gave neither decides: else it would wait for ever.
+    """
+    if case.state is State.IN_REVIEW and case.escalated_at is not None and not people.may(agent, "decide_escalated"):
+        disagree = exists().where(Answer.case_id == case.id, Answer.state == AnswerState.DISAGREED)
+        seniors = people.holding(session, "decide_escalated")
+        if not session.scalar(select(disagree)) or any(_may_settle(session, case, senior) for senior in seniors):
+            people.require(agent, "decide_escalated")
+        people.require(agent, "decide")
     if refused_before(session, case, agent):
         raise NotYours("another agent decides an appeal")
+    if _answered(session, case, agent):
+        raise AlreadyAnswered("her own answer waits for another person's")
+    if why := conflicts.tie(session, agent, case):
+        raise Related(why)
+
+
+def is_for(session: Session, case: Case, agent: Staff) -> bool:
+    """Whether "next case" may give it to her: she may answer it or, where it is disputed, settle what others approved."""
+    if case.state is State.APPROVED and profiles.approved_by(session, case, agent):
+        return False
+    try:
+        may_answer(session, case, agent)
+    except (NotYours, people.NotAllowed):
+        return False
+    return True
+
+
+def _answered(session: Session, case: Case, agent: Staff) -> bool:
+    """Whether her own answer is the one that another person is to come to, or to judge."""
     waiting = exists().where(
         Answer.case_id == case.id,
         Answer.staff_id == agent.id,
         Answer.state.in_((AnswerState.FIRST, AnswerState.DISAGREED)),
     )
-    if session.scalar(select(waiting)):
-        raise AlreadyAnswered("her own answer waits for another person's")
-    if why := conflicts.tie(session, agent, case):
-        raise Related(why)
+    return bool(session.scalar(select(waiting)))
+
+
+def _may_settle(session: Session, case: Case, senior: Staff) -> bool:
+    tied = conflicts.tie(session, senior, case) is not None
+    return not (tied or refused_before(session, case, senior) or _answered(session, case, senior))
 
 
 def _holds(case: Case | None, agent: Staff, now: datetime) -> bool:

@@ -26,9 +26,12 @@ from cases import (
     intake,
     moves,
     notifications,
+    pace,
     policies,
     profiles,
+    ramps,
     replays,
+    switches,
 )
 from cases.crypto import vault_of
 from cases.lifecycle import Action, State
@@ -84,7 +87,7 @@ def begin(session: Session, case_id: UUID, *, now: datetime) -> Order | None:
     on_file = customers.face_on_file(session, case.customer_id)
     eyes = by_eye.holds(session, case.customer)
     head_turn = None if eyes else head_turns.latest(session, case)
-    policy = policies.current(session)
+    policy = policies.for_case(session, case.id)
     standing = _standing(session, case, now=now)
     moves.move(session, case, Action.BEGIN, now=now)
     case.fence += 1
@@ -169,7 +172,7 @@ def finish(
         return _again_or_refer(session, case, run, actor=audit.MACHINE, why="profile_changed", now=now)
     if not order.by_eye and by_eye.holds(session, case.customer):  # nothing of what it compared is written
         return _again_or_refer(session, case, run, actor=audit.MACHINE, why="by_eye_chosen", now=now)
-    policy, standing = policies.current(session), _standing(session, case, now=now)
+    policy, standing = policies.for_case(session, case.id), _standing(session, case, now=now, evidence=evidence)
     stale = (order.policy, order.standing) != (policy, standing) or decision.policy_version != policy.version
     if stale:
         decision = decide(evidence.measures, policy, attempt=order.attempt, standing=standing)
@@ -209,6 +212,8 @@ def finish(
         decided_again=stale,
         seconds=run.seconds,
     )
+    pace.count(session, decision.outcome.value, now=now)
+    _try(session, case, order, evidence, standing, decision)
     return case.state
 
 
@@ -266,13 +271,13 @@ def readings_place(run_id: UUID) -> str:
     return f"runs.readings|{run_id}"
 
 
-def _standing(session: Session, case: Case, *, now: datetime) -> tuple[ReasonCode, ...]:
-    """Reasons for a person that no photo can clear up."""
+def _standing(session: Session, case: Case, *, now: datetime, evidence: Evidence | None = None) -> tuple[ReasonCode, ...]:
+    """Reasons for a person that no photo can clear up. Before a run nothing is known of the document."""
     photos = (intake.photo(session, case, kind) for kind in (PhotoKind.SELFIE, PhotoKind.DOCUMENT))
     _, new_email = intake.claim_of(session, case)
     held = customers.current_profile(session, case.customer)[1]
     holds = {
-        ReasonCode.EVERYTHING_TO_PEOPLE: policies.everything_to_people(session),
+        ReasonCode.EVERYTHING_TO_PEOPLE: switches.to_a_person(session, country=case.country, evidence=evidence),
         ReasonCode.ACCOUNT_UNDER_WATCH: customers.under_watch(session, case.customer_id, now=now)
         or device_links.doubted(session, case.id),
         ReasonCode.CONTACT_CHANGES: new_email is not None and new_email.casefold() != held.casefold(),
@@ -280,6 +285,23 @@ def _standing(session: Session, case: Case, *, now: datetime) -> tuple[ReasonCod
         ReasonCode.PHOTO_SENT_ANYWAY: any(photo is not None and photo.accepted_despite for photo in photos),
     }
     return (*(reason for reason, found in holds.items() if found), *duplicates.standing(session, case))
+
+
+def _try(
+    session: Session, case: Case, order: Order, evidence: Evidence, standing: tuple[ReasonCode, ...], decision: Decision
+) -> None:
+    """Count what either version says while one is on its way up: the other than the one that decided is asked too.
+
+    Not while everything goes to people: then both say the same, and nothing is learned.
+    """
+    ramp = ramps.under_way(session)
+    if ramp is None or ReasonCode.EVERYTHING_TO_PEOPLE in standing:
+        return
+    live = decision.policy_version == ramp.version
+    other = policies.current(session) if live else ramp.policy
+    said = decide(evidence.measures, other, attempt=order.attempt, standing=standing).outcome
+    held, tried = (said, decision.outcome) if live else (decision.outcome, said)
+    ramps.count(session, ramp, held=held, tried=tried, live=live)
 
 
 def _again_or_refer(session: Session, case: Case, run: Run, *, actor: audit.Actor, why: str, now: datetime) -> State:
@@ -315,6 +337,8 @@ def _again_or_refer(session: Session, case: Case, run: Run, *, actor: audit.Acto
             reasons=case.reasons,
             runs=case.runs_this_attempt,
         )
+    if why == "lease_ended":  # a changed profile or a wish of hers is no failure
+        pace.count(session, pace.FAILED, now=now)
     return case.state
 
 

@@ -73,14 +73,26 @@ class Settings(BaseSettings):
         None, description="agents may choose their cases; false = only “next case” gives them any; empty = false in production"
     )
 
+    ramp_hours: float = Field(24, ge=0, le=24 * 30, description="a loosened policy stays at each step at least this long")
+    ramp_runs: int = Field(300, ge=0, description="runs it must have been weighed on in shadow; a tenth at 5 %, a third at 25 %")
+    halt_approvals_per_hour: int = Field(1000, ge=0, description="automatic approvals of an hour above which they stop")
+    halt_error_budget: float = Field(
+        0.03, ge=0, le=1, description="share of automatic approvals that another person may judge otherwise before they stop"
+    )
+    halt_failed_share: float = Field(0.2, ge=0, le=1, description="share of runs that may fail in an hour before approvals stop")
+    halt_overdue: int = Field(200, ge=0, description="referred cases that may be late before automatic approvals stop")
+
     quality_answers: float = Field(0.05, ge=0, le=1, description="share of agents' answers given again by another person, blind")
     quality_approvals: float = Field(0.02, ge=0, le=1, description="share of automatic approvals a person looks at afterwards")
+
+    metrics_token: str = Field("", description="bearer token of /metrics, at least 20 characters; empty = no figures for anybody")
 
     @classmethod
     def load(cls) -> Self:
         """Read the environment. Raises SettingsError naming every wrong variable at once."""
         given: dict[str, Any] = {}
-        for name in ("secret_key", "master_keys", "audit_key", "database_url", "redis_url", "storage_url", "mail_url"):
+        secret = ("secret_key", "master_keys", "audit_key", "metrics_token")
+        for name in (*secret, "database_url", "redis_url", "storage_url", "mail_url"):
             file = os.environ.get(f"{name.upper()}_FILE")
             if file:
                 try:
@@ -98,6 +110,8 @@ class Settings(BaseSettings):
         """Fill in what development may make up; in production everything must have been given."""
         if self.face_duplicates and not self.biometrics:
             raise SettingsError("FACE_DUPLICATES=on needs BIOMETRICS=on: it compares faces.")
+        if self.metrics_token and len(self.metrics_token) < 20:
+            raise SettingsError("METRICS_TOKEN is shorter than 20 characters.")
         if self.mode is Mode.PRODUCTION:
             missing = [
                 name.upper()

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cases import audit
@@ -23,7 +24,7 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
     Role.OPS: frozenset(
         {
             "see_figures", "see_policies", "propose_policy", "confirm_policy", "stop_automation", "propose_automation",
-            "confirm_automation", "propose_undo", "confirm_undo",
+            "confirm_automation", "propose_undo", "confirm_undo", "mend_queues", "see_retention",
         }
     ),
     Role.LEAD: frozenset(
@@ -31,9 +32,12 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
             "see_queue", "see_case", "see_figures", "see_policies", "propose_policy", "confirm_policy", "stop_automation",
             "propose_automation", "confirm_automation", "search_audit", "manage_replies", "set_skills",
             "see_team", "reassign", "reset_practice", "see_rescue", "review_quality", "propose_undo", "confirm_undo",
+            "mend_queues", "see_retention", "export_audit",
         }
     ),
-    Role.AUDITOR: frozenset({"see_figures", "see_policies", "search_audit", "verify_audit", "see_staff"}),
+    Role.AUDITOR: frozenset(
+        {"see_figures", "see_policies", "search_audit", "verify_audit", "see_staff", "see_retention", "export_audit"}
+    ),
     Role.ADMIN: frozenset({"see_staff", "manage_staff"}),
 }  # fmt: skip
 """One line for each role. An admin makes accounts and sees no case; an auditor sees what was done, not to whom."""
@@ -76,6 +80,11 @@ def require(staff: Staff, permission: str) -> None:
     """Raises NotAllowed."""
     if not may(staff, permission):
         raise NotAllowed(permission)
+
+
+def holding(session: Session, permission: str) -> list[Staff]:
+    """Everybody who may do this now."""
+    return [one for one in session.scalars(select(Staff).where(Staff.active).order_by(Staff.id)) if may(one, permission)]
 
 
 def create(

@@ -20,7 +20,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, insert, select, update
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session, aliased
 
-from cases import audit, moves, notifications, profiles
+from cases import audit, moves, notifications, policies, profiles, ramps, switches
 from cases import staff as people
 from cases.database import Database
 from cases.lifecycle import State
@@ -203,8 +203,9 @@ def carry_out(database: Database, *, now: datetime, most: int | None = None) -> 
                     .limit(BATCH if most is None else min(BATCH, most - done))
                 )
             )
-            for case_id in left:  # every row before the trail's lock is taken, which whoever holds it never waits with
-                moves.lock_customer(session, moves.lock(session, case_id).customer_id)
+            # Every row before the trail's lock, and all cases before any customer: her "not me" takes them in that order too.
+            for customer_id in sorted({moves.lock(session, case_id).customer_id for case_id in left}):
+                moves.lock_customer(session, customer_id)
             for case_id in left:
                 _undo_one(session, undo, case_id, now=now)
             done += len(left)
@@ -242,13 +243,28 @@ def all_of_them(session: Session, *, limit: int = 50) -> list[Standing]:
     return list(_standings(session, None, limit=limit))
 
 
-def conflicts(session: Session, undo_id: UUID) -> list[UUID]:
+def conflicts(session: Session, undo_id: UUID, *, limit: int | None = None) -> list[UUID]:
     """Cases that nobody may overwrite: their details were changed since. For a person to clear up."""
     return list(
         session.scalars(
-            select(UndoItem.case_id).where(UndoItem.undo_id == undo_id, UndoItem.outcome == "conflict").order_by(UndoItem.case_id)
+            select(UndoItem.case_id)
+            .where(UndoItem.undo_id == undo_id, UndoItem.outcome == "conflict")
+            .order_by(UndoItem.case_id)
+            .limit(limit)
         )
     )
+
+
+def goes_on(session: Session, selection: Selection, *, now: datetime) -> bool:
+    """Whether the machine may approve more of the same at this moment: what is chosen would grow again behind the undo."""
+    if selection.until is not None and selection.until <= now:
+        return False
+    closed = switches.closed(session)
+    if switches.ALL in closed or (selection.country and f"{switches.Kind.COUNTRY}:{selection.country}" in closed):
+        return False
+    ramp = ramps.under_way(session)
+    deciding = {policies.current(session).version} | ({ramp.version} if ramp is not None and ramp.share else set())
+    return selection.version is None or selection.version in deciding
 
 
 def _wanted(selection: Selection) -> list[ColumnElement[bool]]:

@@ -349,7 +349,9 @@ REASONS: dict[ReasonCode, Words] = {
     ReasonCode.ACCOUNT_UNDER_WATCH: Words(
         _LOOKS, _NOTHING_TO_DO, N_("A request of this account was rejected, disputed or put back lately.")
     ),
-    ReasonCode.EVERYTHING_TO_PEOPLE: Words(_LOOKS, _NOTHING_TO_DO, N_("Everything goes to people at the moment.")),
+    ReasonCode.EVERYTHING_TO_PEOPLE: Words(
+        _LOOKS, _NOTHING_TO_DO, N_("Automatic decisions were off, for all requests or for those like this one.")
+    ),
     ReasonCode.ATTEMPTS_USED_UP: Words(
         N_("After several photos we could not finish this automatically; a person goes on from here."),
         _NOTHING_TO_DO,

@@ -33,6 +33,7 @@ def move(session: Session, case_id: UUID, *, held_by: UUID, to: UUID | None, lea
         raise NotHeld("not in these hands any more")
     if agent is not None:
         return review.assign(session, case_id, to=agent, lead=lead, now=now)
+    review.not_of_hers(session, case_id, lead)
     case = moves.lock(session, case_id)
     if not _holds(case, held_by, now):
         raise NotHeld("not in these hands any more")

@@ -14,10 +14,11 @@ from typing import Any
 from PIL import Image
 from sqlalchemy.orm import Session
 
-from cases import customers, intake, profiles, retention, review, runs, staff
+from cases import customers, intake, policies, profiles, ramps, replays, retention, review, rollout, runs, staff
 from cases.audit import Actor
 from cases.lifecycle import State
-from cases.models import Case, Customer, Role, Staff
+from cases.models import Case, Customer, PolicyActivation, Role, Staff
+from cases.ramps import Stage
 from verification.decision import Decision, decide
 from verification.evidence import (
     ChangeReason,
@@ -134,6 +135,35 @@ def add_photos(
 def a_submitted(session: Session, *, now: datetime, **about: Any) -> Case:
     """Waiting for a worker."""
     return intake.submit(session, a_draft(session, now=now, **about).id, consent_version=CONSENT, now=now)
+
+
+def seen(session: Session, version: int, *, by: Staff, now: datetime) -> None:
+    """A version was replayed against the policy that holds, and each would-be wrong approval opened: it may be proposed."""
+    report = replays.attach(session, version, since=now - timedelta(days=30), by=by, now=now + timedelta(seconds=1))
+    for wrong in replays.wrongs(session, report):
+        replays.open_wrong(session, report.id, wrong.case_id, by=by, now=now)
+
+
+def proposed(session: Session, document: Policy, *, by: Staff, now: datetime) -> PolicyActivation:
+    """A new version, replayed where it loosens, and proposed."""
+    version = policies.draft(session, document, author=by, reason="Kinder.", now=now).version
+    seen(session, version, by=by, now=now)
+    return policies.propose(session, version, by=by, reason="Kinder.", now=now)
+
+
+def ramped(
+    session: Session, document: Policy, *, by: Staff, second: Staff, now: datetime, to: Stage = Stage.FULL
+) -> PolicyActivation:
+    """A loosening confirmed and taken up to a stage, as if each had lasted long enough and seen enough runs."""
+    activation = policies.confirm(session, proposed(session, document, by=by, now=now).id, by=second, now=now)
+    settings = session.info["settings"]
+    session.info["settings"] = settings.model_copy(update={"ramp_hours": 0.0, "ramp_runs": 0})
+    try:
+        while (ramp := ramps.under_way(session)) is not None and ramp.stage is not to:
+            rollout.step_up(session, activation.id, to=ramps.NEXT[ramp.stage], by=second, now=now)
+    finally:
+        session.info["settings"] = settings
+    return activation
 
 
 def begun(session: Session, case: Case, *, now: datetime) -> runs.Order:

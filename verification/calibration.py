@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
@@ -618,6 +618,170 @@ SHIPPED_FILE = Path(__file__).with_name("faces") / "calibration.json"
 def shipped() -> FaceCalibration:
     """Return the shipped calibration, read once per process. Imports no model: the web process shows its card."""
     return FaceCalibration.from_json(json.loads(SHIPPED_FILE.read_text(encoding="utf-8")))
+
+
+# What was counted
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Count:
+    """So many of `n` pairs went wrong, with the ends of a 95 % interval of the rate, 0-1."""
+
+    wrong: int
+    n: int
+    low: float
+    high: float
+
+    @property
+    def rate(self) -> float:
+        """0-1; 0 without pairs."""
+        return self.wrong / self.n if self.n else 0.0
+
+
+@lru_cache(maxsize=4_096)
+def counted(wrong: int, n: int) -> Count:
+    """Return the count with its Clopper-Pearson interval; all that can be said without pairs is 0 to 1.
+
+    With none wrong (or none right) the interval is one-sided, so that 0 of 312 reads "at most 0.96 %".
+    """
+    if not 0 <= wrong <= n:
+        raise ValueError(f"{wrong} of {n} is no count")
+    if n == 0:
+        return Count(wrong=0, n=0, low=0.0, high=1.0)
+    one_sided = wrong in (0, n)
+    tail = 0.05 if one_sided else 0.025
+    return Count(
+        wrong=wrong,
+        n=n,
+        low=0.0 if wrong == 0 else _beta_quantile(tail, wrong, n - wrong + 1),
+        high=1.0 if wrong == n else _beta_quantile(1.0 - tail, wrong + 1, n - wrong),
+    )
+
+
+def _beta_quantile(share: float, a: float, b: float) -> float:
+    """The x at which the regularised incomplete beta function reaches `share`, by bisection to 1e-12. Source: Clopper and
+    Pearson, Biometrika 26 (1934) 404, as quantiles of the beta distribution."""
+    middle, reach = a / (a + b), 12.0 * math.sqrt(a * b / (a + b + 1.0)) / (a + b)
+    low, high = max(0.0, middle - reach), min(1.0, middle + reach)
+    while high - low > 1e-12:
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if _beta_share(middle, a, b) < share else (low, middle)
+    return (low + high) / 2.0
+
+
+def _beta_share(x: float, a: float, b: float) -> float:
+    """The regularised incomplete beta function. Source: DLMF 8.17.22, a continued fraction, by Lentz's method."""
+    if x <= 0.0 or x >= 1.0:
+        return float(x >= 1.0)
+    if x > (a + 1.0) / (a + b + 2.0):  # there the fraction settles slowly
+        return 1.0 - _beta_share(1.0 - x, b, a)
+    front = a * math.log(x) + b * math.log1p(-x) - math.log(a) + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    value = upper = 1.0
+    lower = 0.0
+    for m in range(1, 10_000):
+        half, odd = divmod(m, 2)
+        if odd:
+            term = -(a + half) * (a + b + half) * x / ((a + 2 * half) * (a + 2 * half + 1))
+        else:
+            term = half * (b - half) * x / ((a + 2 * half - 1) * (a + 2 * half))
+        lower = 1.0 / (1.0 + term * lower)
+        upper = 1.0 + term / upper
+        value *= upper * lower
+        if abs(upper * lower - 1.0) < 1e-12:
+            break
+    return math.exp(front) / value
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CountedErrors:
+    """Pairs of one condition behind the shipped calibration, as counts: what FNMR and FMR at a line rest on.
+
+    `genuine`: scores of pairs of one person, rising; each person once, so that an interval of counts is right for them.
+    `at`: lines, rising; of `impostors` pairs of strangers `passed` reach each. Its `low` and `high` are by resampling people,
+    since one look-alike stands in many pairs.
+    """
+
+    genuine: Floats
+    at: Floats
+    passed: NDArray[np.intp]
+    low: Floats
+    high: Floats
+    impostors: int
+    people: int
+
+    def fnmr(self, line: float) -> Count:
+        """Pairs of one person below the line."""
+        return counted(int(np.searchsorted(self.genuine, line, "left")), len(self.genuine))
+
+    def fmr(self, line: float) -> Count:
+        """Pairs of strangers on or over the line, counted at the nearest line of the table that is not above it."""
+        k = max(0, int(np.searchsorted(self.at, line + 1e-9, "right")) - 1)
+        wrong = int(self.passed[k])
+        rate, none = wrong / self.impostors, counted(0, self.impostors).high
+        return Count(wrong=wrong, n=self.impostors, low=min(rate, float(self.low[k])), high=max(rate, none, float(self.high[k])))
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read what `to_json` wrote."""
+        start, step, count = float(data["start"]), float(data["step"]), len(data["passed"])
+        return cls(
+            genuine=np.asarray(data["genuine"], np.float64),
+            at=np.round(start + step * np.arange(count), 6),
+            passed=np.asarray(data["passed"], np.intp),
+            low=np.asarray(data["low"], np.float64),
+            high=np.asarray(data["high"], np.float64),
+            impostors=int(data["impostors"]),
+            people=int(data["people"]),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "people": self.people,
+            "impostors": self.impostors,
+            "start": float(self.at[0]),
+            "step": round(float(self.at[1] - self.at[0]), 6),
+            "genuine": [round(float(v), 3) for v in self.genuine],
+            "passed": [int(v) for v in self.passed],
+            "low": [float(f"{v:.3g}") for v in self.low],
+            "high": [float(f"{v:.3g}") for v in self.high],
+        }
+
+
+def count_errors(
+    pairs: LabelledScores, *, start: float = 0.0, end: float = 14.0, step: float = 0.1, rounds: int = 200
+) -> CountedErrors:
+    """Count errors at each line from `start` to `end`, with intervals of the strangers by resampling people."""
+    scores = pairs.split()
+    at = np.round(np.arange(start, end + step / 2, step), 6)
+    other = pairs.first != pairs.second
+    first, second = pairs.first[other], pairs.second[other]
+    place = np.searchsorted(at, pairs.score[other], "right")  # lines that a pair reaches
+    people = int(max(pairs.first.max(), pairs.second.max())) + 1
+    rng, drawn = np.random.default_rng(0), []
+    for _ in range(rounds):
+        times = rng.multinomial(people, np.full(people, 1.0 / people)).astype(np.float64)
+        weights = times[first] * times[second]
+        reached = np.bincount(place, weights=weights, minlength=len(at) + 1)[::-1].cumsum()[::-1][1:]
+        drawn.append(reached / weights.sum())
+    low, high = np.percentile(np.array(drawn), [2.5, 97.5], axis=0)
+    passed = np.bincount(place, minlength=len(at) + 1)[::-1].cumsum()[::-1][1:]
+    return CountedErrors(
+        genuine=np.sort(scores.genuine), at=at, passed=passed, low=low, high=high, impostors=len(scores.impostor), people=people
+    )  # fmt: skip
+
+
+ERRORS_FILE = SHIPPED_FILE.with_name("errors.json")
+"""Made by `python -m tests.benchmarks.faces --errors` from the same pictures as the shipped calibration."""
+
+
+@cache
+def shipped_errors() -> dict[str, CountedErrors]:
+    """What was counted behind the shipped calibration, by condition; empty where the file is of another calibration."""
+    data = json.loads(ERRORS_FILE.read_text(encoding="utf-8"))
+    if data["label"] != shipped().label:
+        return {}
+    return {name: CountedErrors.from_json(part) for name, part in data["conditions"].items()}
 
 
 # A deployment's own calibration

@@ -76,8 +76,8 @@ def gather_evidence(
 
     `isolate` decodes the pictures in a confined child process; only tests and trusted files may do without.
 
-    `by_eye`: no machine may compare these faces. They are found, so that people are shown them large and a photo without a face is
-    asked for again, but not encoded; `burst` is not looked at, and the problems say FACES_BY_EYE (docs/decisions/0014).
+    `by_eye`: no machine may compare these faces. They are found, so that people are shown them large and a photo without a
+    face is asked for again, but not encoded; `burst` is not looked at, and the problems say FACES_BY_EYE (docs/decisions/0015).
     """
     look: Callable[..., Any] = sight.see if by_eye else face_comparison.look
     # One photo after the other, each let go once it was looked at: a photo takes up to 27 MB.

@@ -281,6 +281,20 @@ def _is_looser(way: Looser, was: Any, now: Any) -> bool:
     return not set(now) <= set(was)
 
 
+def strictest(one: Policy, other: Policy) -> Policy:
+    """Return `one` with each setting as tight as the tighter of both: it lets nothing through that either stops."""
+    tight: dict[str, Any] = {}
+    for name, about in THRESHOLDS.items():
+        was, now = getattr(one, name), getattr(other, name)
+        if about.looser is Looser.FEWER:
+            tight[name] = tuple(entry for entry in about.choices if entry in was or entry in now)
+        elif about.looser is Looser.MORE:
+            tight[name] = tuple(entry for entry in about.choices if entry in was and entry in now)
+        else:
+            tight[name] = was if _is_looser(about.looser, was, now) else now
+    return replace(one, **tight)
+
+
 SHIPPED = Policy()
 """Version 1, as installed. Face lines: FMR 1 in 10 000 on the data that `verification/faces` names in its card."""
 

@@ -6,7 +6,9 @@ import json
 import os
 import secrets
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 from flask import Flask
@@ -14,7 +16,7 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cases import audit, calibration, conflicts, duplicates, policies, practice, quality, queue, staff
+from cases import audit, audit_export, calibration, conflicts, duplicates, policies, practice, quality, queue, staff, switches
 from cases.models import Customer, Role, Staff
 from cases.settings import Mode, Settings
 from cases.wording import LANGUAGES
@@ -34,8 +36,13 @@ DEMO_STAFF = (
 
 def init_app(app: Flask) -> None:
     """Register the commands."""
-    for command in (seed, staff_cli, audit_cli, policy_cli, calibrate, faces_cli, specimens_cli):
+    from webapp.ops_commands import policy_pack, policy_replay, undo_cli
+    from webapp.policy_commands import COMMANDS
+
+    for command in (seed, staff_cli, audit_cli, policy_cli, calibrate, faces_cli, specimens_cli, undo_cli):
         app.cli.add_command(command)
+    for command in (policy_replay, policy_pack, *COMMANDS):
+        policy_cli.add_command(command)
 
 
 @click.command("seed")
@@ -216,6 +223,54 @@ def audit_anchor(folder: Path) -> None:
         click.echo(audit.anchor(db, folder, now=now()))
 
 
+@audit_cli.command("export")
+@click.option("--since", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First day, in UTC.")
+@click.option("--until", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Last day, in UTC; it is included.")
+@click.option("--to", "folder", default=".", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Where to.")
+def audit_export_files(since: datetime, until: datetime, folder: Path) -> None:
+    """Write the trail of some days as CSV, with a statement and its signature beside it. Overwrites no file."""
+    begins, ends = since.replace(tzinfo=UTC), until.replace(tzinfo=UTC) + timedelta(days=1)
+    file = folder / f"audit-{since:%Y-%m-%d}-{until:%Y-%m-%d}.csv"
+    try:
+        with file.open("xb") as out, database().reading() as db:
+            made = audit_export.write(db, out, since=begins, until=ends, now=now())
+        for ending, data in ((audit_export.STATEMENT, made.statement), (audit_export.SIGNATURE, made.signature)):
+            with file.with_name(file.name + ending).open("xb") as out:
+                out.write(data)
+    except FileExistsError as taken:
+        raise click.ClickException(f"{taken.filename} is there already") from None
+    except ValueError:
+        file.unlink()
+        raise click.ClickException("the last day comes before the first") from None
+    with database().transaction() as db:
+        audit_export.note(db, made, actor=audit.SYSTEM, since=begins, until=ends, now=now())
+    click.echo(f"{made.rows} events in {file}")
+
+
+@audit_cli.command("public-key")
+def audit_public_key() -> None:
+    """Print the key that exports are checked with, for auditors; the last line is its fingerprint. Changes nothing."""
+    with database().reading() as db:
+        key = audit_export.public_key(db)
+    click.echo(audit_export.pem(key).decode() + f"fingerprint {audit_export.fingerprint(key)}")
+
+
+@audit_cli.command("check-export")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--key", type=click.File("rb"), help="The public key as PEM; without it the one of this installation.")
+def audit_check_export(file: Path, key: BinaryIO | None) -> None:
+    """Say whether FILE, a CSV with statement and signature beside it, is what was exported. Exit code 1 when not."""
+    try:
+        if key is None:
+            with database().reading() as db:
+                told = audit_export.check(file, audit_export.public_key(db))
+        else:
+            told = audit_export.check(file, audit_export.read_key(key.read()))
+    except (audit_export.NotGenuine, ValueError) as wrong:
+        raise click.ClickException(str(wrong)) from None
+    click.echo("genuine: " + ", ".join(f"{name} {value}" for name, value in told.items()))
+
+
 @click.command("calibrate")
 @click.option("--dry-run", is_flag=True, help="Fit and print, but keep nothing.")
 @click.option("--shipped", is_flag=True, help="Set the own calibration aside: the shipped one holds again.")
@@ -268,7 +323,7 @@ policy_cli = AppGroup("policy", help="Thresholds by which the machine decides.")
 def policy_list() -> None:
     """Print every version, newest first, and which one holds. Changes nothing."""
     with database().reading() as db:
-        to_people = policies.everything_to_people(db)
+        to_people = switches.everything_to_people(db)
         for row in policies.versions(db):
             click.echo(f"{row.version:5} {'holds' if row.active else '     '}  {row.created_at:%Y-%m-%d %H:%M}  {row.reason}")
     click.echo("everything goes to people" if to_people else "automatic decisions are on")

@@ -14,11 +14,12 @@ import threading
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, ParamSpec
 
 import segno
 from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
 from flask import (
     Blueprint,
     Flask,
@@ -82,7 +83,7 @@ PAGES = (
 )
 """The staff pages of the bar on top, in its order, and the permission each needs."""
 
-POLLS = frozenset({"static", "desk.queue_again", "desk.watch", "desk.leave"})
+POLLS = frozenset({"static", "desk.queue_again", "desk.watch", "desk.leave", "ops.undo_progress"})
 """Asked by scripts of a page that stands open: a page that polls is not a person who is there."""
 
 _hasher = PasswordHasher()  # argon2id, 64 MiB, 3 rounds: the library's own default (RFC 9106, low memory)
@@ -387,6 +388,21 @@ def normal_email(email: str) -> str:
 def hash_password(password: str) -> str:
     """argon2id hash for `cases.staff.create`. Passwords are normalised as the log-in form does."""
     return _hasher.hash(unicodedata.normalize("NFKD", password))
+
+
+def password_fits(held: str | None, password: str) -> bool:
+    """Whether this is the password of the hash `held`; None, an account without one, costs the same and never fits."""
+    with _hashing:
+        try:
+            return _hasher.verify(held or _nobodys(), unicodedata.normalize("NFKD", password)) and held is not None
+        except (VerificationError, InvalidHashError):
+            return False
+
+
+@lru_cache(maxsize=1)
+def _nobodys() -> str:
+    """The hash of a password that nobody has."""
+    return _hasher.hash(secrets.token_hex(32))
 
 
 def new_second_factor(config: Settings) -> tuple[str, str]:

@@ -7,6 +7,7 @@ doubled and need not be waited for. What stands in Redis is the name of a job an
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from uuid import UUID
 
 from redis import Redis
@@ -14,6 +15,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
+from rq.job import Job
+from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
 from cases.settings import Settings
@@ -87,6 +90,52 @@ def waiting(name: str) -> set[UUID]:
         except ValueError:
             continue  # not one of ours; a worker will refuse it
     return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rings:
+    """What lies in Redis for one queue: hints only, the database says what waits."""
+
+    queue: str
+    rings: int  # not yet picked up
+    started: int  # picked up and not ended
+    failed: int  # kept for FAILURE_TTL
+
+
+def rings() -> list[Rings]:
+    """What lies in each queue, in one question. Raises RingFailed."""
+    try:
+        pipeline = _client().pipeline(transaction=False)
+        for name in JOBS:
+            pipeline.llen(Queue.redis_queue_namespace_prefix + name)
+            pipeline.zcard(StartedJobRegistry.key_template.format(name))
+            pipeline.zcard(FailedJobRegistry.key_template.format(name))
+        counts = [int(count) for count in pipeline.execute()]
+    except (RedisError, OSError) as error:
+        raise RingFailed(type(error).__name__) from None
+    return [
+        Rings(queue=name, rings=counts[at], started=counts[at + 1], failed=counts[at + 2])
+        for at, name in zip(range(0, len(counts), 3), JOBS, strict=True)
+    ]
+
+
+def discard_failed(name: str) -> int:
+    """Remove what is left of the failed jobs of one queue; returns how many. Loses nothing: upkeep rings for what waits.
+
+    Raises RingFailed, and KeyError for a queue that there is not.
+    """
+    if name not in JOBS:
+        raise KeyError(name)
+    try:
+        registry = FailedJobRegistry(name, connection=_client(), serializer=JSONSerializer)
+        removed = 0
+        for job_id in registry.get_job_ids(cleanup=False):
+            registry.connection.zrem(registry.key, job_id)
+            registry.connection.delete(Job.key_for(job_id))
+            removed += 1
+    except (RedisError, OSError) as error:
+        raise RingFailed(type(error).__name__) from None
+    return removed
 
 
 def answers() -> bool:

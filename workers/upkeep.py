@@ -18,7 +18,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from cases import answers, audit, by_eye, duplicates, notifications, quality, rescue, retention, runs, supporting, throttles, undo
+from cases import answers, audit, by_eye, duplicates, halts, notifications, quality, rescue, retention, runs, supporting, throttles, undo
 from cases.database import utcnow
 from cases.models import Heartbeat
 from cases.settings import Settings
@@ -68,6 +68,7 @@ def timetable(settings: Settings) -> tuple[Task, ...]:
         Task(name="ring_papers", every=often, do=ring_papers),
         Task(name="search_faces", every=60, do=search_faces),
         Task(name="beat", every=worker.BEAT, do=beat),
+        Task(name="halt", every=30, in_turn=halt),
         Task(name="expire", every=60, in_turn=expire),
         Task(name="resume", every=60, in_turn=resume),
         Task(name="shred", every=60, in_turn=shred),
@@ -216,6 +217,14 @@ def beat() -> int:
     """Leave a sign of life of this process."""
     worker.beat("upkeep")
     return 1
+
+
+def halt(session: Session) -> int:
+    """Stop automatic approvals where they have left their bounds; ops see why on their first page."""
+    found = halts.check(session, now=utcnow())
+    if found is not None:
+        log.error("automation_halted", bound=found.bound)
+    return int(found is not None)
 
 
 def expire(session: Session) -> int:

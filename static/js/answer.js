@@ -30,7 +30,7 @@ const says = (text) => {
 if (form) {
   const chosen = () => form.querySelector("[name=action]:checked")?.value ?? "";
   const senders = [...form.querySelectorAll(".go [name=then]")];
-  const rows = [...document.querySelectorAll("[name=checked]")];
+  const rows = [...document.querySelectorAll("[name=checked], [name=faces]")];
   const told = form.querySelector("[data-rows-left]");
 
   // Rows to compare and tick before an approval; those of a part that is not accepted do not count

@@ -29,7 +29,9 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.key === "Escape" && typing(document.activeElement)) { document.activeElement.blur(); return; }
-  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || document.querySelector("dialog[open]")) return;
+  // A list of saved replies is chosen from by arrows: letters stay keys there, so that nothing typed for a note is lost in it
+  const writes = typing(event.target) && !event.target.matches("select[data-reply]");
+  if (event.ctrlKey || event.metaKey || event.altKey || writes || document.querySelector("dialog[open]")) return;
   const element = keyed.get(event.key);
   if (!element) return;
   event.preventDefault();

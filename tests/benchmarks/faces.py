@@ -1,7 +1,7 @@
 """How well faces are found and compared, on any folder in the format of ../shared/data/faces.
 
     python -m tests.benchmarks.faces [--data DIR] [--json FILE] [--limit N] [--cache FILE] [--rounds N] [--repeats N]
-                                     [--anchor N] [--voices FOLDER] [--calibrate]
+                                     [--anchor N] [--voices FOLDER] [--calibrate] [--errors]
     python -m tests.benchmarks.faces --case N [--data DIR] [--json FILE]
 
 Prints EER and TAR at FMR 1e-2, 1e-3 and 1e-4 with n and 95 % intervals by resampling people, for clean photographs and
@@ -11,7 +11,8 @@ seconds, memory and cold start. `--anchor N` runs face_recognition as its README
 
 `--limit` takes the first N people. `--cache` keeps the encodings of a run (it is made anew when the engines differ): all after
 the first pass takes minutes. `--voices` lets a deployment's own models speak too (docs of verification/faces/voices.py).
-`--calibrate` writes the calibration: the shipped one, or with `--voices` that of FOLDER.
+`--calibrate` writes the calibration: the shipped one, or with `--voices` that of FOLDER. `--errors` writes what was counted
+behind the shipped one (errors.json, for the pages of operations) and nothing else.
 
 `--case N` times N whole cases instead (12 megapixel selfie, 12 megapixel page of level 2, face on file), decoding aside, in a
 child forked after loading as a worker's horse is, beside the bare network passes and face_recognition on the same pictures.
@@ -107,6 +108,7 @@ def main() -> int:
     parser.add_argument("--case", type=int, metavar="N", help="time N whole cases and nothing else")
     parser.add_argument("--voices", type=Path, metavar="FOLDER", help="a deployment's own models")
     parser.add_argument("--calibrate", action="store_true", help="write the calibration from these data")
+    parser.add_argument("--errors", action="store_true", help="write what was counted behind the shipped calibration")
     options = parser.parse_args()
     if not (options.data / "pairs.json").is_file():
         print(f"no pairs.json in {options.data}: nothing measured", file=sys.stderr)
@@ -144,6 +146,9 @@ def main() -> int:
         use(options.voices)
         compare.calibration.cache_clear()
         cal.shipped.cache_clear()
+    if pages and options.errors and not options.voices:
+        cal.ERRORS_FILE.write_text(errors(people, coded, Fit.held(), options.rounds), encoding="utf-8")
+        return 0
     if not compare.covered():
         print("these voices have no calibration yet: run with --calibrate", file=sys.stderr)
         return 3
@@ -729,6 +734,20 @@ def groups(people: People, coded: Levels, fit: Fit, tables: dict[str, cal.FmrTab
                 )
             )
     return tuple(out)
+
+
+COUNTED = {"house - congress": CLEAN, "page 2": PRINTED, "page 3": POOR}
+"""Conditions of which errors are counted for the pages of operations: each person once in pairs of one person."""
+
+
+def errors(people: People, coded: Levels, fit: Fit, rounds: int) -> str:
+    """What was counted, as the text of errors.json."""
+    found = {}
+    for name, level, rows, columns in conditions(people, coded):
+        if name in COUNTED:
+            pairs = pairs_of(people, rows, columns, fit.scores(coded, level, rows, columns))
+            found[COUNTED[name]] = cal.count_errors(pairs, rounds=rounds).to_json()
+    return json.dumps({"label": cal.shipped().label, "conditions": found}, separators=(",", ":")) + "\n"
 
 
 def _groups_of(image: dict[str, Any]) -> Iterator[str]:

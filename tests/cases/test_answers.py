@@ -520,14 +520,18 @@ def test_a_photo_that_a_senior_asked_for_comes_back_to_a_senior(session, agent, 
     assert review.lane(case) == "senior"
 
 
-def test_a_second_person_who_passes_it_on_hands_it_to_a_senior_whose_word_is_the_last(session, agent, other, senior, now):
+def test_a_second_person_who_passes_it_on_leaves_the_second_look_to_a_senior(session, agent, other, senior, now):
     case = taken(session, agent, now, evidence=DIFFER)
     first = given(session, case, agent, now)
     review.take(session, case.id, agent=other, now=now + MINUTE)
     review.escalate(session, case.id, agent=other, note="I cannot tell.", now=now + MINUTE)
     assert review.lane(case) == "senior" and answers.visible(session, case, senior) == []
-    given(session, case, senior, now + MINUTE, rejecting(review.take(session, case.id, agent=senior, now=now + MINUTE)))
-    assert (case.state, first.state) == (State.REJECTED, AnswerState.OVERRULED)
+    second = given(session, case, senior, now + MINUTE, rejecting(review.take(session, case.id, agent=senior, now=now + MINUTE)))
+    assert (case.state, first.state, second.state) == (State.IN_REVIEW, AnswerState.DISAGREED, AnswerState.DISAGREED)
+    third = a.a_member(session, Role.SENIOR_AGENT, now=now)
+    later = now + 2 * MINUTE
+    given(session, case, third, later, rejecting(review.take(session, case.id, agent=third, now=later)))
+    assert (case.state, first.state, second.state) == (State.REJECTED, AnswerState.OVERRULED, AnswerState.FOLLOWED)
 
 
 def test_a_note_is_sealed_moves_nothing_and_is_hidden_from_the_second_person(session, agent, other, now):

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event
 
-from cases import customers, intake, policies, queries, queue, review
+from cases import customers, intake, queries, queue, review, switches
 from cases.lifecycle import State
 from cases.models import Heartbeat, Role
 from tests import factories as a
@@ -131,7 +131,7 @@ def test_figures_of_the_day(database, now):
         a.a_rejected(session, now=now)
         a.a_submitted(session, now=now - MINUTE)
         session.add(Heartbeat(name="verify", at=now))
-        policies.to_people(session, by=a.a_member(session, Role.LEAD, now=now), reason="x", now=now)
+        switches.to_people(session, by=a.a_member(session, Role.LEAD, now=now), reason="x", now=now)
     with database.reading() as session, counted(session) as seen:
         ops = queries.ops_now(session, now=now + MINUTE)
     assert len(seen) <= 12
@@ -150,21 +150,6 @@ def test_figures_of_the_day(database, now):
 def test_figures_of_an_empty_system(session, now):
     ops = queries.ops_now(session, now=now)
     assert (ops.automation_share, ops.median_seconds, ops.oldest_waiting, ops.waiting) == (None, None, None, 0)
-
-
-def test_how_a_measure_is_distributed(session, now):
-    a.an_approved(session, now=now)
-    a.an_in_review(session, now=now)
-    a.a_needs_retake(session, now=now)
-    shown = queries.measure_histogram(session, "pairs.selfie_document.similarity", since=now - MINUTE, bins=4)
-    assert shown.edges == (5.0, 6.0, 7.0, 8.0, 9.0)
-    assert shown.counts == {"approve": (0, 0, 0, 1), "retake": (0, 0, 0, 0), "refer": (1, 0, 0, 0)}
-    assert (shown.missing, shown.total) == (1, 3)
-    same = queries.measure_histogram(session, "days_to_expiry", since=now - MINUTE)
-    assert sum(map(sum, same.counts.values())) == 3
-    assert queries.measure_histogram(session, "days_to_expiry", since=now + MINUTE).edges == ()
-    with pytest.raises(ValueError):
-        queries.measure_histogram(session, "surname", since=now)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 5), (0.9, 9), (0.91, 10), (1.0, 10), (0.01, 1)])

@@ -199,3 +199,62 @@ def test_agents_neither_replay_nor_open(session, now, lead):
 def test_a_bound_says_what_so_few_cases_can_show(wrong, n, bound):
     """Values of Clopper and Pearson's one-sided 95 % bound from R: qbeta(0.95, wrong + 1, n - wrong)."""
     assert replays.upper_bound(wrong, n) == (None if bound is None else pytest.approx(bound, rel=2e-3))
+
+
+def test_who_had_herself_erased_is_not_replayed_and_not_packed_anew(session, now):
+    from cases import retention
+
+    hers, other = a.an_approved(session, now=now), a.an_approved(session, now=now)
+    later = now + 40 * DAY
+    assert retention.erase(session, hers.customer_id, now=later) == [hers.id]
+    assert replays.backfill(session) == 0
+    rows = np.frombuffer(b"".join(session.scalars(select(RunRecord.packed))), replays.ROW)
+    assert [replays._uuid(row["case_id"]) for row in rows] == [other.id]
+    session.execute(delete(RunRecord))
+    retention.shred_due(session, now=later)
+    assert replays.backfill(session) == 1, "what was only shredded in time holds no name and is packed"
+
+
+def test_a_case_tried_twice_counts_once(session, now):
+    case = a.approved_by_people(session, a.an_in_review(session, now=now), now=now)
+    record = session.scalars(select(RunRecord)).one()
+    run = session.scalars(select(Run).where(Run.case_id == case.id)).one()
+    again = Run(**{c.key: getattr(run, c.key) for c in Run.__table__.columns if c.key not in ("id", "fence")}, fence=run.fence + 1)
+    session.add(again)
+    session.flush()
+    session.add(RunRecord(run_id=again.id, finished_at=record.finished_at, packed=record.packed))
+    session.flush()
+    found, _ = what_if(session, LENIENT, now)
+    assert found.runs == 2 and (found.answered, found.right) == (1, 1)
+
+
+def test_work_of_agents_is_measured_once_there_is_enough_of_it(session, now, lead, monkeypatch):
+    from cases import figures
+
+    version = policies.draft(session, LENIENT, author=lead, reason="Fewer referrals.", now=now).version
+    for n, measured in ((replays.LEAST_TIMED - 1, False), (replays.LEAST_TIMED, True)):
+        monkeypatch.setattr(figures, "work", lambda *args, n=n, **about: figures.Value(value=240.0, n=n))
+        found, _ = replays.weigh(session, version, since=now - DAY, now=now)
+        assert (found.measured, found.seconds_each, found.timed) == (measured, 240.0 if measured else 90.0, n if measured else 0)
+
+
+def test_one_of_them_is_shown_with_what_stood_beside_its_measures(session, now, lead):
+    case = a.a_rejected(session, now=now)
+    version = policies.draft(session, LENIENT, author=lead, reason="Fewer referrals.", now=now).version
+    report = replays.attach(session, version, since=now - DAY, by=lead, now=now + DAY)
+    page = replays.wrong_page(session, report.id, case.id)
+    assert (page.was.outcome, page.now.outcome) == (Outcome.REFER, Outcome.APPROVE)
+    assert [answer.action for answer in page.answers] == ["reject"] and page.wrong.answer == "rejected"
+    session.execute(delete(RunRecord))
+    assert replays.wrong_page(session, report.id, case.id).was == page.was, "without a record, from the run alone"
+    with pytest.raises(NoResultFound):
+        replays.wrong_page(session, report.id, report.id)
+
+
+def test_a_report_is_not_kept_against_what_no_longer_holds(session, now, lead):
+    version = policies.draft(session, LENIENT, author=lead, reason="Fewer referrals.", now=now).version
+    found, wrong = replays.weigh(session, version, since=now - DAY, now=now)
+    tighter = policies.draft(session, STRICT, author=lead, reason="Safer.", now=now).version
+    policies.propose(session, tighter, by=lead, reason="Safer.", now=now + DAY)
+    with pytest.raises(policies.Outdated):
+        replays.keep_report(session, found, wrong, by=lead, now=now + DAY)

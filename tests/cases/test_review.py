@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from cases import customers, intake, policies, profiles, queries, review
+from cases import customers, intake, profiles, queries, review, switches
 from cases.lifecycle import IllegalTransition, State
 from cases.models import Disposition, Event, Notification, Role
 from cases.review import Disposal, NoteNeeded, NotYours, StalePage, TakenBy
@@ -129,7 +129,7 @@ def test_an_agent_approves_and_the_profile_changes(session, agent, now):
 
 def test_everything_to_people_does_not_bind_people(session, agent, now):
     case = a.an_in_review(session, now=now)
-    policies.to_people(session, by=a.a_member(session, Role.LEAD, now=now), reason="x", now=now)
+    switches.to_people(session, by=a.a_member(session, Role.LEAD, now=now), reason="x", now=now)
     review.take(session, case.id, agent=agent, now=now)
     assert review.dispose(session, case.id, approve(case), agent=agent, now=now).state is State.APPROVED
 

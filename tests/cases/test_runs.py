@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from cases import audit, customers, intake, policies, queries, runs
+from cases import audit, customers, intake, policies, queries, runs, switches
 from cases.crypto import vault_of
 from cases.lifecycle import State
 from cases.models import Case, Event, Notification, ProfileVersion, Role, Run, RunState
@@ -220,7 +220,7 @@ def test_everything_to_people_holds_on_the_next_decision(session, now):
     case = a.a_submitted(session, now=now)
     order = a.begun(session, case, now=now)
     lead = a.a_member(session, Role.LEAD, now=now)
-    policies.to_people(session, by=lead, reason="An attack.", now=now)
+    switches.to_people(session, by=lead, reason="An attack.", now=now)
     assert order.standing == ()
     assert a.finished(session, order, now=now) is State.IN_REVIEW
     assert case.reasons == ["everything_to_people"]

@@ -110,6 +110,7 @@ def furnish(office: Office) -> dict[str, Any]:
             ({"min_selfie_document": 5.8, "require_voices_agree": False}, "Too many referrals on old passports"),
         ):
             made = policies.draft(db, SHIPPED.from_json({**SHIPPED.to_json(), **changes}), author=olga, reason=reason, now=now)
+            factories.seen(db, made.version, by=olga, now=now)
             policies.propose(db, made.version, by=olga, reason=reason, now=now)
     return out
 

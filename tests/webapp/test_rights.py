@@ -16,10 +16,23 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, select
 
-from cases import answers, conversations, practice, policies, quality, review, saved_views, supporting
+from cases import (
+    answers,
+    audit,
+    conflicts,
+    conversations,
+    practice,
+    quality,
+    replays,
+    review,
+    saved_views,
+    supporting,
+    switches,
+    undo,
+)
 from cases.desk_tables import Answer, Paper, PaperKind, PracticeAnswer, PracticeRound, QualitySample, SavedView
-from cases.models import Case, Customer, Event, Message, Photo, PolicyActivation, Role, Staff
 from cases.lifecycle import State
+from cases.models import Case, Customer, Event, Message, Notification, Photo, PolicyActivation, Role, Staff
 from tests import factories
 from tests.webapp.staff_fixtures import Browser, Office, a_case, make_office
 from verification.evidence import Field
@@ -52,8 +65,11 @@ class Others:
     sample_photo: str
     staff: UUID
     version: int  # of a policy
+    report: UUID  # of a replay of it
     proposal: int
     switch: int
+    undo: UUID  # proposed by Otto
+    notification: UUID
 
 
 def furnish(office: Office) -> Others:
@@ -85,9 +101,7 @@ def furnish(office: Office) -> Others:
         answer = answers.give(db, waiting.id, refusal, agent=olga, now=now)
         held = a_case(db, now=now - timedelta(hours=1), seed=3)
         message = conversations.write(db, held.id, uuid4(), text="Is it right now?", photo=factories.jpeg(70), now=now)
-        paper = supporting.receive(
-            db, held.id, uuid4(), factories.jpeg(71), kind=PaperKind.MARRIAGE_CERTIFICATE, now=now
-        )
+        paper = supporting.receive(db, held.id, uuid4(), factories.jpeg(71), kind=PaperKind.MARRIAGE_CERTIFICATE, now=now)
         review.take(db, held.id, agent=olga, now=now)
         (wanted,) = supporting.ask(db, held.id, (PaperKind.FAMILY_STATUS,), agent=olga, now=now)
         review.take(db, held.id, agent=olga, now=now)
@@ -95,13 +109,17 @@ def furnish(office: Office) -> Others:
         standing = practice.begin_round(db, nina, now=now)
         assert standing.next is not None
         practice.answer(db, nina, standing.next, practice.Given(action="approve"), now=now)
-        draft = policies.draft(
-            db, replace(SHIPPED, require_face_on_file=not SHIPPED.require_face_on_file, min_strangers=SHIPPED.min_strangers - 1),
-            author=otto, reason="A try", now=now,
-        )  # fmt: skip
-        proposal = policies.propose(db, draft.version, by=otto, reason="A try", now=now)
+        factories.an_approved(db, now=now)  # by the machine
+        proposed = undo.propose(db, undo.Selection(version=1), by=otto, reason="A try", now=now)
+        looser = replace(SHIPPED, max_attempts=SHIPPED.max_attempts + 1, min_agreement=SHIPPED.min_agreement - 0.01)
+        proposal = factories.proposed(db, looser, by=otto, now=now)
+        report = replays.attached(db, proposal.version)
+        assert report is not None
         assert proposal.effective_at is None
-        policies.stop(db, by=otto, reason="A try", now=now) if hasattr(policies, "stop") else None
+        switches.to_people(db, by=otto, reason="A try", now=now)
+        switch = switches.propose_automation(db, by=otto, reason="A try", now=now)
+        mail = db.scalars(select(Notification.id).where(Notification.case_id == done.id)).first()
+        assert mail is not None
         selfie = db.scalars(select(Photo.id).where(Photo.case_id == held.id, Photo.kind == PhotoKind.SELFIE)).one()
         secret = office.settings.secret_key
 
@@ -122,7 +140,406 @@ def furnish(office: Office) -> Others:
             sample=sample.id,
             sample_photo=link("quality", PhotoKind.SELFIE.value, subject=sample.id, purpose="quality", viewer=rita),
             staff=olga.id,
-            version=draft.version,
+            version=proposal.version,
+            report=report.id,
             proposal=proposal.id,
-            switch=1,
+            switch=switch.id,
+            undo=proposed.id,
+            notification=mail,
         )
+
+
+EXPECTED = """
+GET desk.case                    200 403 200 403 200 403 403 303 303
+POST desk.take                   409 403 409 403 403 403 403 303 303
+POST desk.release                303 403 303 403 403 403 403 303 303
+POST desk.touch                  409 403 409 403 403 403 403 303 303
+POST desk.watch                  200 403 200 403 200 403 403 303 303
+POST desk.leave                  204 403 204 403 204 403 403 303 303
+POST desk.decide                 409 403 409 403 403 403 403 303 303
+POST desk.preview                200 403 200 403 403 403 403 303 303
+POST desk.keep_note              200 403 200 403 403 403 403 303 303
+POST desk.set_by_eye             403 403 409 403 403 403 403 303 303
+POST desk.write                  409 403 409 403 403 403 403 303 303
+POST desk.set_aside              303 403 303 403 403 403 403 303 303
+GET desk.message_photo           403 403 403 403 403 403 403 303 303
+GET desk.photo                   403 403 403 403 403 403 403 303 303
+POST desk.renew_photo            403 403 403 403 403 403 403 303 303
+POST desk.ask_papers             409 403 409 403 403 403 403 303 303
+GET desk.paper_picture           403 403 403 403 403 403 403 303 303
+POST desk.renew_paper            403 403 403 403 403 403 403 303 303
+POST desk.seen_paper             303 403 303 403 403 403 403 303 303
+POST desk.unneeded_paper         303 403 303 403 403 403 403 303 303
+POST desk.settle                 403 403 409 403 403 403 403 303 303
+POST desk.revert                 403 403 409 403 403 403 403 303 303
+POST desk.take_back              403 403 403 403 403 403 403 303 303
+POST desk.told                   403 403 403 403 403 403 403 303 303
+POST desk.rename_view            404 404 404 403 404 403 403 303 303
+POST desk.delete_view            404 404 404 403 404 403 403 303 303
+POST desk.keep_view              303 303 303 403 303 403 403 303 303
+GET desk.quality_page            403 403 200 403 200 403 403 303 303
+GET desk.quality_sample          403 403 303 403 303 403 403 303 303
+GET desk.quality_photo           403 403 403 403 403 403 403 303 303
+POST desk.quality_photo_again    403 403 403 403 403 403 403 303 303
+POST desk.quality_verdict        403 403 303 403 303 403 403 303 303
+POST desk.quality_give_back      403 403 303 403 303 403 403 303 303
+POST desk.quality_stands         403 403 303 403 403 403 403 303 303
+POST desk.quality_next           403 403 303 403 303 403 403 303 303
+GET desk.practice_page           200 200 200 403 403 403 403 303 303
+GET desk.practice_case           303 303 303 403 403 403 403 303 303
+GET desk.practised               404 404 404 403 403 403 403 303 303
+GET desk.practice_photo          404 404 404 403 403 403 403 303 303
+POST desk.open_practice_photo    303 303 303 403 403 403 403 303 303
+POST desk.answer_practice        303 303 303 403 403 403 403 303 303
+GET desk.queue                   200 200 200 403 200 403 403 303 303
+GET desk.queue_again             200 200 200 403 200 403 403 303 303
+POST desk.search                 200 200 200 403 200 403 403 303 303
+GET desk.my_figures              200 200 200 403 403 403 403 303 303
+GET desk.my_figures_csv          200 200 200 403 403 403 403 303 303
+GET desk.team_page               403 403 403 403 200 403 403 303 303
+GET desk.team_csv                403 403 403 403 200 403 403 303 303
+GET desk.rescue_page             403 403 200 403 200 403 403 303 303
+GET desk.rescue_story            403 403 200 403 200 403 403 303 303
+GET desk.replies_page            403 403 200 403 200 403 403 303 303
+GET desk.new_reply               403 403 200 403 200 403 403 303 303
+GET desk.reply                   403 403 404 403 404 403 403 303 303
+POST desk.save_reply             403 403 404 403 404 403 403 303 303
+GET desk.skills                  403 403 403 403 200 403 403 303 303
+GET ops.now_page                 403 403 200 200 200 200 403 303 303
+GET ops.faces_page               403 403 200 200 200 200 403 303 303
+GET ops.policies_page            403 403 403 200 200 200 403 303 303
+GET ops.policy_page              403 403 403 200 200 200 403 303 303
+GET ops.policy_draft             403 403 403 200 200 403 403 303 303
+GET ops.audit_page               403 403 403 403 200 200 403 303 303
+GET ops.audit_key                403 403 403 403 200 200 403 303 303
+GET ops.queues_page              403 403 200 200 200 200 403 303 303
+GET ops.retention_page           403 403 403 200 200 200 403 303 303
+GET ops.undo_page                403 403 403 200 200 200 403 303 303
+GET ops.undo_one                 403 403 403 200 200 200 403 303 303
+GET ops.undo_progress            403 403 403 200 200 200 403 303 303
+GET ops.what_if                  403 403 403 200 200 200 403 303 303
+GET ops.would_be_wrong           403 403 403 404 404 404 403 303 303
+POST ops.audit_verify            403 403 403 403 403 200 403 303 303
+POST ops.policy_draft_save       403 403 403 422 422 403 403 303 303
+POST ops.policy_propose          403 403 403 303 303 403 403 303 303
+POST ops.policy_confirm          403 403 403 303 303 403 403 303 303
+POST ops.policy_step             403 403 403 404 404 403 403 303 303
+POST ops.policy_rollback         403 403 403 409 409 403 403 303 303
+POST ops.policy_withdraw         403 403 403 409 409 403 403 303 303
+POST ops.propose_automation      403 403 403 409 409 403 403 303 303
+POST ops.confirm_automation      403 403 403 303 303 403 403 303 303
+POST ops.withdraw_automation     403 403 403 409 409 403 403 303 303
+POST ops.switch_on               403 403 403 303 303 403 403 303 303
+POST ops.audit_export_file       403 403 403 403 422 422 403 303 303
+POST ops.discard_rings           403 403 403 503 503 403 403 303 303
+POST ops.read_again              403 403 403 409 409 403 403 303 303
+POST ops.send_again              403 403 403 409 409 403 403 303 303
+POST ops.replay_version          403 403 403 422 422 403 403 303 303
+POST ops.undo_propose            403 403 403 422 422 403 403 303 303
+POST ops.undo_confirm            403 403 403 303 303 403 403 303 303
+POST ops.undo_withdraw           403 403 403 409 409 403 403 303 303
+POST desk.set_skills             403 403 403 403 303 403 403 303 303
+POST desk.move_case              403 403 403 403 303 403 403 303 303
+POST desk.reset_practice         403 403 403 403 303 403 403 303 303
+POST desk.begin_practice         303 303 303 403 403 403 403 303 303
+POST desk.take_next              303 403 303 403 403 403 403 303 303
+"""
+"""One line for each address, one code for each of WHO in that order. 200 shown, 303 and 204 done or told on the next page, 409
+and 422 refused in words, 403 and 404 refused. That 303 changed nothing of anybody's is asked of the rows themselves. Whose
+account is closed and who is not signed in are led to the log-in, always."""
+
+RIGHTLY = frozenset(
+    {
+        "POST ops.policy_propose", "POST ops.policy_confirm", "POST ops.confirm_automation", "POST ops.switch_on",
+        "POST ops.propose_automation", "POST ops.undo_confirm",
+        "POST desk.set_skills", "POST desk.move_case", "POST desk.reset_practice",
+    }
+)  # fmt: skip
+"""What a role does to others, or for all of them, as its work. Everything else leaves what is somebody else's as it was."""
+
+
+def expected() -> dict[str, dict[str, int]]:
+    """Endpoint and method -> code for each of WHO."""
+    rows = (line.split() for line in EXPECTED.strip().splitlines())
+    return {f"{row[0]} {row[1]}": dict(zip(WHO, map(int, row[2:]), strict=True)) for row in rows}
+
+
+def requests(o: Others) -> dict[str, tuple[str, dict[str, Any]]]:
+    """What is sent to each address: whatever a page of its owner would send. Endpoint and method -> address, form."""
+    case, quality_at = f"/desk/cases/{o.case}", f"/desk/quality/{o.sample}"
+    note = {"note": "What I think.", "reason": "Because of something"}
+    refusal = {"action": "reject", "reject_reason": "surname_differs", "seen_version": "1", **note}
+    return {
+        "GET desk.case": (case, {}),
+        "POST desk.take": (f"{case}/take", {}),
+        "POST desk.release": (f"{case}/release", {}),
+        "POST desk.touch": (f"{case}/touch", {}),
+        "POST desk.watch": (f"{case}/watch", {}),
+        "POST desk.leave": (f"{case}/leave", {}),
+        "POST desk.decide": (f"{case}/answer", refusal),
+        "POST desk.preview": (f"{case}/preview", refusal),
+        "POST desk.keep_note": (f"{case}/note", note),
+        "POST desk.set_by_eye": (f"{case}/by-eye", {}),
+        "POST desk.write": (f"{case}/messages", {"message": str(uuid4()), "text": "Hello"}),
+        "POST desk.set_aside": (f"{case}/messages/set-aside", {}),
+        "GET desk.message_photo": (f"{case}/messages/photos/{o.message_photo}", {}),
+        "GET desk.photo": (f"{case}/photos/{o.photo}", {}),
+        "POST desk.renew_photo": (f"{case}/photos/renew", {"link": o.photo}),
+        "POST desk.ask_papers": (f"{case}/papers", {"paper": "earlier_passports"}),
+        "GET desk.paper_picture": (f"{case}/papers/{o.paper_picture}", {}),
+        "POST desk.renew_paper": (f"{case}/papers/renew", {"link": o.paper_picture}),
+        "POST desk.seen_paper": (f"{case}/papers/{o.paper}/seen", {}),
+        "POST desk.unneeded_paper": (f"{case}/papers/{o.wanted}/unneeded", {}),
+        "POST desk.settle": (f"{case}/settle", {**note, "seen_version": "1"}),
+        "POST desk.revert": (f"{case}/revert", note),
+        "POST desk.take_back": (f"/desk/answers/{o.answer}/take-back", {}),
+        "POST desk.told": (f"/desk/answers/{o.answer}/told", {}),
+        "POST desk.rename_view": (f"/desk/views/{o.view}/rename", {"name": "Now mine"}),
+        "POST desk.delete_view": (f"/desk/views/{o.view}/delete", {}),
+        "POST desk.keep_view": ("/desk/views", {"name": "My own"}),
+        "GET desk.quality_page": ("/desk/quality", {}),
+        "GET desk.quality_sample": (quality_at, {}),
+        "GET desk.quality_photo": (f"{quality_at}/photos/{o.sample_photo}", {}),
+        "POST desk.quality_photo_again": (f"{quality_at}/photos/renew", {"link": o.sample_photo}),
+        "POST desk.quality_verdict": (f"{quality_at}/verdict", {"action": "approve"}),
+        "POST desk.quality_give_back": (f"{quality_at}/give-back", {}),
+        "POST desk.quality_stands": (f"{quality_at}/stands", note),
+        "POST desk.quality_next": ("/desk/quality/next", {}),
+        "GET desk.practice_page": ("/desk/practice", {}),
+        "GET desk.practice_case": ("/desk/practice/case", {}),
+        "GET desk.practised": ("/desk/practice/answers/1", {}),
+        "GET desk.practice_photo": ("/desk/practice/photo?link=nothing", {}),
+        "POST desk.open_practice_photo": ("/desk/practice/photo", {"link": "nothing"}),
+        "POST desk.answer_practice": ("/desk/practice/case", {"specimen": "nothing", "action": "approve"}),
+        "GET desk.queue": ("/desk", {}),
+        "GET desk.queue_again": ("/desk/now", {}),
+        "POST desk.search": ("/desk/search", {"q": "host-3"}),
+        "GET desk.my_figures": ("/desk/me", {}),
+        "GET desk.my_figures_csv": ("/desk/me.csv", {}),
+        "GET desk.team_page": ("/desk/team", {}),
+        "GET desk.team_csv": ("/desk/team.csv", {}),
+        "GET desk.rescue_page": ("/desk/rescue", {}),
+        "GET desk.rescue_story": (f"/desk/rescue/{o.customer}", {}),
+        "GET desk.replies_page": ("/desk/replies", {}),
+        "GET desk.new_reply": ("/desk/replies/new", {}),
+        "GET desk.reply": ("/desk/replies/nothing", {}),
+        "POST desk.save_reply": ("/desk/replies/nothing", {"name": "Nothing"}),
+        "GET desk.skills": ("/desk/skills", {}),
+        "GET ops.now_page": ("/ops", {}),
+        "GET ops.faces_page": ("/ops/faces", {}),
+        "GET ops.policies_page": ("/ops/policies", {}),
+        "GET ops.policy_page": (f"/ops/policies/{o.version}", {}),
+        "GET ops.policy_draft": ("/ops/policies/draft", {}),
+        "GET ops.audit_page": ("/ops/audit", {}),
+        "GET ops.audit_key": ("/ops/audit/key.pem", {}),
+        "GET ops.queues_page": ("/ops/queues", {}),
+        "GET ops.retention_page": ("/ops/retention", {}),
+        "GET ops.undo_page": ("/ops/undo", {}),
+        "GET ops.undo_one": (f"/ops/undo/{o.undo}", {}),
+        "GET ops.undo_progress": (f"/ops/undo/{o.undo}/progress", {}),
+        "GET ops.what_if": (f"/ops/policies/{o.version}/what-if", {}),
+        "GET ops.would_be_wrong": (f"/ops/policies/{o.version}/what-if/{o.report}/{o.case}", {}),
+        # What a role does to others rightly comes last.
+        "POST ops.audit_verify": ("/ops/audit/verify", {}),
+        "POST ops.policy_draft_save": ("/ops/policies/draft", note),
+        "POST ops.policy_propose": (f"/ops/policies/{o.version}/propose", note),
+        "POST ops.policy_confirm": (f"/ops/policies/proposals/{o.proposal}/confirm", {}),
+        "POST ops.policy_step": (f"/ops/policies/rollouts/{o.proposal}/step", {"to": "nothing"}),
+        "POST ops.policy_rollback": ("/ops/policies/1/rollback", note),
+        "POST ops.policy_withdraw": (f"/ops/policies/proposals/{o.proposal}/withdraw", {}),
+        "POST ops.propose_automation": ("/ops/automation", note),
+        "POST ops.confirm_automation": (f"/ops/automation/{o.switch}/confirm", {}),
+        "POST ops.withdraw_automation": (f"/ops/automation/{o.switch}/withdraw", {}),
+        "POST ops.switch_on": ("/ops/everything-to-people", note),
+        "POST ops.audit_export_file": ("/ops/audit/export", {"first": "2026-11-22", "last": "2026-11-22"}),
+        "POST ops.discard_rings": ("/ops/queues/rings/verify/discard", {}),
+        "POST ops.read_again": (f"/ops/queues/papers/{o.paper}/again", {}),
+        "POST ops.send_again": (f"/ops/queues/notifications/{o.notification}/again", {}),
+        "POST ops.replay_version": (f"/ops/policies/{o.version}/what-if", {}),
+        "POST ops.undo_propose": ("/ops/undo", note),
+        "POST ops.undo_confirm": (f"/ops/undo/{o.undo}/confirm", {"count": "1"}),
+        "POST ops.undo_withdraw": (f"/ops/undo/{o.undo}/withdraw", {}),
+        "POST desk.set_skills": (f"/desk/skills/{o.staff}", {}),
+        "POST desk.move_case": (f"/desk/team/cases/{o.case}", {"held_by": str(o.staff)}),
+        "POST desk.reset_practice": (f"/desk/team/{o.staff}/practice", {}),
+        "POST desk.begin_practice": ("/desk/practice/begin", {}),
+        "POST desk.take_next": ("/desk/next", {}),
+    }
+
+
+def ask(browser: Browser, key: str, address: str, form: dict[str, Any]) -> Any:
+    return browser.get(address) if key.startswith("GET") else browser.post(address, **form)
+
+
+def standing(office: Office, o: Others) -> dict[str, Any]:
+    """How everything stands that is somebody else's: as rows, not as pages."""
+    with office.db.reading() as db:
+        case, approved = db.get_one(Case, o.case), db.get_one(Case, o.approved)
+        answer, sample, paper = db.get_one(Answer, o.answer), db.get_one(QualitySample, o.sample), db.get_one(Paper, o.paper)
+        wanted = db.get_one(Paper, o.wanted)
+        view = db.get(SavedView, o.view)
+        rounds = (
+            select(PracticeRound.staff_id, func.count(PracticeAnswer.number))
+            .join(PracticeAnswer)
+            .group_by(PracticeRound.staff_id)
+        )
+        proposal = db.get_one(PolicyActivation, o.proposal)
+        return {
+            "case": (case.state, case.version, case.owner_id, case.escalated_at, case.risk),
+            "approved": (approved.state, approved.version, approved.dispute_settled_at),
+            "profile": db.get_one(Customer, approved.customer_id).profile_version_id,
+            "customer": (db.get_one(Customer, o.customer).by_eye, db.get_one(Customer, o.customer).profile_version_id),
+            "answer": (answer.state, answer.told_at, answer.ended_at),
+            "messages": db.execute(select(Message.id, Message.seen_at).where(Message.case_id == o.case)).all(),
+            "papers": (paper.seen_by_id, list(paper.sights or []), wanted.withdrawn_at),
+            "view": view and (view.name, view.staff_id),
+            "sample": (sample.reviewer_id, sample.reviewed_at, sample.settled_at),
+            "practice": sorted((str(staff), count) for staff, count in db.execute(rounds).all()),
+            "proposal": (proposal.effective_at, proposal.withdrawn_at),
+            "looks": db.scalar(
+                select(func.count()).where(Event.kind.in_(("photo_opened", "message_photo_opened", "paper_opened")))
+            ),
+        }
+
+
+@pytest.fixture
+def office(settings: Any, database: Any) -> Iterator[Office]:
+    """Desk, ops and portal; answers wait to be sent, and everything is reviewed again."""
+    more = {"quality_answers": 1.0, "quality_approvals": 1.0, "undo_seconds": 600}
+    made = make_office(settings.model_copy(update=more), "all")
+    yield made
+    made.db.dispose()
+
+
+def browser_of(office: Office, who: str) -> Browser:
+    """A browser in which she is signed in, or was until her account was closed, or nobody ever was."""
+    if who == "nobody":
+        return office.browser()
+    email = office.member(ROLES[who])
+    browser = office.sign_in(email)
+    browser.fresh("/staff")
+    with office.db.transaction() as db:
+        member = db.scalars(select(Staff).where(Staff.email == email)).one()
+        member.practising, member.active = who == "practising", who != "closed"
+    return browser
+
+
+def addresses(office: Office) -> set[str]:
+    """Every method and endpoint of the staff's pages."""
+    return {
+        f"{method} {rule.endpoint}"
+        for rule in office.app.url_map.iter_rules()
+        if rule.endpoint.split(".")[0] in ("desk", "ops")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+
+def test_no_address_is_missing_from_the_table(office: Office) -> None:
+    assert addresses(office) == set(expected()) == set(requests(furnish(office)))
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_a_role_gets_exactly_what_the_table_says_and_changes_nothing_of_anybody_elses(office: Office, who: str) -> None:
+    others = furnish(office)
+    browser, table = browser_of(office, who), expected()
+    before = standing(office, others)
+    wrong = []
+    for key, (address, form) in requests(others).items():
+        answer = ask(browser, key, address, form)
+        if answer.status_code != table[key][who]:
+            wrong.append(f"{key}: {answer.status_code}, not {table[key][who]}")
+        if who in ("closed", "nobody") and not (answer.location or "").startswith("/staff/sign-in"):
+            wrong.append(f"{key}: led to {answer.location}")
+        after = standing(office, others)
+        if after != before and (key not in RIGHTLY or table[key][who] != 303):
+            wrong.append(f"{key} changed {[name for name in after if after[name] != before[name]]}")
+        before = after
+    assert not wrong
+
+
+def test_the_permission_of_each_address_is_what_lets_a_role_in(office: Office) -> None:
+    """The table and `PERMISSIONS` say the same: who lacks the permission of an address is refused there, whatever it is about."""
+    from cases.staff import PERMISSIONS, PRACTISING
+
+    table = expected()
+    for key in addresses(office):
+        permission = office.app.view_functions[key.split()[1]].permission
+        for who in WHO[:7]:
+            held = PERMISSIONS[ROLES[who]]
+            held = held & PRACTISING if who == "practising" else held
+            assert permission in held or table[key][who] == 403, (key, who)
+
+
+def test_nothing_is_sent_without_the_token_of_a_page(office: Office) -> None:
+    others = furnish(office)
+    browser = office.signed_in(*Role)
+    before = standing(office, others)
+    with office.db.reading() as db:
+        events = db.scalar(select(func.count()).select_from(Event))
+    for key, (address, form) in requests(others).items():
+        if key.startswith("POST"):
+            for token in ({}, {"csrf_token": "of another page"}):
+                assert browser.client.post(address, data={**form, **token}).status_code == 400, key
+    assert standing(office, others) == before
+    with office.db.reading() as db:
+        assert db.scalar(select(func.count()).select_from(Event)) == events
+
+
+@pytest.mark.parametrize("who", ["agent", "senior", "lead"])
+def test_her_own_case_is_neither_shown_to_her_nor_moved_by_her(office: Office, who: str) -> None:
+    """She is a customer too: the account has the e-mail address of her own work. No page tells her what the machine found."""
+    others = furnish(office)
+    email = office.member(ROLES[who])
+    browser = office.sign_in(email)
+    browser.fresh("/staff")
+    with office.db.transaction() as db:
+        her = db.scalars(select(Staff).where(Staff.email == email)).one()
+        for customer in {db.get_one(Case, o).customer_id for o in (others.case, others.approved)}:
+            conflicts.say(db, her, db.get_one(Customer, customer), actor=audit.SYSTEM, now=office.clock())
+    before = standing(office, others)
+    page = browser.get(f"/desk/cases/{others.case}")
+    assert page.status_code == 403 and "ПРИМЕРНАЯ" not in page.get_data(as_text=True)
+    assert "your own or related to your own account" in page.get_data(as_text=True)
+    for key, (address, form) in requests(others).items():
+        if str(others.case) in address or str(others.customer) in address:
+            answer = ask(browser, key, address, form)
+            assert answer.status_code not in (200, 204) or key in ("POST desk.watch", "POST desk.leave"), key
+            assert "ПРИМЕРНАЯ" not in answer.get_data(as_text=True), key
+    note = {"note": "It was wrong.", "seen_version": "1"}
+    assert browser.post(f"/desk/cases/{others.approved}/revert", **note).status_code in (403, 409)
+    assert standing(office, others) == before
+    with office.db.reading() as db:
+        kept = db.scalars(select(Event).where(Event.kind == "case_withheld", Event.actor_id == str(her.id))).all()
+    assert {event.case_id for event in kept} >= {others.case}
+
+
+def test_a_member_of_staff_is_nobody_to_the_portal(office: Office) -> None:
+    """No address of the portal that wants a customer takes a session of the staff's for one."""
+    others = furnish(office)
+    browser = office.signed_in(*Role)
+    browser.fresh("/staff")
+    before = standing(office, others)
+    wrong, tried = [], 0
+    for rule in office.app.url_map.iter_rules():
+        if rule.endpoint.split(".")[0] != "portal" or rule.endpoint in OPEN:
+            continue
+        address = re.sub(r"<uuid:case_id>", str(others.case), str(rule))
+        address = re.sub(r"<any\((\w+)[^>]*>", r"\1", address)
+        address = re.sub(r"<uuid:\w+>", str(others.paper), address)
+        address = re.sub(r"<[^>]*>", "surname", address)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            tried += 1
+            answer = browser.client.open(address, method=method, data={"csrf_token": browser.token})
+            if answer.status_code != 303 or not (answer.location or "").startswith("/sign-in"):
+                wrong.append(f"{method} {address}: {answer.status_code} {answer.location}")
+    assert not wrong and tried >= 50
+    assert standing(office, others) == before
+
+
+OPEN = frozenset(
+    {
+        "portal.not_me", "portal.report_not_me", "portal.phone_link", "portal.phone_open", "portal.phone_gone",
+        "portal.phone_number", "portal.phone_confirm",
+    }
+)  # fmt: skip
+"""Addresses of the portal that a link opens rather than a session: a link is drawn for its customer and known to nobody else."""

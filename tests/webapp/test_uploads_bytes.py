@@ -17,6 +17,7 @@ REMARKS = http.REMARKS["text/javascript"]
 
 PACKED = {"Accept-Encoding": "gzip, deflate"}
 SCRIPTS = Path(__file__).resolve().parents[2] / "static" / "js"
+TEMPLATES = SCRIPTS.parents[1] / "webapp" / "templates"
 
 
 def test_a_file_with_its_fingerprint_is_kept_for_good_and_compressed(portal: Portal) -> None:
@@ -96,7 +97,9 @@ def test_a_right_guess_of_the_token_makes_a_page_no_shorter(order: str) -> None:
 
 
 def test_all_script_of_the_customers_pages_is_small(portal: Portal) -> None:
-    mine = [file for file in SCRIPTS.glob("*.js") if file.name != "desk.js"]
+    pages = "".join(page.read_text() for page in [*TEMPLATES.glob("portal/*.html"), TEMPLATES / "base.html"])
+    mine = [file for file in SCRIPTS.glob("*.js") if f"js/{file.name}" in pages]
+    assert {"upload.js", "capture.js", "details.js", "poll.js", "portal.js", "turn.js"} == {file.name for file in mine}
     sizes = {file.name: len(portal.browser().get(f"/static/js/{file.name}", headers=PACKED).data) for file in mine}
     assert sum(sizes.values()) <= 15_000, sizes
 

@@ -1,7 +1,8 @@
 """python light.py verify|notify|upkeep [OPTION ...]: the workers with a light look instead of the engines. Tests only.
 
 `real` is a verify worker with the real engines, in whose look a fault may strike; `nursery` forks workers fast.
-Options: norecover, upkeep never takes back a run; hurry, a look may take one second.
+Options: norecover, upkeep never takes back a run; hurry, a look may take one second; spied, what encodes or compares a face
+leaves a file behind.
 """
 
 from __future__ import annotations
@@ -68,6 +69,26 @@ def slow_down_real_engines() -> None:
     pipeline.gather_evidence = struck
 
 
+def spy_on_faces() -> None:
+    """Note in a file of its own each time that something encodes or compares a face, or loads what could; then let it."""
+    from verification.faces import compare, encode, liveness, voices
+
+    def spied(module: Any, name: str) -> None:
+        real = getattr(module, name)
+
+        def noting(*given: Any, **more: Any) -> Any:
+            Path(os.environ["PEREMENA_FAULT_DIR"], f"called-{name}").touch()
+            return real(*given, **more)
+
+        setattr(module, name, noting)
+
+    for module, name in (
+        (encode, "load"), (encode, "encode"), (compare, "encode"), (compare, "look"), (compare, "together"), (compare, "compare"),
+        (compare, "distances"), (compare, "correlation"), (voices, "distance"), (liveness, "judge"),
+    ):  # fmt: skip
+        spied(module, name)
+
+
 def web() -> None:
     """Submit as the portal does, and die where it would ring."""
     factories._numbers = itertools.count(os.getpid() * 1000)  # nobody else's customers
@@ -83,6 +104,8 @@ def be(kind: str, options: list[str]) -> int:
     if kind == "real":
         kind = "verify"
         slow_down_real_engines()
+        if "spied" in options:
+            spy_on_faces()
     elif kind == "verify":
         light = types.ModuleType("verification.pipeline")
         light.load = lambda **_given: None  # type: ignore[attr-defined]

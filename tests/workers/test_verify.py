@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
-from cases import calibration, policies, runs
+from cases import calibration, runs
 from cases.database import Database, utcnow
 from cases.lifecycle import State
 from cases.models import Case, Event, FaceEncoding, Photo, ProfileVersion, Role, Run, RunState
@@ -74,9 +74,7 @@ def rated_by_the_shipped_one(system: System, monkeypatch: pytest.MonkeyPatch) ->
     with system.database.transaction() as session:
         lead = factories.a_member(session, Role.LEAD, more=(Role.OPS,), now=utcnow())
         second = factories.a_member(session, Role.OPS, now=utcnow())
-        drafted = policies.draft(session, replace(SHIPPED, require_face_on_file=False), author=lead, reason="A try", now=utcnow())
-        waiting = policies.propose(session, drafted.version, by=lead, reason="A try", now=utcnow())
-        policies.confirm(session, waiting.id, by=second, now=utcnow())
+        factories.ramped(session, replace(SHIPPED, require_face_on_file=False), by=lead, second=second, now=utcnow())
 
 
 def own_calibration(system: System, monkeypatch: pytest.MonkeyPatch, *, of_strangers: float) -> FaceCalibration:

@@ -1,6 +1,6 @@
 """Faces: find them (`detect`, `sight`), turn them into numbers (`encode`, by `voices`), compare them (`compare`).
 
-Where no machine may compare faces (decision 14 of docs/decisions, `by_eye` below) they are found only, and no number is made of any.
+Where no machine may compare faces (`by_eye` below, docs/decisions/0015) they are found only, and no number is made of any.
 
 Workers call `load()` once, before they fork. The web process never imports this package.
 """

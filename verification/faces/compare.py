@@ -152,7 +152,7 @@ def look(kind: PhotoKind, photo: NDArray[np.uint8] | None, *, portrait: Box | No
 
 
 def _encoded(seen: sight.Sight) -> Encodings | None:
-    """The numbers of a face that may be compared: not those of a portrait in a "selfie", which against itself would say nothing."""
+    """The numbers of a face to be compared: not of a portrait sent as a selfie, which against itself would say nothing."""
     if seen.face is None or ReasonCode.SELFIE_IS_A_DOCUMENT in seen.problems:
         return None
     return encode(seen.face, printed=seen.kind is PhotoKind.DOCUMENT)

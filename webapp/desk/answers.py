@@ -68,6 +68,9 @@ def decide(case_id: UUID) -> ResponseReturnValue:
         return show_case(case_id, moment, answer=answer, told=told), 409
     except review.NotYours as refused:
         return show_case(case_id, moment, answer=answer, told=_nothing_sent(refused, case_id, moment)), 409
+    except review.Unread:
+        told = _("Nothing was sent: the customer wrote to you meanwhile. Please read it first.")
+        return show_case(case_id, moment, answer=answer, told=told), 409
     except review.NoteNeeded:
         answer.problems["note"] = (
             _("A part of the request is held back. Say in a note why.")
@@ -277,7 +280,7 @@ def take_back(answer_id: UUID) -> ResponseReturnValue:
             case_id, version = case.id, case.version
             line = next(line for line in answers.visible(db, case, me) if line.id == answer_id)
     except answers.TooLate as late:
-        flash(_too_late(late.state))
+        flash(_too_late(late.state), "warn")
         return redirect(url_for("desk.queue"), 303)
     except review.NotYours:
         abort(403)

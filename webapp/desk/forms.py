@@ -70,6 +70,7 @@ class Answer:
     fields: frozenset[Field] | None = None  # accepted, when not all of them
     with_email: bool = True
     seen_version: int = 0
+    seen_messages: int | None = None  # of the customer, on the page
     then: str = "next"
     problems: dict[str, str] = field(default_factory=dict)
     telling: tuple[str, ...] = ()  # words that may give a check away
@@ -88,6 +89,7 @@ class Answer:
             words=words,
             checked=self.checked,
             faces=self.faces,
+            seen_messages=self.seen_messages,
         )
 
 
@@ -114,6 +116,7 @@ def read_answer(form: MultiDict[str, str]) -> Answer:
         faces="faces" in form,
         sure="sure" in form,
         seen_version=form.get("seen_version", 0, type=int),
+        seen_messages=form.get("seen_messages", type=int),
         then="queue" if form.get("then") == "queue" else "next",
     )
     codes = {code.value: code for code in ReasonCode}

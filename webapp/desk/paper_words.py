@@ -113,7 +113,7 @@ def detail_words(kind: EntryKind, detail: Detail) -> str:
     """The name of a value. On stamps of marriage and divorce names and birth are the other spouse's."""
     of_both = {
         Detail.REGISTERED_ON: _("Registered on"),
-        Detail.ACT_NUMBER: _("Record no."),
+        Detail.ACT_NUMBER: _("Number of the record"),
         Detail.SURNAME_AFTER: _("Surname afterwards"),
     }
     if detail in of_both:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from flask import abort, flash, jsonify, redirect, render_template, request, url_for
@@ -10,7 +11,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import NoResultFound
 
-from cases import audit, policies, review, saved_views, wording
+from cases import audit, review, saved_views, switches, wording
 from cases import queue as desk_queue
 from cases.models import Case, Staff
 from cases.queue import Page, Skills, Why
@@ -57,6 +58,9 @@ def _shown(template: str, asked: Asked, *, found: Page | None = None, wanted: st
     assert me is not None
     with database().reading() as db:
         viewer = row(db)
+        hidden = settings().hide_opinion and "decide" in permissions(viewer)
+        if hidden:
+            asked = replace(asked, reason=None)  # a filter would tell what the page leaves out
         if found is None and asked.search:
             found, wanted = desk_queue.search(db, asked.search, viewer=me.id, now=moment), asked.search
         elif found is None:
@@ -79,7 +83,8 @@ def _shown(template: str, asked: Asked, *, found: Page | None = None, wanted: st
             limit=settings().max_open_cases,
             now=moment,
             me=me.id,
-            to_people=policies.everything_to_people(db),
+            hidden=hidden,
+            to_people=switches.everything_to_people(db),
             senior=desk_queue.is_senior(viewer),
             change_reasons=tuple(ChangeReason),
             all_reasons=tuple(ReasonCode),

@@ -16,7 +16,7 @@ from cases import audit, rescue, review
 from cases.lifecycle import State
 from cases.models import Case
 from cases.rescue import Entry, Found, Sign
-from webapp.context import database, now
+from webapp.context import database, now, settings
 from webapp.desk import presenters
 from webapp.desk.surface import desk
 from webapp.i18n import label
@@ -76,6 +76,7 @@ def rescue_story(customer_id: UUID) -> ResponseReturnValue:
         "desk/story.html",
         story=story,
         here=here,
+        hidden=settings().hide_opinion and here is not None and may("decide"),
         can_take=here is not None and here.state is State.IN_REVIEW and may("decide"),
         line=rescue.LINE,
         now=moment,

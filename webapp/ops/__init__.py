@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webapp import security
+from webapp import metrics, security
 
 
 def init_app(app: Flask) -> None:
     """Register the ops pages and, if it is not there yet, the log-in of staff."""
     # Here, because decorators check permissions when a module loads; each hangs its views on the one blueprint.
-    from webapp.ops import calibration, now, rollout, thresholds, trail  # noqa: F401
+    from webapp.ops import calibration, nav, now, queues, retention, rollout, thresholds, trail, undo, whatif  # noqa: F401
     from webapp.ops.surface import ops
 
     security.init_app(app)
+    metrics.init_app(app)
     app.register_blueprint(ops)

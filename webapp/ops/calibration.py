@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date
+from itertools import islice
+
 from flask import render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import format_decimal
 
-from cases import calibration, policies
+from cases import calibration, distributions, policies
 from verification.calibration import OWN_EACH, OWN_PAIRS
-from webapp.context import database
-from webapp.ops import presenters
+from webapp.context import database, now
+from webapp.ops import charts, presenters
 from webapp.ops.surface import ops
+from webapp.ops.thresholds import OWN_SHOWN, condition_name
 from webapp.security import needs
 
 
@@ -21,7 +25,11 @@ def faces_page() -> ResponseReturnValue:
     with database().reading() as db:
         standing = calibration.standing(db)
         policy = policies.current(db)
+        others, compared = calibration.other_models(db)
+        own = list(islice(calibration.labelled_pairs(db), OWN_SHOWN))
+        runs = distributions.read(db, until=now())
     held = standing.own or standing.shipped
+    age = (now().date() - date.fromisoformat(held.card["date"])).days
     return render_template(
         "ops/faces.html",
         standing=standing,
@@ -32,4 +40,14 @@ def faces_page() -> ResponseReturnValue:
         rows=presenters.calibration_rows(held, policy),
         groups=presenters.group_rows(standing.shipped),
         said_number=format_decimal,
+        age=age,
+        aged=age > calibration.AGES_AFTER.days,
+        others=others,
+        compared=compared,
+        own_rows=presenters.own_rows(own, policy),
+        tables=presenters.fmr_rows(held),
+        runs=runs,
+        shares=presenters.share_rows(runs.shares()),
+        charts=charts,
+        condition_name=condition_name,
     )

@@ -149,6 +149,40 @@ def read_reason(form: MultiDict[str, str]) -> tuple[str, str | None]:
     return reason, None
 
 
+STEPS: dict[str, float] = {
+    **dict.fromkeys(("min_selfie_document", "min_selfie_on_file", "min_document_on_file", "differ_below", "min_same_face"), 0.1),
+    "min_turned": 0.05,
+    "min_depth": 0.01,
+    "min_agreement": 0.01,
+    "min_confidence": 0.01,
+    "min_days_to_expiry": 10,
+}
+"""By how much one press of a key or of - and + moves a number; of all others by 1, and `min_strangers` along 1, 2, 5, 10 …"""
+
+
+def shown_number(name: str, form: MultiDict[str, str], otherwise: float) -> float:
+    """The number that was typed, where it is one that could be kept; else `otherwise`."""
+    if name not in form:
+        return otherwise
+    number, problem = _number(name, form.get(name, ""), THRESHOLDS[name])
+    return otherwise if problem or number is None else number
+
+
+def stepped(name: str, value: float, up: bool) -> float | int:
+    """One step more or less, within the setting's range."""
+    about = THRESHOLDS[name]
+    assert about.low is not None and about.high is not None
+    if name == "min_strangers":
+        ladder = [m * 10**k for k in range(2, 7) for m in (1, 2, 5)]
+        further = [v for v in ladder if (v > value if up else v < value)] or [int(value)]
+        moved: float = further[0] if up else further[-1]
+    else:
+        step = STEPS.get(name, 1)
+        moved = round(value + (step if up else -step), 6)
+    moved = min(about.high, max(about.low, moved))
+    return int(moved) if whole(name) else moved
+
+
 def _number(name: str, text: str, about: Threshold) -> tuple[float | int | None, str | None]:
     assert about.low is not None and about.high is not None
     try:

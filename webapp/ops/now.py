@@ -6,12 +6,15 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from cases import calibration, policies, queries
+from cases import calibration, nowfigures, policies, switches
 from webapp.context import database, now
-from webapp.ops import forms, presenters
+from webapp.ops import forms, now_words, presenters
 from webapp.ops.steps import carry_out
 from webapp.ops.surface import ops
 from webapp.security import needs, row
+
+HISTORY = 8
+"""Lines of the switch's history on the page; the audit trail has them all."""
 
 
 @ops.get("")
@@ -21,35 +24,56 @@ def now_page() -> ResponseReturnValue:
     return _now_page()
 
 
-def _now_page(problem: str | None = None, reason: str = "") -> str:
+def _now_page(problem: str | None = None, reason: str = "", asked: str = switches.ALL) -> str:
+    """`problem` stands at the form that was sent: the one for everything, or the one for a part."""
     moment = now()
     with database().reading() as db:
-        switches = policies.switches(db, limit=8)
+        closed = switches.state(db)
         return render_template(
             "ops/now.html",
             now=moment,
-            to_people=policies.everything_to_people(db),
+            everything=next((c for c in closed if str(c.scope) == switches.ALL), None),
+            parts=[c for c in closed if str(c.scope) != switches.ALL],
             policy=policies.current(db),
-            switches=switches,
-            pending=next((s for s in switches if s.pending and not s.to_people), None),
-            figures=queries.ops_now(db, now=moment),
+            history=switches.switches(db, limit=HISTORY),
+            figures=nowfigures.now_figures(db, now=moment),
             own_calibration=calibration.current(db),
             words=presenters,
+            said=now_words,
             problem=problem,
             reason=reason,
+            asked=asked,
+            country=request.form.get("country", ""),
         )
+
+
+def _asked_scope() -> tuple[str, str | None]:
+    """Which part the form speaks of, everything where it names none; and what is wrong with it, if anything."""
+    asked = request.form.get("scope", switches.ALL)
+    if asked == "country":
+        asked = f"country:{request.form.get('country', '').strip().upper()}"
+    try:
+        return str(switches.scope(asked)), None
+    except switches.UnknownScope:
+        if asked.startswith("country:"):
+            return "country", _("Please give the country’s code as it stands in the document: KAZ, RUS, D.")
+        return "part", _("Please choose what goes to people.")
 
 
 @ops.post("/everything-to-people")
 @needs("stop_automation")
 def switch_on() -> ResponseReturnValue:
-    """Send everything to people, at once."""
+    """Send everything, or one part, to people, at once."""
+    scope, unknown = _asked_scope()
     reason, problem = forms.read_reason(request.form)
-    if problem:
-        return _now_page(problem, reason), 422
+    if unknown or problem:
+        return _now_page(unknown or problem, reason, scope), 422
     with database().transaction() as db:
-        policies.to_people(db, by=row(db), reason=reason, now=now())
-    flash(_("From now on a person looks at every case."))
+        switches.to_people(db, by=row(db), reason=reason, scope=scope, now=now())
+    if scope == switches.ALL:
+        flash(_("From now on a person looks at every case."))
+    else:
+        flash(_("From now on a person looks at these: %(part)s", part=now_words.scope_said(switches.scope(scope))))
     return redirect(url_for("ops.now_page"), 303)
 
 
@@ -57,11 +81,12 @@ def switch_on() -> ResponseReturnValue:
 @needs("propose_automation")
 def propose_automation() -> ResponseReturnValue:
     """Propose that the machine decides again; another person has to confirm."""
+    scope, unknown = _asked_scope()
     reason, problem = forms.read_reason(request.form)
-    if problem:
-        return _now_page(problem, reason), 422
+    if unknown or problem:
+        return _now_page(unknown or problem, reason, scope), 422
     return carry_out(
-        lambda db: policies.propose_automation(db, by=row(db), reason=reason, now=now()),
+        lambda db: switches.propose_automation(db, by=row(db), reason=reason, scope=scope, now=now()),
         said=_("Proposed. Automatic decisions start again when a second person confirms."),
         back="ops.now_page",
     )
@@ -72,7 +97,7 @@ def propose_automation() -> ResponseReturnValue:
 def confirm_automation(switch_id: int) -> ResponseReturnValue:
     """Let the machine decide again, as the second person."""
     return carry_out(
-        lambda db: policies.confirm_automation(db, switch_id, by=row(db), now=now()),
+        lambda db: switches.confirm_automation(db, switch_id, by=row(db), now=now()),
         said=_("Automatic decisions are on again."),
         back="ops.now_page",
     )
@@ -83,7 +108,7 @@ def confirm_automation(switch_id: int) -> ResponseReturnValue:
 def withdraw_automation(switch_id: int) -> ResponseReturnValue:
     """Close the proposal."""
     return carry_out(
-        lambda db: policies.withdraw_automation(db, switch_id, by=row(db), now=now()),
+        lambda db: switches.withdraw_automation(db, switch_id, by=row(db), now=now()),
         said=_("The proposal was withdrawn."),
         back="ops.now_page",
     )

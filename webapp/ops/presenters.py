@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from flask_babel import format_decimal, format_percent, ngettext
 from flask_babel import gettext as _
 
+from cases.distributions import Share
 from cases.policies import ActivationRow, VersionRow
-from verification.calibration import CONDITION, PRINTED, FaceCalibration, GroupRates
+from verification.calibration import CLEAN, CONDITION, PRINTED, Count, FaceCalibration, GroupRates, OwnPair
 from verification.challenge import Sign
 from verification.evidence import ChangeReason, Pair
 from verification.hints import Hint
@@ -181,11 +183,86 @@ def rate_said(rate: tuple[float, float, float] | None) -> str:
     """A rate with its interval, in per cent of as many digits as it takes."""
     if rate is None:
         return "–"
-    middle, low, high = (_percent(value) for value in rate)
+    middle, low, high = (percent(value) for value in rate)
     return f"{middle} ({low} – {high})"
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """A share in per cent of as many digits as it takes."""
     if value == 0:
         return str(format_percent(0))
     return str(format_percent(value, "#,##0.##%" if value >= 1e-3 else "#,##0.####%"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnRow:
+    """What agents' answers say of one pair of faces at the policy's line."""
+
+    name: str
+    line: str
+    fmr: Count
+    fnmr: Count
+
+
+def own_rows(own: Sequence[OwnPair], policy: Policy) -> list[OwnRow]:
+    """Labelled pairs at the lines of a policy, each kind by itself."""
+    from webapp.desk.presenters import pair_name
+    from webapp.ops.charts import own_rates
+
+    rows = []
+    for pair in Pair:
+        line = policy.min_similarity(pair)
+        fmr, fnmr = own_rates(own, pair, line)
+        rows.append(OwnRow(name=pair_name(pair), line=str(format_decimal(line, "0.0#")), fmr=fmr, fnmr=fnmr))
+    return rows
+
+
+def fmr_rows(held: FaceCalibration) -> list[tuple[str, list[str]]]:
+    """The curves as a table: similarity from which at most so many strangers pass, for each condition."""
+    rates = (0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)
+    names = [name for name in (CLEAN, PRINTED) if name in held.tables]
+    return [(one_in(rate), [str(format_decimal(held.tables[n].threshold(rate), "0.00")) for n in names]) for rate in rates]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShareRow:
+    """How many of a group the machine approved."""
+
+    kind: str
+    name: str
+    n: str
+    share: str
+    low: float  # 0-100, for the drawing
+    high: float
+    at: float
+
+
+def share_rows(shares: Sequence[Share]) -> list[ShareRow]:
+    """Shares of approvals by group, in words and places on a rail."""
+    kinds = {"country": _("Country"), "sex": _("Sex"), "age_band": _("Age")}
+    rows = []
+    for share in shares:
+        count = share.approved
+        rows.append(
+            ShareRow(
+                kind=kinds[share.kind],
+                name=_share_name(share),
+                n=str(format_decimal(count.n)),
+                share=f"{percent(count.rate)} ({percent(count.low)} – {percent(count.high)})",
+                low=round(100 * count.low, 1),
+                high=round(100 * count.high, 1),
+                at=round(100 * count.rate, 1),
+            )
+        )
+    return rows
+
+
+def _share_name(share: Share) -> str:
+    if share.value in ("", "0"):
+        return str(_("not known"))
+    if share.kind == "sex":
+        return {"F": str(_("women")), "M": str(_("men"))}.get(share.value, share.value)
+    if share.kind == "age_band":
+        low = int(share.value) * 10
+        return str(_("age %(low)s to %(high)s", low=low, high=low + 9))
+    return share.value

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
-from cases import policies
+from cases import halts, policies, ramps, replays, rollout
+from cases.ramps import Stage
 from verification.policy import THRESHOLDS, loosens
 from webapp.context import database, now
-from webapp.ops import forms, presenters
-from webapp.ops.steps import carry_out, version_or_404
+from webapp.ops import forms, presenters, rollout_words, whatif
+from webapp.ops.steps import carry_out, refused_page, version_or_404
 from webapp.ops.surface import ops
 from webapp.security import needs, row
 
@@ -21,6 +25,7 @@ def policies_page() -> ResponseReturnValue:
     """Every version with author, reason, when it held and what it changed."""
     with database().reading() as db:
         versions = policies.versions(db)
+        under_way, back = rollout.status(db, now=now()), rollout.back_from(db)
     held = presenters.periods(versions)
     by_number = {v.version: v for v in versions}
     rows = [
@@ -31,7 +36,7 @@ def policies_page() -> ResponseReturnValue:
         }
         for v in versions
     ]
-    return render_template("ops/policies.html", rows=rows)
+    return render_template("ops/policies.html", rows=rows, under_way=under_way, words=rollout_words, back_from=back)
 
 
 @ops.get("/policies/<int:version>")
@@ -44,6 +49,10 @@ def policy_page(version: int) -> ResponseReturnValue:
 def _policy_page(version: int, problem: str | None = None, reason: str = "") -> str:
     with database().reading() as db:
         versions = policies.versions(db)
+        under_way, back = rollout.status(db, now=now()), rollout.back_from(db)
+        steps = rollout.steps(db, version)
+        seen = whatif.standing(db, version) if any(v.version == version and not v.active for v in versions) else None
+        counted = {s.activation_id: tuple(ramps.trials(db, s.activation_id)) for s in steps}
     shown = next((v for v in versions if v.version == version), None)
     if shown is None:
         abort(404)
@@ -59,6 +68,13 @@ def _policy_page(version: int, problem: str | None = None, reason: str = "") -> 
         groups=forms.GROUPS,
         said=forms.said,
         same=forms.same,
+        under_way=under_way if under_way is not None and under_way.ramp.version == version else None,
+        busy=under_way is not None and under_way.ramp.version != version,
+        back_from=back,
+        steps=steps,
+        counted=counted,
+        seen=seen,
+        words=rollout_words,
         problem=problem,
         reason=reason,
     )
@@ -71,13 +87,24 @@ def policy_propose(version: int) -> ResponseReturnValue:
     reason, problem = forms.read_reason(request.form)
     if problem:
         return _policy_page(version, problem, reason), 422
-    with database().transaction() as db:
-        if version_or_404(db, version) is None:
-            abort(404)
-        activation = policies.propose(db, version, by=row(db), reason=reason, now=now())
-        waits = activation.effective_at is None
+    try:
+        with database().transaction() as db:
+            if version_or_404(db, version) is None:
+                abort(404)
+            activation = policies.propose(db, version, by=row(db), reason=reason, now=now())
+            waits = activation.effective_at is None
+    except replays.NotReplayed:
+        why = _("It has to be replayed against the policy that holds now, before it may be proposed.")
+        return _policy_page(version, why, reason), 409
+    except replays.Unopened as left:
+        why = ngettext(
+            "%(num)s case that it would have approved wrongly has not been opened yet.",
+            "%(num)s cases that it would have approved wrongly have not been opened yet.",
+            left.count,
+        )
+        return _policy_page(version, why, reason), 409
     if waits:
-        flash(_("Proposed. It holds as soon as a second person confirms."))
+        flash(_("Proposed. When a second person confirms, it begins in shadow."))
     else:
         flash(_("Version %(number)s holds from now on.", number=version))
     return redirect(url_for("ops.policy_page", version=version), 303)
@@ -86,10 +113,10 @@ def policy_propose(version: int) -> ResponseReturnValue:
 @ops.post("/policies/proposals/<int:activation_id>/confirm")
 @needs("confirm_policy")
 def policy_confirm(activation_id: int) -> ResponseReturnValue:
-    """Let a loosening take effect, as the second person."""
+    """Send a loosening on its way, as the second person: it begins in shadow."""
     return carry_out(
         lambda db: policies.confirm(db, activation_id, by=row(db), now=now()),
-        said=_("Confirmed. The version holds from now on."),
+        said=_("Confirmed. The version is in shadow: it decides nothing, and what it would decide is counted."),
         back="ops.policies_page",
     )
 
@@ -103,3 +130,45 @@ def policy_withdraw(activation_id: int) -> ResponseReturnValue:
         said=_("The proposal was withdrawn."),
         back="ops.policies_page",
     )
+
+
+@ops.post("/policies/rollouts/<int:activation_id>/step")
+@needs("confirm_policy")
+def policy_step(activation_id: int) -> ResponseReturnValue:
+    """Take the next step of the version under way: from shadow to 5 %, 25 %, all."""
+    try:
+        to = Stage(request.form.get("to", ""))
+    except ValueError:
+        abort(400)
+    try:
+        return carry_out(
+            lambda db: rollout.step_up(db, activation_id, to=to, by=row(db), now=now()),
+            said=_("Step taken: %(stage)s.", stage=rollout_words.stage(to)),
+            back="ops.policies_page",
+        )
+    except rollout.TooEarly as early:
+        return refused_page(rollout_words.missing(early.missing), "ops.policies_page"), 409
+
+
+@ops.post("/policies/<int:version>/rollback")
+@needs("stop_automation")
+def policy_rollback(version: int) -> ResponseReturnValue:
+    """Go back to the former version at once, as one person, in one click: the reason may stay empty."""
+    reason = " ".join(request.form.get("reason", "").split())[: forms.REASON_LENGTH] or "Rolled back at once, no reason given"
+    return carry_out(
+        lambda db: rollout.rollback(db, by=row(db), reason=reason, now=now(), version=version),
+        said=_("Rolled back. The former version decides every case from now on."),
+        back="ops.policies_page",
+    )
+
+
+@ops.context_processor
+def _standing_halt() -> dict[str, Any]:
+    """`standing_halt()`: why automatic approval has stopped itself, in a sentence; None where it has not."""
+
+    def found() -> rollout_words.Halted | None:
+        with database().reading() as db:
+            halt = halts.standing(db)
+            return rollout_words.halted(halt) if halt is not None else None
+
+    return {"standing_halt": found}

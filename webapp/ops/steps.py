@@ -32,6 +32,8 @@ def carry_out(step: Callable[[Session], Any], *, said: str, back: str) -> Respon
             step(db)
     except policies.SamePerson:
         return refused_page(_("You proposed this yourself. Another person has to confirm it."), back), 403
+    except policies.UnderWay:
+        return refused_page(_("Another version is on its way up. It has to hold, or be rolled back, first."), back), 409
     except policies.Outdated:
         return refused_page(
             _("This proposal is no longer open: it was confirmed, withdrawn, or another change came first."), back

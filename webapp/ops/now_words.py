@@ -1,0 +1,127 @@
+"""The page "Now" in words: what a switch speaks of, and how a figure compares with the usual. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask_babel import format_decimal, ngettext
+from flask_babel import gettext as _
+
+from cases.nowfigures import Count, Difference, Share, Times, Way
+from cases.switches import Check, Kind, Scope
+from verification.evidence import DocumentType
+from webapp.ops.presenters import choice_name, seconds_said, share_said
+
+
+def scope_said(scope: Scope) -> str:
+    """What goes to people, as the beginning of a line."""
+    if scope.kind is Kind.COUNTRY:
+        return _("Documents issued by %(country)s", country=scope.name)
+    if scope.kind is Kind.DOCUMENT:
+        return _("Document: %(kind)s", kind=choice_name("accepted_types", scope.name))
+    if scope.kind is Kind.CHECK:
+        return check_said(Check(scope.name))
+    return _("Everything")
+
+
+def check_said(check: Check) -> str:
+    """Which requests rest on a check."""
+    return {
+        Check.LIVENESS: _("Requests with a head turn"),
+        Check.ZONE: _("Requests whose machine-readable zone was read"),
+        Check.PRINT: _("Requests that rest on the printed part of a page"),
+        Check.ON_FILE: _("Requests compared with a face on file"),
+    }[check]
+
+
+def documents() -> list[tuple[str, str]]:
+    """Kinds of document for the list: scope and words."""
+    return [(f"document:{kind.value}", choice_name("accepted_types", kind.value)) for kind in DocumentType]
+
+
+def checks() -> list[tuple[str, str]]:
+    """Checks for the list: scope and words."""
+    return [(f"check:{check.value}", check_said(check)) for check in Check]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """One figure: `value` big, `label` below, then `n` and how it compares. `mood` is "", "warn" or "bad"."""
+
+    value: str
+    label: str
+    n: str = ""
+    usual: str = ""
+    compared: str = ""
+    mood: str = ""
+
+
+def counted(label: str, count: Count, *, more_is: str = "", less_is: str = "", n: str = "") -> Tile:
+    """A count; moods for more and for less than usual."""
+    usual = "" if count.usual is None else _("usual: %(value)s", value=format_decimal(round(count.usual, 1)))
+    way = count.difference.way
+    return Tile(
+        value=format_decimal(count.n),
+        label=label,
+        n=n,
+        usual=usual,
+        compared=difference_said(count.difference),
+        mood=more_is if way is Way.MORE else less_is if way is Way.LESS else "",
+    )
+
+
+def shared(label: str, share: Share, *, more_is: str = "", less_is: str = "") -> Tile:
+    """A share of the whole, told with both counts."""
+    usual = "" if share.usual is None else _("usual: %(value)s", value=share_said(share.usual))
+    way = share.difference.way
+    return Tile(
+        value=share_said(share.value),
+        label=label,
+        n=_("%(part)s of %(n)s", part=format_decimal(share.part), n=format_decimal(share.n)),
+        usual=usual,
+        compared=difference_said(share.difference, points=True),
+        mood=more_is if way is Way.MORE else less_is if way is Way.LESS else "",
+    )
+
+
+def timed(label: str, times: Times) -> Tile:
+    """Median and p90 of a time; longer than usual is worth a look."""
+    few = times.difference().way is Way.NOTHING
+    longer = Way.MORE in (times.difference().way, times.difference(p90=True).way)
+    said = _("n = %(n)s", n=format_decimal(times.n))
+    if times.sampled:
+        said = _("n = %(n)s, the newest", n=format_decimal(times.n))
+    usual = ""
+    if times.usual_median is not None:
+        usual = _("usual: %(value)s", value=f"{seconds_said(times.usual_median)} / {seconds_said(times.usual_p90)}")
+    return Tile(
+        value=seconds_said(times.median) if times.p90 is None else f"{seconds_said(times.median)} / {seconds_said(times.p90)}",
+        label=label,
+        n=said,
+        usual=usual,
+        compared=_("too few to compare") if usual and few else difference_said(times.difference(), longer=True),
+        mood="warn" if longer else "",
+    )
+
+
+def difference_said(difference: Difference, *, points: bool = False, longer: bool = False) -> str:
+    """As usual, or how much more, less, longer or shorter than usual."""
+    if difference.way is Way.NOTHING:
+        return _("nothing to compare with")
+    if difference.way is Way.SAME:
+        return _("as usual")
+    more = difference.way is Way.MORE
+    if difference.amount is None:
+        return _("usually none")
+    if points:
+        n = max(round(difference.amount), 1)
+        if more:
+            return str(ngettext("%(num)s point more than usual", "%(num)s points more than usual", n))
+        return str(ngettext("%(num)s point less than usual", "%(num)s points less than usual", n))
+    if more and difference.amount >= 1:
+        times = format_decimal(round(1 + difference.amount, 1))
+        return _("%(n)s times as long as usual", n=times) if longer else _("%(n)s times as many as usual", n=times)
+    share = share_said(round(difference.amount, 2))
+    if longer:
+        return _("%(share)s longer than usual", share=share) if more else _("%(share)s shorter than usual", share=share)
+    return _("%(share)s more than usual", share=share) if more else _("%(share)s fewer than usual", share=share)
