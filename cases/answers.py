@@ -66,8 +66,8 @@ def give(session: Session, case_id: UUID, disposal: review.Disposal, *, agent: S
     """Take down what an agent answers; the case leaves her hands. The caller commits, and what follows tells `Answer.state`.
 
     Nothing is carried out for `undo_seconds`; with 0 it is at once. The row of the case is locked, so of two answers the second
-    gets StalePage and can say what already happened. Raises of `review`: StalePage, NotYours (Related, AlreadyAnswered),
-    Unread, NoteNeeded, Unchecked, FacesNotCompared, NotPartly, TooLong; IllegalTransition, NotAllowed; ValueError when a retake names no
+    gets StalePage and can say what already happened. Raises of `review`: StalePage, NotYours (Related, AlreadyAnswered), Unread,
+    NoteNeeded, Unchecked, FacesNotCompared, NotPartly, TooLong; IllegalTransition, NotAllowed; ValueError when a retake names no
     photo, a rejection no reason, or an approval nothing that was asked for.
     """
     people.require(agent, "decide")

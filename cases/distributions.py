@@ -1,7 +1,7 @@
 """How measures of past runs are distributed, by what became of each run, and approval shares of groups. Numbers of nobody.
 
 Read from the packed records that a replay uses (`cases.replays`), without opening a photo or a reading. Windows are fixed for
-each measure, so that a chart of today and one of last month can be laid over each other; what lies outside counts in the end bins.
+each measure, so that a chart of today and one of last month can be compared; what lies outside counts in the end bins.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DAYS = timedelta(days=30)
 """How far back the editor looks."""
 
 MOST_RUNS = 200_000
-"""Newest runs that are read; the page says so where there are more. They take about a second."""
+"""Newest runs that are read; the page says so where there are more. They take two to three seconds."""
 
 Floats = npt.NDArray[np.float64]
 

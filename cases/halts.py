@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cases import audit, pace, quality, queue, ramps, switches
+from cases.desk_tables import QualitySample
 from cases.models import AutomationSwitch
 from cases.ops_tables import DecisionCount, Halt
 from verification.decision import Outcome
@@ -199,7 +200,7 @@ def _overturned(session: Session, since: datetime | None, now: datetime) -> Left
     """
     budget = session.info["settings"].halt_error_budget
     begin = max(now - REVIEWED, since) if since else now - REVIEWED
-    sample = quality.QualitySample
+    sample = QualitySample
     machine = (sample.staff_id.is_(None), sample.action == Outcome.APPROVE.value, sample.answered_at >= begin)
     n, wrong = session.execute(
         select(func.count(), func.count().filter(sample.verdict != Outcome.APPROVE.value)).where(

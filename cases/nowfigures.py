@@ -29,10 +29,10 @@ WEEK = timedelta(days=7)
 WEEKS = 4
 """How many earlier days make the usual: a month, so that one holiday among them is a quarter."""
 
-SAMPLE = 2000
-"""Newest cases and runs of the day behind its percentiles: of 2 000, a p90 is one of the 88.7th to 91.3rd
+SAMPLE = 1000
+"""Newest cases and runs of the day behind its percentiles: of 1 000, a p90 is one of the 88.1th to 91.9th
 (two standard errors)."""
-SAMPLE_BEFORE = 500
+SAMPLE_BEFORE = 250
 """The same of each of the four earlier days."""
 
 ALIVE = timedelta(seconds=45)
@@ -251,7 +251,9 @@ def now_figures(session: Session, *, now: datetime) -> Now:
 Window = tuple[datetime, datetime]
 
 
-def _counts(session: Session, windows: Sequence[Window], of: Callable[[int, Window], Select[Any]]) -> list[dict[str, int]]:
+def _counts(
+    session: Session, windows: Sequence[Window], of: Callable[[int, Window], Select[*tuple[Any, ...]]]
+) -> list[dict[str, int]]:
     """One query: how many of what in each window. `of` selects window number, name, count."""
     found: list[dict[str, int]] = [{} for _ in windows]
     for number, name, n in session.execute(union_all(*(of(k, window) for k, window in enumerate(windows)))):
@@ -260,12 +262,12 @@ def _counts(session: Session, windows: Sequence[Window], of: Callable[[int, Wind
     return found
 
 
-def _sent(number: int, window: Window) -> Select[Any]:
+def _sent(number: int, window: Window) -> Select[*tuple[Any, ...]]:
     within = and_(Case.submitted_at >= window[0], Case.submitted_at < window[1])
     return select(literal(number), literal("sent"), func.count()).select_from(Case).where(within)
 
 
-def _runs(number: int, window: Window) -> Select[Any]:
+def _runs(number: int, window: Window) -> Select[*tuple[Any, ...]]:
     """Finished ones by outcome; those taken back by their state."""
     name = func.coalesce(Run.outcome, RunState.ABANDONED.value)
     return (
@@ -275,7 +277,7 @@ def _runs(number: int, window: Window) -> Select[Any]:
     )
 
 
-def _answers(number: int, window: Window) -> Select[Any]:
+def _answers(number: int, window: Window) -> Select[*tuple[Any, ...]]:
     return (
         select(literal(number), Disposition.action, func.count())
         .where(Disposition.created_at >= window[0], Disposition.created_at < window[1])
@@ -283,10 +285,10 @@ def _answers(number: int, window: Window) -> Select[Any]:
     )
 
 
-def _technical(max_runs: int) -> Callable[[int, Window], Select[Any]]:
+def _technical(max_runs: int) -> Callable[[int, Window], Select[*tuple[Any, ...]]]:
     """Attempts of which every run was taken back until there were `max_runs`: then `runs` hands the case to a person."""
 
-    def of(number: int, window: Window) -> Select[Any]:
+    def of(number: int, window: Window) -> Select[*tuple[Any, ...]]:
         other = aliased(Run)
         lost = (
             select(Run.case_id, Run.attempt)
@@ -319,7 +321,7 @@ def _mails(session: Session, windows: Sequence[Window], now: datetime) -> tuple[
     return [{"given_up": n} for n in given_up], count, oldest
 
 
-def _newest(windows: Sequence[Window], of: Callable[[int, Window], Select[Any]], by: str) -> Any:
+def _newest(windows: Sequence[Window], of: Callable[[int, Window], Select[*tuple[Any, ...]]], by: str) -> Any:
     """The newest of each window, as one query: SQLite wants a limited SELECT of a UNION in a FROM of its own."""
     parts = []
     for number, window in enumerate(windows):
@@ -334,7 +336,7 @@ _ORDERS = {"closed": Case.closed_at, "finished": Run.finished_at}
 def _decided(session: Session, windows: Sequence[Window]) -> list[list[tuple[float, bool]]]:
     """Seconds from sending to the answer, and whether a person gave it, of the newest approved and refused cases."""
 
-    def of(number: int, window: Window) -> Select[Any]:
+    def of(number: int, window: Window) -> Select[*tuple[Any, ...]]:
         answered = exists().where(Disposition.case_id == Case.id, Disposition.action.in_(["approve", "reject"]))
         return select(literal(number).label("k"), Case.closed_at, Case.submitted_at, answered.label("person")).where(
             Case.closed_at >= window[0],
@@ -352,7 +354,7 @@ def _decided(session: Session, windows: Sequence[Window]) -> list[list[tuple[flo
 def _run_seconds(session: Session, windows: Sequence[Window]) -> list[list[float]]:
     """Of the newest finished runs; read from the index alone."""
 
-    def of(number: int, window: Window) -> Select[Any]:
+    def of(number: int, window: Window) -> Select[*tuple[Any, ...]]:
         return select(literal(number).label("k"), Run.seconds).where(
             Run.finished_at >= window[0],
             Run.finished_at < window[1],

@@ -133,9 +133,7 @@ class PolicyTrial(Base):
 
     __tablename__ = "policy_trials"
     __table_args__ = (CheckConstraint("runs >= 0", name="counts_never_negative"),)
-    activation_id: Mapped[int] = mapped_column(
-        ForeignKey("policy_activations.id"), primary_key=True, autoincrement=False
-    )
+    activation_id: Mapped[int] = mapped_column(ForeignKey("policy_activations.id"), primary_key=True, autoincrement=False)
     stage: Mapped[str] = mapped_column(String(12), primary_key=True)
     held: Mapped[str] = mapped_column(String(10), primary_key=True, comment="approve, retake or refer")
     tried: Mapped[str] = mapped_column(String(10), primary_key=True, comment="approve, retake or refer")

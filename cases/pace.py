@@ -25,9 +25,7 @@ def count(session: Session, outcome: str, *, now: datetime) -> None:
     audit.one_writer(session)
     slot = slot_of(now)
     mine = update(DecisionCount).where(DecisionCount.slot == slot, DecisionCount.outcome == outcome)
-    counted = session.execute(
-        mine.values(runs=DecisionCount.runs + 1).execution_options(synchronize_session=False)
-    ).rowcount  # type: ignore[attr-defined]
+    counted = session.execute(mine.values(runs=DecisionCount.runs + 1).execution_options(synchronize_session=False)).rowcount  # type: ignore[attr-defined]
     if not counted:
         session.add(DecisionCount(slot=slot, outcome=outcome, runs=1))
         session.flush()

@@ -116,9 +116,7 @@ def propose(session: Session, version: int, *, by: Staff, reason: str, now: date
     return activation
 
 
-def activate(
-    session: Session, wanted: Policy, *, held: Policy, by: Staff, reason: str, now: datetime
-) -> PolicyActivation:
+def activate(session: Session, wanted: Policy, *, held: Policy, by: Staff, reason: str, now: datetime) -> PolicyActivation:
     """Let a version hold from now on that lets nothing through which `held` does not. Raises ValueError for any other."""
     if loosens(held, wanted):
         raise ValueError("a loosening takes two people and the steps of a ramp")

@@ -14,18 +14,15 @@ from uuid import UUID
 from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from cases import policies, profiles, queue, switches
+from cases import profiles
 from cases.crypto import KeyDestroyed, Unreadable, vault_of
 from cases.lifecycle import State
 from cases.models import (
-    AutomationSwitch,
     Case,
     Customer,
     Disposition,
     Event,
-    Heartbeat,
     Message,
-    Notification,
     Photo,
     PolicyVersion,
     ProfileVersion,
@@ -581,97 +578,6 @@ def promise(session: Session, *, now: datetime) -> Promise:
     hours = usual / 3600
     kind = next((n for n in KIND_HOURS if hours <= n), 24 * math.ceil(hours / 24))
     return Promise(hours=kind, measured=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpsNow:
-    """The system at a glance. Shares are 0-1, None where nothing happened; seconds are of finished runs."""
-
-    outcomes: dict[str, int]  # of runs: approve, retake, refer, in the last 24 hours
-    dispositions: dict[str, int]  # of agents, in the last 24 hours
-    states: dict[State, int]  # open cases now
-    automation_share: float | None  # approved by the machine, among all approvals and rejections of 24 hours
-    reasons: tuple[tuple[ReasonCode, int], ...]  # why runs were not approved, most frequent first
-    median_seconds: float | None
-    p90_seconds: float | None
-    waiting: int  # submitted or verifying
-    oldest_waiting: datetime | None
-    in_review: int
-    overdue: int
-    oldest_in_review: datetime | None
-    disputed: int
-    abandoned_runs: int  # in the last 24 hours
-    mails_owed: int
-    mails_given_up: int
-    heartbeats: tuple[tuple[str, datetime], ...]
-    policy_version: int
-    everything_to_people: bool
-    pending_switches: int
-
-
-def ops_now(session: Session, *, now: datetime) -> OpsNow:
-    """Figures of the last 24 hours and of this moment, in ten queries."""
-    since = now - timedelta(hours=24)
-    outcomes: dict[str, int] = {"approve": 0, "retake": 0, "refer": 0}
-    reasons: dict[str, int] = {}
-    seconds: list[float] = []
-    for outcome, its_reasons, took in session.execute(
-        select(Run.outcome, Run.reasons, Run.seconds).where(Run.state == RunState.FINISHED, Run.finished_at >= since)
-    ):
-        assert outcome is not None  # a CHECK of the table
-        outcomes[outcome] = outcomes.get(outcome, 0) + 1
-        if outcome != "approve":
-            for reason in its_reasons:
-                reasons[reason] = reasons.get(reason, 0) + 1
-        if took is not None:
-            seconds.append(took)
-    given = dict(
-        session.execute(
-            select(Disposition.action, func.count()).where(Disposition.created_at >= since).group_by(Disposition.action)
-        ).all()
-    )
-    states = dict(session.execute(select(Case.state, func.count()).where(Case.closed_at.is_(None)).group_by(Case.state)).all())
-    desk = queue.counts(session, now=now)
-    oldest = session.scalar(select(func.min(Case.submitted_at)).where(Case.state.in_([State.SUBMITTED, State.VERIFYING])))
-    abandoned = (
-        session.scalar(select(func.count()).select_from(Run).where(Run.state == RunState.ABANDONED, Run.finished_at >= since))
-        or 0
-    )
-    owed, given_up = session.execute(
-        select(
-            func.count().filter(and_(Notification.sent_at.is_(None), Notification.given_up_at.is_(None))),
-            func.count().filter(Notification.given_up_at.is_not(None)),
-        )
-    ).one()
-    pending = (
-        select(func.count())
-        .select_from(AutomationSwitch)
-        .where(AutomationSwitch.effective_at.is_(None), AutomationSwitch.withdrawn_at.is_(None))
-    )
-    decided = outcomes["approve"] + given.get("approve", 0) + given.get("reject", 0)
-    ranked = sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))
-    return OpsNow(
-        outcomes=outcomes,
-        dispositions=given,
-        states=states,
-        automation_share=outcomes["approve"] / decided if decided else None,
-        reasons=tuple((ReasonCode(code), count) for code, count in ranked),
-        median_seconds=_quantile(seconds, 0.5),
-        p90_seconds=_quantile(seconds, 0.9),
-        waiting=states.get(State.SUBMITTED, 0) + states.get(State.VERIFYING, 0),
-        oldest_waiting=oldest,
-        in_review=desk.waiting,
-        overdue=desk.overdue,
-        oldest_in_review=desk.oldest,
-        disputed=desk.disputed,
-        abandoned_runs=abandoned,
-        mails_owed=owed,
-        mails_given_up=given_up,
-        heartbeats=tuple(session.execute(select(Heartbeat.name, Heartbeat.at).order_by(Heartbeat.name)).all()),
-        policy_version=policies.current(session).version,
-        everything_to_people=switches.everything_to_people(session),
-        pending_switches=session.scalar(pending) or 0,
-    )
 
 
 def _quantile(values: list[float], share: float) -> float | None:

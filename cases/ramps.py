@@ -164,9 +164,7 @@ def count(session: Session, ramp: Ramp, *, held: Outcome, tried: Outcome, live: 
         PolicyTrial.tried == key[3],
         PolicyTrial.live.is_(live),
     )
-    counted = session.execute(
-        mine.values(runs=PolicyTrial.runs + 1).execution_options(synchronize_session=False)
-    ).rowcount  # type: ignore[attr-defined]
+    counted = session.execute(mine.values(runs=PolicyTrial.runs + 1).execution_options(synchronize_session=False)).rowcount  # type: ignore[attr-defined]
     if not counted:
         session.add(PolicyTrial(activation_id=key[0], stage=key[1], held=key[2], tried=key[3], live=live, runs=1))
         session.flush()
@@ -232,13 +230,11 @@ class Missing:
 def missing(session: Session, ramp: Ramp, *, now: datetime) -> Missing:
     """Time and runs that the stage of a version still lacks."""
     settings = session.info["settings"]
-    wanted = int(round(settings.ramp_runs * OF_SHADOW[ramp.stage]))
+    wanted = round(settings.ramp_runs * OF_SHADOW[ramp.stage])
     seen = func.coalesce(func.sum(PolicyTrial.runs), 0)
     here = select(seen).where(PolicyTrial.activation_id == ramp.activation_id, PolicyTrial.stage == ramp.stage.value)
     if ramp.stage is not Stage.SHADOW:
         here = here.where(PolicyTrial.live.is_(True))
     runs = int(session.scalar(here) or 0)
     left = ramp.since + timedelta(hours=settings.ramp_hours) - now
-    return Missing(
-        hours=max(0.0, left.total_seconds() / 3600), runs=max(0, wanted - runs), wanted_runs=wanted, seen_runs=runs
-    )
+    return Missing(hours=max(0.0, left.total_seconds() / 3600), runs=max(0, wanted - runs), wanted_runs=wanted, seen_runs=runs)

@@ -124,7 +124,7 @@ def backfill(session: Session, *, limit: int = 1_000) -> int:
     hers = exists().where(
         Event.kind == "deletion_asked", Event.customer_id == Case.customer_id, Event.at == Case.shredded_at
     )  # fmt: skip
-    missing = session.execute(
+    missing: Any = session.execute(
         select(Run, Case, RunRecord)
         .join(Case, Case.id == Run.case_id)
         .outerjoin(RunRecord, RunRecord.run_id == Run.id)

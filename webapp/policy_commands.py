@@ -1,4 +1,4 @@
-"""Commands by which a policy comes to hold: `flask policy draft|propose|confirm|withdraw|stage|rollback|status`, in somebody's name.
+"""`flask policy draft|propose|confirm|withdraw|stage|rollback|status`: how a policy comes to hold, in somebody's name.
 
 They use the functions that the pages use, so what a page refuses they refuse too.
 """
@@ -133,7 +133,9 @@ def policy_status() -> None:
     click.echo(f"policy {held.version} holds")
     if found is not None:
         lacks = found.missing
-        click.echo(f"policy {found.ramp.version} is on its way: {SAID[found.ramp.stage]} since {found.ramp.since:%Y-%m-%d %H:%M} UTC")
+        click.echo(
+            f"policy {found.ramp.version} is on its way: {SAID[found.ramp.stage]} since {found.ramp.since:%Y-%m-%d %H:%M} UTC"
+        )
         for trial in found.trials:
             flows = ", ".join(f"{held.value}>{tried.value} {n}" for (held, tried), n in trial.flows.items())
             click.echo(f"  {SAID[trial.stage]}: {trial.differing} of {trial.runs} runs differ ({flows}); it decided {trial.live}")

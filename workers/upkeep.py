@@ -18,7 +18,21 @@ from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from cases import answers, audit, by_eye, duplicates, halts, notifications, quality, rescue, retention, runs, supporting, throttles, undo
+from cases import (
+    answers,
+    audit,
+    by_eye,
+    duplicates,
+    halts,
+    notifications,
+    quality,
+    rescue,
+    retention,
+    runs,
+    supporting,
+    throttles,
+    undo,
+)
 from cases.database import utcnow
 from cases.models import Heartbeat
 from cases.settings import Settings

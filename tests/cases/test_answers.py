@@ -190,6 +190,17 @@ def test_a_customer_who_withdraws_is_first(session, agent, now):
     assert answers.dropped_for(session, agent) == []
 
 
+def test_an_answer_from_a_page_that_lacks_the_customers_last_message_is_refused(session, agent, now):
+    case = taken(session, agent, now)
+    conversations.write(session, case.id, uuid4(), text="The stamp is on page 14.", now=now)
+    seen = rejecting(case, seen_messages=1)
+    conversations.write(session, case.id, uuid4(), text="Wait, on page 15.", now=now + SECOND)
+    with pytest.raises(review.Unread):
+        answers.give(session, case.id, seen, agent=agent, now=now + 2 * SECOND)
+    assert case.owner_id == agent.id and case.answered_at is None
+    answers.give(session, case.id, replace(seen, seen_messages=2), agent=agent, now=now + 2 * SECOND)
+
+
 def test_a_customer_who_writes_is_read_before_she_is_answered(session, agent, other, now, settings):
     case = taken(session, agent, now)
     answer = answers.give(session, case.id, rejecting(case), agent=agent, now=now)

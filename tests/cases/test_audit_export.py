@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import shutil
 import subprocess
@@ -60,7 +61,7 @@ def test_an_export_holds_exactly_the_events_of_its_time(session, trail, tmp_path
 
 def test_the_rows_follow_each_other_by_their_hashes(session, trail, tmp_path):
     found = rows(export(session, tmp_path, trail - DAY, trail + 2 * DAY, trail))
-    assert all(later["previous"] == earlier["hash"] for earlier, later in zip(found, found[1:], strict=False))
+    assert all(later["previous"] == earlier["hash"] for earlier, later in itertools.pairwise(found))
 
 
 def test_every_change_is_found(session, trail, tmp_path):

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event
 
-from cases import customers, intake, queries, queue, review, switches
+from cases import customers, intake, queries, queue, review
 from cases.lifecycle import State
-from cases.models import Heartbeat, Role
+from cases.nowfigures import now_figures
 from tests import factories as a
 from verification.evidence import Field
 from verification.policy import SHIPPED
@@ -122,36 +122,6 @@ def test_a_customer_sees_her_requests_newest_first(session, now):
     assert ids(queries.customer_cases(session, first.customer_id)) == [second.id, first.id]
 
 
-def test_figures_of_the_day(database, now):
-    with database.transaction() as session:
-        a.an_approved(session, now=now - timedelta(days=2))
-        a.an_approved(session, now=now)
-        a.an_approved(session, now=now)
-        a.a_needs_retake(session, now=now)
-        a.a_rejected(session, now=now)
-        a.a_submitted(session, now=now - MINUTE)
-        session.add(Heartbeat(name="verify", at=now))
-        switches.to_people(session, by=a.a_member(session, Role.LEAD, now=now), reason="x", now=now)
-    with database.reading() as session, counted(session) as seen:
-        ops = queries.ops_now(session, now=now + MINUTE)
-    assert len(seen) <= 12
-    assert ops.outcomes == {"approve": 2, "retake": 1, "refer": 1}
-    assert ops.dispositions == {"reject": 1}
-    assert ops.automation_share == pytest.approx(2 / 3)
-    assert (ops.median_seconds, ops.p90_seconds) == (1.5, 1.5)
-    assert (ops.waiting, ops.oldest_waiting, ops.in_review) == (1, now - MINUTE, 0)
-    assert ops.states == {State.NEEDS_RETAKE: 1, State.SUBMITTED: 1}
-    assert dict(ops.reasons)[ReasonCode.SELFIE_BLURRED] == 1
-    assert ops.heartbeats == (("verify", now),)
-    assert (ops.policy_version, ops.everything_to_people) == (1, True)
-    assert ops.mails_owed > 0 and ops.mails_given_up == 0
-
-
-def test_figures_of_an_empty_system(session, now):
-    ops = queries.ops_now(session, now=now)
-    assert (ops.automation_share, ops.median_seconds, ops.oldest_waiting, ops.waiting) == (None, None, None, 0)
-
-
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 5), (0.9, 9), (0.91, 10), (1.0, 10), (0.01, 1)])
 def test_quantiles(share, expected):
     assert queries._quantile([float(n) for n in range(10, 0, -1)], share) == expected
@@ -164,5 +134,5 @@ def test_reading_writes_nothing(database, now):
         queries.case_page(session, case_id, now=now)
         queue.page(session, queue.Filters(), now=now)
         queue.tiles(session, agent=None, now=now)
-        queries.ops_now(session, now=now)
+        now_figures(session, now=now)
         assert not session.new and not session.dirty

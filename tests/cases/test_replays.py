@@ -219,7 +219,9 @@ def test_a_case_tried_twice_counts_once(session, now):
     case = a.approved_by_people(session, a.an_in_review(session, now=now), now=now)
     record = session.scalars(select(RunRecord)).one()
     run = session.scalars(select(Run).where(Run.case_id == case.id)).one()
-    again = Run(**{c.key: getattr(run, c.key) for c in Run.__table__.columns if c.key not in ("id", "fence")}, fence=run.fence + 1)
+    again = Run(
+        **{c.key: getattr(run, c.key) for c in Run.__table__.columns if c.key not in ("id", "fence")}, fence=run.fence + 1
+    )
     session.add(again)
     session.flush()
     session.add(RunRecord(run_id=again.id, finished_at=record.finished_at, packed=record.packed))

@@ -262,7 +262,9 @@ def test_whatever_one_person_does_the_machine_grows_no_more_lenient(session, now
             what = data.draw(st.sampled_from(("draft", "propose", "confirm", "step", "rollback", "withdraw")))
             pick = data.draw(st.integers(1, 6))
             change = data.draw(
-                st.sampled_from(({"max_attempts": 5}, {"max_attempts": 1}, {"min_selfie_document": 4.0}, {"min_selfie_document": 8.0}))
+                st.sampled_from(
+                    ({"max_attempts": 5}, {"max_attempts": 1}, {"min_selfie_document": 4.0}, {"min_selfie_document": 8.0})
+                )
             )
             try:
                 with session.begin_nested():

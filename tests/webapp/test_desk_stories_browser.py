@@ -430,7 +430,8 @@ def test_what_was_typed_is_never_lost_on_a_page_that_went_stale(stage: Stage) ->
     ada.looks("stale-second-tab")
     assert stage.given(case_id) == [AnswerState.WAITING]
     stage.time_goes_by()
-    client.sees("Please take a photo again")
+    assert stage.given(case_id) == [AnswerState.CARRIED_OUT]
+    client.sees("What is kept", "again")
     client.misses("One letter differs", "Please write the name as the page has it.")
     client.looks("stale-customer")
     assert stage.surname(case_id) == PROFILE.values[Field.SURNAME]

@@ -217,7 +217,7 @@ def test_the_figures_of_the_day_are_there(office, olga):
         a_case(db, now=office.clock())
     office.clock.forward(minutes=5)
     page = plain(olga.get("/ops"))
-    assert "median of a run" in page and "1 wait for a person" in page and "to a person 1 100%" in page
+    assert "one run: median" in page and "1 wait for a person" in page and "to a person 1 100%" in page
 
 
 def test_a_lead_reads_figures_and_an_auditor_changes_nothing(office):

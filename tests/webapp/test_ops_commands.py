@@ -153,7 +153,10 @@ def test_agents_may_not_propose(office):
 
 @pytest.mark.parametrize(
     "chosen",
-    [(), ("--country", "R1"), ("--since", "2026-11-22T10:00:00", "--until", "2026-11-22T09:00:00"), ("--since", "yesterday"), ("--kind", "x")],
+    [
+        (), ("--country", "R1"), ("--since", "2026-11-22T10:00:00", "--until", "2026-11-22T09:00:00"), ("--since", "yesterday"),
+        ("--kind", "x"),
+    ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(office, chosen):
     assert run(office, "undo", "preview", *chosen).exit_code == 2

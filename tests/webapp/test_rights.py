@@ -218,12 +218,13 @@ GET ops.undo_page                403 403 403 200 200 200 403 303 303
 GET ops.undo_one                 403 403 403 200 200 200 403 303 303
 GET ops.undo_progress            403 403 403 200 200 200 403 303 303
 GET ops.what_if                  403 403 403 200 200 200 403 303 303
+GET ops.what_if_newest           403 403 403 303 303 303 403 303 303
 GET ops.would_be_wrong           403 403 403 404 404 404 403 303 303
 POST ops.audit_verify            403 403 403 403 403 200 403 303 303
 POST ops.policy_draft_save       403 403 403 422 422 403 403 303 303
 POST ops.policy_propose          403 403 403 303 303 403 403 303 303
 POST ops.policy_confirm          403 403 403 303 303 403 403 303 303
-POST ops.policy_step             403 403 403 404 404 403 403 303 303
+POST ops.policy_step             403 403 403 409 409 403 403 303 303
 POST ops.policy_rollback         403 403 403 409 409 403 403 303 303
 POST ops.policy_withdraw         403 403 403 409 409 403 403 303 303
 POST ops.propose_automation      403 403 403 409 409 403 403 303 303
@@ -326,6 +327,7 @@ def requests(o: Others) -> dict[str, tuple[str, dict[str, Any]]]:
         "POST desk.save_reply": ("/desk/replies/nothing", {"name": "Nothing"}),
         "GET desk.skills": ("/desk/skills", {}),
         "GET ops.now_page": ("/ops", {}),
+        "GET ops.what_if_newest": ("/ops/what-if", {}),
         "GET ops.faces_page": ("/ops/faces", {}),
         "GET ops.policies_page": ("/ops/policies", {}),
         "GET ops.policy_page": (f"/ops/policies/{o.version}", {}),
@@ -344,7 +346,7 @@ def requests(o: Others) -> dict[str, tuple[str, dict[str, Any]]]:
         "POST ops.policy_draft_save": ("/ops/policies/draft", note),
         "POST ops.policy_propose": (f"/ops/policies/{o.version}/propose", note),
         "POST ops.policy_confirm": (f"/ops/policies/proposals/{o.proposal}/confirm", {}),
-        "POST ops.policy_step": (f"/ops/policies/rollouts/{o.proposal}/step", {"to": "nothing"}),
+        "POST ops.policy_step": (f"/ops/policies/rollouts/{o.proposal}/step", {"to": "full"}),
         "POST ops.policy_rollback": ("/ops/policies/1/rollback", note),
         "POST ops.policy_withdraw": (f"/ops/policies/proposals/{o.proposal}/withdraw", {}),
         "POST ops.propose_automation": ("/ops/automation", note),

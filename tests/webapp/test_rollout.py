@@ -55,9 +55,7 @@ def proposed(office: Office) -> int:
 
 def counted(office: Office, activation: int, stage: Stage, runs: int, *, live: bool = False) -> None:
     with office.db.transaction() as db:
-        db.add(
-            PolicyTrial(activation_id=activation, stage=stage.value, held="refer", tried="approve", live=live, runs=runs)
-        )
+        db.add(PolicyTrial(activation_id=activation, stage=stage.value, held="refer", tried="approve", live=live, runs=runs))
 
 
 def under_way(office: Office) -> ramps.Ramp | None:
@@ -76,9 +74,13 @@ def test_from_shadow_to_all_cases_by_buttons_and_back_in_one_click(office, olga,
     assert second.post(f"/ops/policies/proposals/{number}/confirm").status_code == 303
     assert under_way(office).stage is Stage.SHADOW
     page = second.get("/ops/policies/2")
-    assert "In shadow" in plain(page) and "No run was counted yet" in plain(page) and "300 more runs and 24 more hours" in plain(page)
+    assert (
+        "In shadow" in plain(page)
+        and "No run was counted yet" in plain(page)
+        and "300 more runs, 24 more hours" in plain(page)
+    )
     early = second.post(f"/ops/policies/rollouts/{number}/step", to="five")
-    assert early.status_code == 409 and "Missing before the next step: 300 more runs and 24 more hours" in plain(early)
+    assert early.status_code == 409 and "Missing before the next step: 300 more runs, 24 more hours" in plain(early)
     olga.fresh("/ops/policies/2")
     own = olga.post(f"/ops/policies/rollouts/{number}/step", to="five")
     assert own.status_code == 403 and under_way(office).stage is Stage.SHADOW

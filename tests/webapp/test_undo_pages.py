@@ -244,4 +244,6 @@ def test_the_pages_keep_the_content_policy_and_name_nobody(office, olga):
         assert not re.search(r"\sstyle=|<style|\son\w+=|<script(?![^>]*src=)", shown), address
         assert a.CLAIM.values[Field.SURNAME] not in shown
     with office.db.reading() as db:
-        assert db.scalars(select(Staff.name).where(Staff.name == "Olga Ops")).one() in olga.get("/ops/undo").get_data(as_text=True)
+        assert db.scalars(select(Staff.name).where(Staff.name == "Olga Ops")).one() in olga.get("/ops/undo").get_data(
+            as_text=True
+        )

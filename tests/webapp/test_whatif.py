@@ -197,12 +197,18 @@ def test_a_report_against_another_policy_is_not_shown(office, olga):
     assert "not replayed yet" in plain(olga.get(f"/ops/policies/{number}/what-if"))
 
 
+def test_the_newest_version_is_found_from_the_bar(office, olga):
+    number = drafted(office)
+    assert olga.get("/ops/what-if").location.endswith(f"/ops/policies/{number}/what-if")
+
+
 def a_replay(**changes: Any) -> replays.Replay:
     given: dict[str, Any] = {
-        "version": 2, "against": 1, "since": NOW, "until": NOW, "runs": 1_000_000, "skipped": 0,
-        "flows": {"approve>approve": 700_000, "refer>approve": 1, "approve>refer": 40, "retake>retake": 99_959, "refer>refer": 200_000},
-        "reasons": (), "answered": 312, "right": 312, "wrong": 0, "seconds_each": 90.0, "measured": False, "hours_per_week": -3.0,
-        "groups": (),
+        "version": 2, "against": 1, "since": NOW, "until": NOW, "runs": 1_000_000, "skipped": 0, "reasons": (), "groups": (),
+        "flows": {
+            "approve>approve": 700_000, "refer>approve": 1, "approve>refer": 40, "retake>retake": 99_959, "refer>refer": 200_000,
+        },
+        "answered": 312, "right": 312, "wrong": 0, "seconds_each": 90.0, "measured": False, "hours_per_week": -3.0,
     }  # fmt: skip
     return replays.Replay(**{**given, **changes})
 
@@ -220,7 +226,8 @@ def test_the_picture_keeps_proportions_and_shows_the_smallest_flow(office):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "n", "said"), [(0, 312, "0 of 312: at most 0.96 %"), (1, 100, "1 of 100: at most 4.66 %"), (0, 30_000, "0 of 30,000: at most 0.01 %")]
+    ("wrong", "n", "said"),
+    [(0, 312, "0 of 312: at most 0.96 %"), (1, 100, "1 of 100: at most 4.66 %"), (0, 30_000, "0 of 30,000: at most 0.01 %")],
 )  # fmt: skip
 def test_a_bound_is_said_in_words_and_never_rounded_down(office, wrong, n, said):
     with office.app.test_request_context(headers={"Accept-Language": "en"}):
@@ -231,7 +238,8 @@ def test_groups_are_said_in_words_and_unknown_ones_come_last(office):
     groups = tuple(
         replays.Group(kind=kind, value=value, runs=runs, was=0.5, now=0.6, apart=0.1, warned=warned)
         for kind, value, runs, warned in (
-            ("sex", "F", 500, True), ("sex", "M", 400, False), ("sex", "", 900, False), ("age_band", "3", 120, False), ("age_band", "9", 20, False),
+            ("sex", "F", 500, True), ("sex", "M", 400, False), ("sex", "", 900, False),
+            ("age_band", "3", 120, False), ("age_band", "9", 20, False),
         )
     )  # fmt: skip
     with office.app.test_request_context(headers={"Accept-Language": "en"}):

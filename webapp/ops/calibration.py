@@ -29,7 +29,7 @@ def faces_page() -> ResponseReturnValue:
         own = list(islice(calibration.labelled_pairs(db), OWN_SHOWN))
         runs = distributions.read(db, until=now())
     held = standing.own or standing.shipped
-    age = (now().date() - date.fromisoformat(held.card["date"])).days
+    age = max(0, (now().date() - date.fromisoformat(held.card["date"])).days)
     return render_template(
         "ops/faces.html",
         standing=standing,

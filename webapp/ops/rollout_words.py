@@ -48,7 +48,7 @@ def missing(lacks: Missing) -> str:
         parts.append(ngettext("%(num)s more hour", "%(num)s more hours", math.ceil(lacks.hours)))
     if not parts:
         return _("Nothing is missing for the next step.")
-    return _("Missing before the next step: %(what)s.", what=_(" and ").join(parts))
+    return _("Missing before the next step: %(what)s.", what=", ".join(parts))
 
 
 def differing(trial: Trial) -> str:
@@ -98,9 +98,7 @@ def why(halt: Halt) -> str:
             high=percent(f["high"]), budget=percent(f["budget"]),
         )  # fmt: skip
     if bound is Bound.TECHNICAL_FAILURES:
-        return _(
-            "%(n)s of %(runs)s runs within an hour failed.", n=format_decimal(f["failed"]), runs=format_decimal(f["runs"])
-        )
+        return _("%(n)s of %(runs)s runs within an hour failed.", n=format_decimal(f["failed"]), runs=format_decimal(f["runs"]))
     return _(
         "%(n)s referred cases are late; no more than %(allowed)s are allowed.",
         n=format_decimal(f["overdue"]), allowed=format_decimal(f["allowed"]),

@@ -10,6 +10,7 @@ from typing import IO, Any, cast
 
 from flask import Response, render_template, request, send_file
 from flask.typing import ResponseReturnValue
+from flask_babel import format_decimal
 from flask_babel import gettext as _
 
 from cases import audit, audit_export
@@ -19,8 +20,8 @@ from webapp.ops import search
 from webapp.ops.surface import ops
 from webapp.security import needs, row
 
-MOST = 200_000
-"""Events in one export from the page, about 90 MB; `flask audit export` writes any number."""
+MOST = 100_000
+"""Events in one export from the page, about 30 MB and ten seconds; `flask audit export` writes any number."""
 
 IN_MEMORY = 4_000_000
 """Bytes of an export that are kept in memory; what is larger goes through a temporary file without a name."""
@@ -73,10 +74,11 @@ def audit_export_file() -> ResponseReturnValue:
     with database().reading() as db:
         number = audit_export.count(db, since=since, until=until)
     if number > MOST:
+        told = {"count": format_decimal(number), "most": format_decimal(MOST)}
         problems["export"] = _(
-            "These days hold %(count)s events; this page exports up to %(most)s. For more there is the command flask audit export.",
-            count=f"{number:,}".replace(",", "\u202f"),
-            most=f"{MOST:,}".replace(",", "\u202f"),
+            "These days hold %(count)s events; this page exports up to %(most)s. "
+            "For more there is the command flask audit export.",
+            **told,
         )
         return _page(wanted, problems), 422
     name = f"audit-{wanted.since}-{wanted.until}.csv"

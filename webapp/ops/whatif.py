@@ -57,6 +57,15 @@ def standing(db: Session, version: int) -> Seen:
     return Seen(state="ready")
 
 
+@ops.get("/what-if")
+@needs("see_policies")
+def what_if_newest() -> ResponseReturnValue:
+    """The newest version's page: what somebody drafted last is what somebody weighs now."""
+    with database().reading() as db:
+        newest = policies.versions(db)[0].version
+    return redirect(url_for("ops.what_if", version=newest), 303)
+
+
 @ops.get("/policies/<int:version>/what-if")
 @needs("see_policies")
 def what_if(version: int) -> ResponseReturnValue:

@@ -25,9 +25,7 @@ def upgrade() -> None:
         "ix_policy_activations_agreed", "policy_activations", ["id", "proposed_by_id", "confirmed_by_id"], unique=True
     )
     with op.batch_alter_table("automation_switches") as table:
-        table.alter_column(
-            "proposed_by_id", existing_type=sa.Uuid(), nullable=True, comment="NULL: the system halted itself"
-        )
+        table.alter_column("proposed_by_id", existing_type=sa.Uuid(), nullable=True, comment="NULL: the system halted itself")
         table.create_check_constraint(
             op.f("ck_automation_switches_only_closing_has_no_proposer"), "to_people OR proposed_by_id IS NOT NULL"
         )
@@ -84,9 +82,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("bound", sa.String(30), nullable=False, comment="cases.halts.Bound"),
-        sa.Column(
-            "figures", sa.JSON(), nullable=False, comment="Counts and limits by which it was left; nothing of a person"
-        ),
+        sa.Column("figures", sa.JSON(), nullable=False, comment="Counts and limits by which it was left; nothing of a person"),
         sa.Column("switch_id", NUMBER, nullable=False),
         sa.Column("rolled_back_id", NUMBER, nullable=True, comment="The ramp that it ended"),
         sa.ForeignKeyConstraint(["switch_id"], ["automation_switches.id"], name=op.f("fk_halts_switch_id")),
