@@ -85,7 +85,7 @@ LATELY = 500
 
 
 def other_models(session: Session) -> tuple[int, int]:
-    """Of the newest runs that compared faces, how many did so with other models than those of the calibration, and of how many."""
+    """Of the newest runs that compared faces, how many used other models than those of the calibration, and of how many."""
     base = shipped()
     own = {row.number: row.base for row in session.execute(select(Calibration.number, Calibration.base))}
     found = [

@@ -17,8 +17,8 @@ from flask import Flask, g, request
 
 ALLOWED = frozenset({
     "event", "level", "timestamp", "request", "method", "endpoint", "status", "ms", "surface",
-    "case", "customer", "staff", "run", "photo", "paper", "kind", "state", "attempt", "code", "codes", "policy", "limit", "count", "bytes",
-    "locale", "error", "places", "queue",
+    "case", "customer", "staff", "run", "photo", "paper", "kind", "state", "attempt", "code", "codes", "policy", "limit", "count",
+    "bytes", "locale", "error", "places", "queue",
 })  # fmt: skip
 """Keys a log line may carry. Their values are ids, codes, numbers, times."""
 

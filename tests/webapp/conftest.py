@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -62,7 +63,8 @@ def make_settings(folder: Path, mode: Mode = Mode.DEVELOPMENT, **more: object) -
     No upkeep runs beside these tests, so agents' answers take effect at once unless a test says otherwise.
     """
     given: dict[str, Any] = {"undo_seconds": 0}
-    given |= {"secret_key": secrets.token_hex(32), "audit_key": secrets.token_hex(32), "master_keys": f"1:{secrets.token_hex(32)}"}
+    given |= {"secret_key": secrets.token_hex(32), "audit_key": secrets.token_hex(32)}
+    given["master_keys"] = f"1:{secrets.token_hex(32)}"
     return Settings(mode=mode, data_dir=folder, redis_url=f"unix://{folder / 'nobody.sock'}", **{**given, **more}).completed()
 
 

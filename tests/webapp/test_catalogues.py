@@ -18,6 +18,7 @@ _NAMES = """
 CURP CIC DNI NIE IDESP IDMEX INE Núm NÚM SOPORTE soporte ICAO OCR García Núñez A B X Y Z
 JPEG PNG WebP HEIC PDF UTC Peremena
 Safari Samsung Internet aA cookie FMR FNMR DET
+RUS KAZ MEX D n Redis flask audit export
 """
 NAMES = frozenset(_NAMES.split())
 """Latin words that may stand in a Cyrillic text: what papers print, forms of files, browsers and their signs, examples.

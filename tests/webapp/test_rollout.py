@@ -75,9 +75,7 @@ def test_from_shadow_to_all_cases_by_buttons_and_back_in_one_click(office, olga,
     assert under_way(office).stage is Stage.SHADOW
     page = second.get("/ops/policies/2")
     assert (
-        "In shadow" in plain(page)
-        and "No run was counted yet" in plain(page)
-        and "300 more runs, 24 more hours" in plain(page)
+        "In shadow" in plain(page) and "No run was counted yet" in plain(page) and "300 more runs, 24 more hours" in plain(page)
     )
     early = second.post(f"/ops/policies/rollouts/{number}/step", to="five")
     assert early.status_code == 409 and "Missing before the next step: 300 more runs, 24 more hours" in plain(early)

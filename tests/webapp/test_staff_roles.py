@@ -14,7 +14,7 @@ from tests.webapp.staff_fixtures import Office, make_office
 from verification.policy import THRESHOLDS
 from webapp.ops.forms import GROUPS
 
-NOBODYS = {"uuid": "00000000-0000-4000-8000-000000000000", "int": "424242"}
+NOBODYS = {"uuid": "00000000-0000-4000-8000-000000000000", "int": "424242", "string": "nothing"}
 
 
 LINKS = ("/<token>", "/photos/renew", "/papers/renew")

@@ -139,7 +139,7 @@ def policy_step(activation_id: int) -> ResponseReturnValue:
     try:
         to = Stage(request.form.get("to", ""))
     except ValueError:
-        abort(400)
+        abort(404)
     try:
         return carry_out(
             lambda db: rollout.step_up(db, activation_id, to=to, by=row(db), now=now()),
