@@ -105,7 +105,7 @@ def sends_the_request(customer: Person) -> None:
     """Look over the answers, agree, send."""
     customer.page.wait_for_url("**/check")
     customer.shows("phone-5-check")
-    customer.page.locator("input[type=checkbox]").first.check()
+    customer.page.locator("input[name=consent]").check()
     customer.page.locator("form.card button.button").click()
 
 
@@ -304,7 +304,7 @@ def test_everything_to_people_holds_on_the_next_decision(person: Callable[..., P
     signs_in(ops, "ops")
     ops.page.goto(f"{system.settings.staff_url}/ops")
     ops.page.locator("#reason").fill("A doubt about the light on new photos")
-    ops.page.locator("form[action$='/everything-to-people'] button").click()
+    ops.page.locator("form:has(#reason) button").click()
     ops.page.wait_for_load_state()
     ops.shows("ops-5-people")
     customer = person(PHONE)
