@@ -223,6 +223,7 @@ def test_a_case_is_reviewed_with_six_keys(office: Office, address: str, chromium
     press("4")
     page.locator("dialog.zoom[open] canvas").wait_for()
     press("Escape")
+    page.locator("dialog.zoom[open]").wait_for(state="detached")  # Chromium closes it a moment after the key
     press("b")
     soon(lambda: page.locator("dialog.zoom[open] .pane").count() == 3)
     press("Escape")

@@ -24,7 +24,7 @@ from tests.webapp.staff_fixtures import Office
 from tests.webapp.staff_fixtures import page as data_page
 from tests.webapp.test_portal_browser import RULES, SHOTS, SIZES, come_in
 from tests.webapp.test_status import begun, sent, with_places
-from tests.webapp.waiting import soon
+from tests.webapp.waiting import shot, soon
 from verification import images
 from verification.decision import Decision, Outcome
 from verification.evidence import Step
@@ -292,20 +292,20 @@ def test_no_state_has_an_axe_violation_and_each_has_its_picture(
         if do is not None:
             do(page)
         for size, scheme in LOOKS[language]:
-            shot = f"status-{name}-{language}-{size}-{scheme}"
+            name_of = f"status-{name}-{language}-{size}-{scheme}"
             page.set_viewport_size(SIZES[size])
             page.emulate_media(color_scheme=scheme)
             for image in page.locator("img[loading=lazy]").all():
                 image.scroll_into_view_if_needed()
                 image.evaluate("image => image.decode()")
-            shot(page, SHOTS / f"{shot}.png", full_page=True)
+            shot(page, SHOTS / f"{name_of}.png", full_page=True)
             if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-                found.append(f"{shot}: wider than the window")
+                found.append(f"{name_of}: wider than the window")
             violations = axe.run(page, options={"runOnly": RULES}).response["violations"]
-            found += [f"{shot}: {v['id']} {v['nodes'][0]['html'][:200]}" for v in violations]
+            found += [f"{name_of}: {v['id']} {v['nodes'][0]['html'][:200]}" for v in violations]
             small = page.locator("button:visible, a.button:visible, .actions a:visible, label.tile:visible, .change a:visible")
             found += [
-                f"{shot}: {t.inner_text()[:30]} is low"
+                f"{name_of}: {t.inner_text()[:30]} is low"
                 for t in small.all()
                 if (t.bounding_box() or {"height": 99})["height"] < 44
             ]
