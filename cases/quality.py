@@ -838,13 +838,14 @@ def figures(session: Session, *, since: datetime) -> Figures:
         )
     ).one()
     lapsed = select(func.count()).select_from(QualitySample).where(QualitySample.lapsed_at >= since)
-    settled = dict(
-        session.execute(
-            select(func.coalesce(QualitySample.settled_how, "open"), func.count())
+    settled = {
+        how or "open": count
+        for how, count in session.execute(
+            select(QualitySample.settled_how, func.count())
             .where(QualitySample.doubted_at >= since)
-            .group_by(func.coalesce(QualitySample.settled_how, "open"))
-        ).all()
-    )
+            .group_by(QualitySample.settled_how)
+        )
+    }
     return Figures(
         since=since,
         answers=share(sum(p.action == p.verdict for p in answers), len(answers)),

@@ -187,7 +187,7 @@ def test_every_look_at_a_photo_is_an_event_and_no_event_holds_a_word(session, ca
     viewer = audit.Actor(kind="customer", id=str(case.customer_id))
     opened = conversations.open_photo(session, message.id, case_id=case.id, viewer=viewer, purpose="own_message", now=now)
     assert opened == photo
-    events = session.scalars(select(Event).where(Event.kind.startswith("message"))).all()
+    events = session.scalars(select(Event).where(Event.kind.startswith("message")).order_by(Event.id)).all()
     assert [(e.kind, e.actor_kind) for e in events] == [("message_written", "customer"), ("message_photo_opened", "customer")]
     assert events[0].details == {"message_id": str(message.id), "size": len(photo)}
     assert "wrong" not in str([e.details for e in session.scalars(select(Event))])
