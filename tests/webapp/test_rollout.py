@@ -90,7 +90,7 @@ def test_from_shadow_to_all_cases_by_buttons_and_back_in_one_click(office, olga,
     assert "to a person → approved: 300" in page and "Nothing is missing for the next step" in page
     assert third.post(f"/ops/policies/rollouts/{number}/step", to="five").status_code == 303
     assert third.post(f"/ops/policies/rollouts/{number}/step", to="five").status_code == 409, "a click that comes twice"
-    assert third.post(f"/ops/policies/rollouts/{number}/step", to="nonsense").status_code == 400
+    assert third.post(f"/ops/policies/rollouts/{number}/step", to="nonsense").status_code == 404
     assert under_way(office).stage is Stage.FIVE and "5% of cases" in plain(third.get("/ops/policies"))
     assert third.post("/ops/policies/2/rollback").status_code == 303
     assert under_way(office) is None and held(office) == 1
