@@ -237,7 +237,13 @@ const pressed = (key) => {
 
 if (dialog) {
   for (const each of dialog.querySelectorAll("[data-zoom]")) each.addEventListener("click", () => doing[each.dataset.zoom]());
-  dialog.addEventListener("close", () => { stop(); if (document.fullscreenElement) document.exitFullscreen(); area.replaceChildren(); view.panes = []; });
+  dialog.addEventListener("close", () => {
+    if (dialog.open) return; // told a moment after it closed: a quick hand has opened it again by then
+    stop();
+    if (document.fullscreenElement) document.exitFullscreen();
+    area.replaceChildren();
+    view.panes = [];
+  });
   document.addEventListener("keydown", (event) => { // not on the window of photos: focus may stand nowhere
     if (!dialog.open || event.ctrlKey || event.metaKey || event.altKey) return;
     const onButton = event.target.tagName === "BUTTON" && event.key === " ";
