@@ -31,7 +31,6 @@ _NO_REJECTION = frozenset(
         ReasonCode.CUSTOMER_ASKED_FOR_PERSON,
         ReasonCode.APPROVAL_UNDONE,
         ReasonCode.FACES_BY_EYE,
-        ReasonCode.FACES_BY_EYE,
         ReasonCode.FACE_NOT_COMPARED,
         ReasonCode.NO_FACE_ON_FILE,
         ReasonCode.VOICES_DISAGREE,
