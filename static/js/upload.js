@@ -81,6 +81,9 @@ function show(words = "") {
   URL.revokeObjectURL(image.src);
   image.src = URL.createObjectURL(photo.blob);
   image.onerror = () => { image.hidden = true; }; // HEIC outside Safari: the server can read it all the same
+  image.onload = () => { // it pushes what is below it down: not out of the window what somebody at a keyboard stands on
+    if (form.contains(document.activeElement)) document.activeElement.scrollIntoView({ block: "nearest" });
+  };
   preview.hidden = image.hidden = false;
   if (note) [note.textContent, note.hidden] = [words, !words];
   say(photo.blob.size > form.dataset.max ? "large" : "");

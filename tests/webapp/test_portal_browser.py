@@ -374,11 +374,12 @@ def tab_to(page: Any, wanted: str) -> None:
     last = -1.0
     for _stop in range(40):
         page.keyboard.press("Tab")
-        at = page.evaluate(FOCUS, wanted)
-        if at["outside"]:
+        if page.evaluate(FOCUS, wanted)["outside"]:
             continue
-        assert at["ringed"], f"focus that is not seen: {at['html']}"
-        assert at["inView"], f"focus outside the window: {at['html']}"
+        # A photo that is being shown moves what is below it, for a moment.
+        soon(lambda: page.evaluate(FOCUS, wanted)["ringed"], "focus that is not seen")
+        soon(lambda: page.evaluate(FOCUS, wanted)["inView"], "focus outside the window")
+        at = page.evaluate(FOCUS, wanted)
         if at["top"] >= 0:
             assert at["top"] > last - 40, f"focus jumps up: {at['html']}"
             last = at["top"]
@@ -395,6 +396,8 @@ def choose_by_key(page: Any, data: bytes) -> None:
         page.keyboard.press("Space")
     chooser.value.set_files({"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": data})
     tab_to(page, ".actions button")
+    soon(lambda: page.locator("[data-preview] img").evaluate("image => image.complete && image.naturalWidth > 0"))
+    soon(lambda: page.evaluate(FOCUS, ".actions button")["inView"], "the photo pushed the focus out of the window")
     page.keyboard.press("Enter")
 
 
