@@ -1,0 +1,20 @@
+"""The host system's API: keys, answers kept for a repeated request, rate.
+
+Revision ID: 0024
+Revises: 0023
+"""
+
+from __future__ import annotations
+
+revision = "0024"
+down_revision = "0023"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""

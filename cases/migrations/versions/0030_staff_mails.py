@@ -1,0 +1,20 @@
+"""Mail owed to staff.
+
+Revision ID: 0030
+Revises: 0029
+"""
+
+from __future__ import annotations
+
+revision = "0030"
+down_revision = "0029"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""
