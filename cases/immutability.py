@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, event, text
 
-from cases import desk_tables, ops_tables
+from cases import desk_tables, host_tables, ops_tables
 from cases.models import IMMUTABLE, Base
 
-_APPEND_ONLY: tuple[type[Base], ...] = (*IMMUTABLE, *desk_tables.APPEND_ONLY, *ops_tables.APPEND_ONLY)
+_APPEND_ONLY: tuple[type[Base], ...] = (*IMMUTABLE, *desk_tables.APPEND_ONLY, *ops_tables.APPEND_ONLY, *host_tables.APPEND_ONLY)
 TABLES = tuple(model.__tablename__ for model in _APPEND_ONLY)
 """Names of the tables; a later migration that adds one passes its own."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from cases import desk_tables, ops_tables  # noqa: F401 - their tables belong to the same metadata
+from cases import desk_tables, host_tables, ops_tables  # noqa: F401 - their tables belong to the same metadata
 from cases.models import Base
 
 context.configure(
