@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, make_url, text
+from sqlalchemy import make_url, text
 from sqlalchemy.orm import Session
 
 from cases import immutability, policies, schema
@@ -21,9 +21,12 @@ from cases.crypto import Vault
 from cases.database import Database, make_engine
 from cases.models import Base
 from cases.settings import Mode, Settings
+from tests import quick
 from tests.leaks import alarm, no_leak
 
 __all__ = ["alarm", "no_leak"]  # fixtures of the whole suite
+
+quick.everything()
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -81,17 +84,10 @@ def settings(prepared: str | Path, tmp_path: Path) -> Settings:
 def database(settings: Settings) -> Iterator[Database]:
     """A fresh database with the shipped policy, its vault and its photo store."""
     opened = Database.open(settings)
-    if opened.engine.dialect.name == "sqlite":
-        event.listen(opened.engine, "connect", _without_waiting_for_the_disk)
     yield opened
     if opened.engine.dialect.name == "postgresql":
         empty(opened)
     opened.dispose()
-
-
-def _without_waiting_for_the_disk(connection: Any, _record: Any) -> None:
-    """No test cuts the power, so none has to wait for the disk."""
-    connection.execute("PRAGMA synchronous=OFF")
 
 
 def empty(database: Database) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from argon2.low_level import Type
 from sqlalchemy import select, update
 
 from cases.models import Event, Role, Staff, Throttle
 from cases.settings import Mode
+from tests import quick
 from tests.webapp.staff_fixtures import PASSWORD, Office, make_office
 from webapp import security
 
@@ -257,6 +259,11 @@ def test_in_production_no_cookie_goes_without_tls(settings, database):
     office = make_office(settings.model_copy(update={"mode": Mode.PRODUCTION, "staff_url": ""}))
     assert office.app.config["SESSION_COOKIE_SECURE"] is True
     office.db.dispose()
+
+
+def test_a_hash_in_production_takes_as_much_as_rfc_9106_asks():
+    shipped = quick.PRODUCTION
+    assert shipped.type is Type.ID and (shipped.memory_cost, shipped.time_cost) == (64 * 1024, 3)
 
 
 def test_passwords_are_kept_as_argon2id(office):
