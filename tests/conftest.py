@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.orm import Session
 
-from cases import immutability, policies, schema
+from cases import policies, schema
 from cases.crypto import Vault
 from cases.database import Database, make_engine
 from cases.models import Base
@@ -48,6 +48,13 @@ def prepare(settings: Settings) -> None:
     with database.transaction() as session:
         policies.install_shipped(session, now=NOW)
     database.dispose()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what wants a database: once more on PostgreSQL, where the rest would only be seen to do what it did before."""
+    for item in items:
+        if {"prepared", "empty_address"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("database")
 
 
 @pytest.fixture(scope="session")
@@ -91,15 +98,20 @@ def database(settings: Settings) -> Iterator[Database]:
 
 
 def empty(database: Database) -> None:
-    """Empty all tables of a PostgreSQL schema, past the triggers, and install the shipped policy again."""
+    """Empty a PostgreSQL schema, past triggers and foreign keys, and install the shipped policy again.
+
+    Only the tables that hold something, row by row: to truncate all of them takes twenty times as long.
+    """
     database.engine.dispose()
-    names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    tables = [table.name for table in Base.metadata.sorted_tables]
+    asked = " UNION ALL ".join(f"(SELECT '{name}' FROM {name} LIMIT 1)" for name in tables)
     with database.engine.begin() as connection:
-        for table in immutability.TABLES:
-            connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
-        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
-        for table in immutability.TABLES:
-            connection.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER USER"))
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        for name in connection.scalars(text(asked)).all():
+            connection.execute(text(f"DELETE FROM {name}"))
+        ours = text("SELECT sequencename FROM pg_sequences WHERE schemaname = current_schema() AND last_value IS NOT NULL")
+        for sequence in connection.scalars(ours).all():
+            connection.execute(text(f"ALTER SEQUENCE {sequence} RESTART"))
     with database.transaction() as session:
         policies.install_shipped(session, now=NOW)
 
