@@ -26,7 +26,8 @@ from tests.leaks import alarm, no_leak
 
 __all__ = ["alarm", "no_leak"]  # fixtures of the whole suite
 
-quick.everything()
+if "PYTEST_VERSION" in os.environ:  # and not in a benchmark that borrows these fixtures
+    quick.everything()
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
