@@ -149,8 +149,7 @@ def test_the_zone_of_a_card_is_read(kind, side, hardness):
 
 @pytest.mark.engines
 @pytest.mark.usefixtures("engine")
-@pytest.mark.parametrize("turns", [1, 2, 3])
-@pytest.mark.parametrize("kind", cards.KINDS)
+@pytest.mark.parametrize(("kind", "turns"), zip(cards.KINDS, (1, 2, 3), strict=True))
 def test_a_turned_back_is_read_alike(kind, turns):
     upright, turned = read(kind, "back", "medium"), read(kind, "back", "medium", turns=turns)
     assert turned.mrz == upright.mrz and turned.document_type is DocumentType.TD1
@@ -217,8 +216,7 @@ def test_a_front_is_told_by_its_words_and_read(kind, hardness):
 
 @pytest.mark.engines
 @pytest.mark.usefixtures("engine")
-@pytest.mark.parametrize("turns", [1, 2, 3])
-@pytest.mark.parametrize("kind", cards.KINDS)
+@pytest.mark.parametrize(("kind", "turns"), zip(cards.KINDS, (1, 2, 3), strict=True))
 def test_a_turned_front_is_read_alike(kind, turns):
     found = front(kind, "medium", turns)
     assert found.quarter_turns == 4 - turns

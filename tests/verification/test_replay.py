@@ -30,7 +30,7 @@ def decided(measures: Measures, policy: Policy, attempt: int, standing: tuple[Re
     return decision.outcome.value, set(decision.reasons)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(CASES, policies())
 def test_replay_answers_as_decide_does(case, policy):
     measures, attempt, standing = case
