@@ -7,6 +7,7 @@ a person. Whatever recovers by itself (runs whose lease ended, lost rings) has n
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,10 +17,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.orm import Session
 
-from cases import audit, moves, staff
+from cases import audit, moves, staff, trials
 from cases.desk_tables import Paper
+from cases.host_tables import StaffMail
 from cases.lifecycle import State
 from cases.models import (
+    UNMARKED,
     Case,
     Event,
     FaceEncoding,
@@ -40,6 +43,8 @@ ALIVE = timedelta(seconds=45)
 
 LOOK_BACK = timedelta(days=7)
 """How far back failures are listed."""
+LATEST = 1000
+"""Runs whose steps are read: enough for a 90th percentile of each to within a few per cent."""
 LISTED = 50
 """Failures of one kind that are listed; all are counted."""
 KINDS = ("verify", "notify", "upkeep")
@@ -52,6 +57,7 @@ class Waiting(StrEnum):
     VERIFY = "verify"  # requests for a worker to look at
     NOTIFY = "notify"  # messages that are due
     PAPERS = "papers"  # supporting papers to be read
+    STAFF_MAILS = "staff_mails"  # mails to staff that are due
     DESK = "desk"  # cases for a person
     FACES = "faces"  # faces to be searched for in other accounts
     UNDO = "undo"  # approvals that two people agreed to take back
@@ -63,6 +69,7 @@ class Failed(StrEnum):
     ABANDONED_RUN = "abandoned_run"
     TECHNICAL_REFERRAL = "technical_referral"
     NOTIFICATION = "notification"
+    STAFF_MAIL = "staff_mail"
     PAPER = "paper"
     UNDO_CONFLICT = "undo_conflict"
     ANSWER = "answer"
@@ -112,6 +119,16 @@ class Failures:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StepSpeed:
+    """Seconds that one step of a run took, `verification.evidence.Step`."""
+
+    step: str
+    runs: int
+    median: float
+    p90: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Speed:
     """Seconds of the runs that ended in a stretch of time; None where there was none."""
 
@@ -121,6 +138,7 @@ class Speed:
     p99: float | None
     slowest: tuple[tuple[UUID, UUID, float], ...]  # run, case, seconds
     died_at: dict[str, int]  # step at which runs that were taken back had got
+    steps: tuple[StepSpeed, ...]  # in their order, of the latest LATEST runs at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,17 +154,20 @@ def depths(session: Session, *, now: datetime) -> list[Depth]:
     """Every queue, the fastest to answer first. Each is counted from an index of what waits."""
     owed = (Notification.sent_at.is_(None), Notification.given_up_at.is_(None), Notification.next_at <= now)
     unread = (Paper.received_at.is_not(None), Paper.read_at.is_(None), Paper.shredded_at.is_(None))
-    at_desk = (Case.state == State.IN_REVIEW, Case.answered_at.is_(None), Case.awaiting_until.is_(None))
+    mails = (StaffMail.sent_at.is_(None), StaffMail.given_up_at.is_(None), StaffMail.next_at <= now)
+    at_desk = (Case.state == State.IN_REVIEW, Case.answered_at.is_(None), Case.awaiting_until.is_(None), UNMARKED)
     undoing = select(Undo.id).where(Undo.confirmed_at.is_not(None), Undo.finished_at.is_(None))
     items = (UndoItem.undo_id.in_(undoing), UndoItem.outcome.is_(None))
     running = session.scalar(select(func.count()).where(Run.state == RunState.RUNNING)) or 0
     sending = session.scalar(select(func.count()).where(*owed[:2], Notification.lease_until > now)) or 0
     reading = session.scalar(select(func.count()).where(*unread, Paper.lease_until > now)) or 0
+    mailing = session.scalar(select(func.count()).where(*mails[:2], StaffMail.lease_until > now)) or 0
     taken = session.scalar(select(func.count()).where(*at_desk, Case.owner_until > now)) or 0
     return [
         _depth(session, Waiting.VERIFY, Case.submitted_at, Case.state == State.SUBMITTED, busy=running),
         _depth(session, Waiting.NOTIFY, Notification.next_at, *owed, busy=sending),
         _depth(session, Waiting.PAPERS, Paper.received_at, *unread, busy=reading),
+        _depth(session, Waiting.STAFF_MAILS, StaffMail.next_at, *mails, busy=mailing),
         _depth(session, Waiting.FACES, FaceEncoding.created_at, FaceEncoding.searched_at.is_(None)),
         _depth(session, Waiting.UNDO, select(func.min(Undo.confirmed_at)).where(Undo.id.in_(undoing)).scalar_subquery(), *items),
         _depth(session, Waiting.DESK, Case.referred_at, *at_desk, busy=taken),
@@ -171,20 +192,38 @@ def failures(session: Session, *, now: datetime) -> list[Failures]:
 def speed(session: Session, *, now: datetime, span: timedelta = timedelta(hours=24), slowest: int = 10) -> Speed:
     """How long runs took that ended within `span`. Percentiles are nearest-rank: values that did occur."""
     since = now - span
-    ended = (Run.finished_at >= since, Run.state == RunState.FINISHED, Run.seconds.is_not(None))
+    ended = (Run.finished_at >= since, Run.state == RunState.FINISHED, Run.seconds.is_not(None), trials.real(Run.case_id))
     rows = session.execute(select(Run.id, Run.case_id, Run.seconds).where(*ended)).all()
     took = sorted((float(row.seconds or 0.0), row.id, row.case_id) for row in rows)
+    seconds = [one for one, _run, _case in took]
     died = session.execute(
         select(Run.step, func.count()).where(Run.finished_at >= since, Run.state == RunState.ABANDONED).group_by(Run.step)
     ).all()
     return Speed(
         runs=len(took),
-        median=_rank(took, 0.5),
-        p90=_rank(took, 0.9),
-        p99=_rank(took, 0.99),
-        slowest=tuple((run, case, seconds) for seconds, run, case in reversed(took[len(took) - min(slowest, len(took)) :])),
+        median=_rank(seconds, 0.5),
+        p90=_rank(seconds, 0.9),
+        p99=_rank(seconds, 0.99),
+        slowest=tuple((run, case, one) for one, run, case in reversed(took[len(took) - min(slowest, len(took)) :])),
         died_at={step or Step.PHOTOS.value: number for step, number in died},
+        steps=_step_speeds(session, *ended),
     )
+
+
+def _step_speeds(session: Session, *ended: ColumnElement[bool]) -> tuple[StepSpeed, ...]:
+    """Of the latest LATEST runs, which say as much of how fast the machines are as all of a day would."""
+    latest = select(Run.step_seconds).where(*ended, Run.step_seconds.is_not(None)).order_by(Run.finished_at.desc()).limit(LATEST)
+    took: dict[str, list[float]] = {step.value: [] for step in Step}
+    for steps in session.scalars(latest):
+        for step, seconds in (steps or {}).items():
+            took.setdefault(step, []).append(float(seconds))
+    found = []
+    for step, values in took.items():
+        values.sort()
+        median, p90 = _rank(values, 0.5), _rank(values, 0.9)
+        if median is not None and p90 is not None:
+            found.append(StepSpeed(step=step, runs=len(values), median=median, p90=p90))
+    return tuple(found)
 
 
 def storage(session: Session) -> Storage:
@@ -259,6 +298,7 @@ _EVENTS = {
     Failed.ABANDONED_RUN: ("run_requeued",),
     Failed.TECHNICAL_REFERRAL: ("referred",),
     Failed.NOTIFICATION: ("notification_given_up",),
+    Failed.STAFF_MAIL: ("staff_mail_given_up",),
     Failed.PAPER: ("paper_read",),
     Failed.ANSWER: ("answer_dropped",),
 }
@@ -287,6 +327,8 @@ def _told(session: Session, kind: Failed, event: Event) -> Failure:
         code, thing = details["notification"], UUID(details["notification_id"])
         row = session.get(Notification, thing)
         again = row is not None and row.given_up_at is not None and row.sent_at is None
+    elif kind is Failed.STAFF_MAIL:
+        code = details["staff_mail"]
     elif kind is Failed.PAPER:
         thing = UUID(details["paper_id"])
         paper = session.get(Paper, thing)
@@ -317,5 +359,5 @@ def _given_up(paper: Paper) -> bool:
     return paper.read_at is not None and paper.readings_sealed is None and paper.tries > 0 and paper.shredded_at is None
 
 
-def _rank(took: list[tuple[float, UUID, UUID]], share: float) -> float | None:
-    return took[min(len(took) - 1, int(share * len(took)))][0] if took else None
+def _rank(sorted_values: Sequence[float], share: float) -> float | None:
+    return sorted_values[min(len(sorted_values) - 1, int(share * len(sorted_values)))] if sorted_values else None

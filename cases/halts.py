@@ -1,8 +1,9 @@
 """Automatic approval stops itself when what it does leaves its bounds, and says why. To go on takes two people.
 
 A halt is the switch "everything to people" closed by the system, a row that says which bound was left and by what numbers, an
-event, and the end of whatever policy was on its way up. Each bound has a least number of runs, so that a quiet night halts
-nothing, and looks only at what happened since people last let the machine decide: they have seen what came before.
+event, the end of whatever policy was on its way up, and a mail to everybody who may let it go on. Each bound has a least number
+of runs, so that a quiet night halts nothing, and looks only at what happened since people last let the machine decide: they have
+seen what came before.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from uuid import uuid4
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cases import audit, pace, quality, queue, ramps, switches
+from cases import audit, pace, quality, queue, ramps, staff_mails, switches, webhooks
 from cases.desk_tables import QualitySample
 from cases.models import AutomationSwitch
 from cases.ops_tables import DecisionCount, Halt
@@ -31,6 +32,9 @@ class Bound(StrEnum):
     REFERRAL_BACKLOG = "referral_backlog"
     TECHNICAL_FAILURES = "technical_failures"
 
+
+BY_ITSELF = "Halted by itself: "
+"""How the reason of a halt begins, with the bound behind it; `cases.halt_words.reason` says it in the reader's language."""
 
 HOUR = timedelta(hours=1)
 WEEK = timedelta(days=7)
@@ -111,7 +115,7 @@ def standing(session: Session) -> Halt | None:
 
 
 def _halt(session: Session, left: Left, *, now: datetime) -> Halt:
-    reason = f"Halted by itself: {left.bound.value.replace('_', ' ')}"
+    reason = f"{BY_ITSELF}{left.bound.value.replace('_', ' ')}"
     switch = switches.to_people(session, by=None, reason=reason, now=now)
     ramp = ramps.end(session, by=None, reason=reason, now=now)
     halt = Halt(
@@ -133,6 +137,15 @@ def _halt(session: Session, left: Left, *, now: datetime) -> Halt:
         bound=left.bound,
         activation_id=ramp.activation_id if ramp else None,
     )
+    staff_mails.tell(
+        session,
+        "confirm_automation",
+        staff_mails.HALTED,
+        key=f"halt:{halt.id}",
+        context={"bound": left.bound.value, "figures": left.figures, "rolled_back": ramp is not None},
+        now=now,
+    )
+    webhooks.owe(session, "policy.halted", now=now, halt_id=halt.id, bound=left.bound)
     return halt
 
 

@@ -15,10 +15,10 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from cases import audit, ramps
+from cases import audit, ramps, staff_mails
 from cases import staff as people
 from cases.models import PolicyActivation, PolicyVersion, Staff
-from verification.policy import SHIPPED, THRESHOLDS, Policy, loosens
+from verification.policy import SHIPPED, THRESHOLDS, Policy, loosens, strictest
 
 
 class NoPolicy(Exception):
@@ -55,6 +55,15 @@ def for_case(session: Session, case_id: UUID) -> Policy:
     """The policy that decides this case now: the one that holds, or for a share of cases the one on its way up."""
     ramp = ramps.under_way(session)
     return ramp.policy if ramp is not None and ramps.decides(session, ramp, case_id) else current(session)
+
+
+def careful_for(session: Session, case_id: UUID) -> Policy:
+    """By what people weigh this case: each setting as tight as the tighter of what holds and what decides this case.
+
+    A version on its way up is on trial. It may make a case go to a person; it may not make that person's work less careful.
+    """
+    held, deciding = current(session), for_case(session, case_id)
+    return held if deciding.version == held.version else strictest(held, deciding)
 
 
 def get(session: Session, version: int) -> Policy:
@@ -96,8 +105,11 @@ def propose(session: Session, version: int, *, by: Staff, reason: str, now: date
     held, wanted = current(session), get(session, version)
     looser = loosens(held, wanted)
     if not looser:
-        ramps.end(session, by=by, reason=reason, now=now)
-        return activate(session, wanted, held=held, by=by, reason=reason, now=now)
+        ended = ramps.end(session, by=by, reason=reason, now=now)
+        activation = activate(session, wanted, held=held, by=by, reason=reason, now=now)
+        if ended is not None:
+            ramps.tell_rolled_back(session, ended.activation_id, version=ended.version, holds=wanted.version, by=by, now=now)
+        return activation
     replays.require_seen(session, version)
     activation = PolicyActivation(
         version=version,
@@ -113,6 +125,15 @@ def propose(session: Session, version: int, *, by: Staff, reason: str, now: date
         session, "policy_proposed", actor=audit.Actor.staff(by), now=now,
         activation_id=activation.id, policy_version=version, loosens=looser,
     )  # fmt: skip
+    staff_mails.tell(
+        session,
+        "confirm_policy",
+        staff_mails.SECOND_WANTED,
+        key=f"policy:{activation.id}",
+        context={"what": "policy", "version": version},
+        now=now,
+        but=[by.id],
+    )
     return activation
 
 

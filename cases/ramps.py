@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from cases import audit
+from cases import audit, staff_mails
 from cases.models import PolicyActivation, PolicyVersion, Staff
 from cases.ops_tables import PolicyStep, PolicyTrial
 from verification.decision import Outcome
@@ -148,6 +148,19 @@ def end(session: Session, *, by: Staff | None, reason: str, now: datetime) -> Ra
     activation.withdrawn_at = now
     step(session, activation, Stage.ROLLED_BACK, by=by, now=now, reason=reason)
     return found
+
+
+def tell_rolled_back(session: Session, activation_id: int, *, version: int, holds: int, by: Staff, now: datetime) -> None:
+    """Write to everybody who may confirm that a person took a version back, which happens once to each activation."""
+    staff_mails.tell(
+        session,
+        "confirm_policy",
+        staff_mails.ROLLED_BACK,
+        key=f"rolled_back:{activation_id}",
+        context={"version": version, "holds": holds},
+        now=now,
+        but=[by.id],
+    )
 
 
 # Counting beside live

@@ -76,8 +76,11 @@ def rollback(session: Session, *, by: Staff, reason: str, now: datetime, version
     audit.one_writer(session)
     if version is not None and back_from(session) != version:
         raise NothingToRollBack("this version is not on its way, nor the one that holds by a loosening")
-    if ramps.end(session, by=by, reason=reason, now=now) is not None:
-        return policies.current(session)
+    ended = ramps.end(session, by=by, reason=reason, now=now)
+    if ended is not None:
+        held = policies.current(session)
+        ramps.tell_rolled_back(session, ended.activation_id, version=ended.version, holds=held.version, by=by, now=now)
+        return held
     activation = _loosened_into(session)
     if activation is None or activation.against_version is None:
         raise NothingToRollBack("nothing to roll back")
@@ -87,6 +90,7 @@ def rollback(session: Session, *, by: Staff, reason: str, now: datetime, version
         former = policies.get(session, row.version)
     ramps.step(session, activation, Stage.ROLLED_BACK, by=by, now=now, reason=reason)
     policies.activate(session, former, held=held, by=by, reason=reason, now=now)
+    ramps.tell_rolled_back(session, activation.id, version=held.version, holds=former.version, by=by, now=now)
     return former
 
 

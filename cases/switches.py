@@ -17,7 +17,7 @@ from enum import StrEnum
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from cases import audit
+from cases import audit, staff_mails
 from cases import staff as people
 from cases.models import AutomationSwitch, Staff
 from cases.policies import Outdated, SamePerson
@@ -192,6 +192,15 @@ def propose_automation(session: Session, *, by: Staff, reason: str, scope: str =
     session.add(switch)
     session.flush()
     audit.record(session, "automation_proposed", actor=audit.Actor.staff(by), now=now, switch_id=switch.id, scope=name)
+    staff_mails.tell(
+        session,
+        "confirm_automation",
+        staff_mails.SECOND_WANTED,
+        key=f"automation:{switch.id}",
+        context={"what": "automation", "scope": name},
+        now=now,
+        but=[by.id],
+    )
     return switch
 
 

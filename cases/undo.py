@@ -20,11 +20,11 @@ from sqlalchemy import ColumnElement, and_, exists, func, insert, select, update
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session, aliased
 
-from cases import audit, moves, notifications, policies, profiles, ramps, switches
+from cases import audit, moves, notifications, policies, profiles, ramps, staff_mails, switches
 from cases import staff as people
 from cases.database import Database
 from cases.lifecycle import State
-from cases.models import Case, Customer, Run, RunState, Staff
+from cases.models import UNMARKED, Case, Customer, Run, RunState, Staff
 from cases.ops_tables import Undo, UndoItem
 from cases.policies import Outdated, SamePerson
 from verification.evidence import ChangeReason
@@ -152,6 +152,15 @@ def propose(session: Session, selection: Selection, *, by: Staff, reason: str, n
     undo.count = len(rows)
     session.flush()
     audit.record(session, "undo_proposed", actor=audit.Actor.staff(by), now=now, undo_id=undo.id, count=undo.count)
+    staff_mails.tell(
+        session,
+        "confirm_undo",
+        staff_mails.SECOND_WANTED,
+        key=f"undo:{undo.id}",
+        context={"what": "undo", "undo_id": undo.id, "count": undo.count},
+        now=now,
+        but=[by.id],
+    )
     return undo
 
 
@@ -169,6 +178,15 @@ def confirm(session: Session, undo_id: UUID, *, by: Staff, now: datetime) -> Und
         session, "undo_confirmed", actor=audit.Actor.staff(by), now=now,
         undo_id=undo.id, count=undo.count, proposed_by=undo.proposed_by_id,
     )  # fmt: skip
+    staff_mails.tell(
+        session,
+        "confirm_undo",
+        staff_mails.UNDO_BEGUN,
+        key=f"undo_begun:{undo.id}",
+        context={"undo_id": undo.id, "count": undo.count},
+        now=now,
+        but=[by.id],
+    )
     return undo
 
 
@@ -271,7 +289,7 @@ def _wanted(selection: Selection) -> list[ColumnElement[bool]]:
     """What the rows of Case, joined with the run that approved it, have to be."""
     if selection.empty:
         raise NothingToUndo("choose a policy version, a time, a kind of change or a country")
-    wanted: list[ColumnElement[bool]] = [Case.state == State.APPROVED]
+    wanted: list[ColumnElement[bool]] = [Case.state == State.APPROVED, UNMARKED]
     if selection.version is not None:
         wanted.append(Run.policy_version == selection.version)
     if selection.since is not None:

@@ -20,9 +20,9 @@ from flask import Flask, Response, abort, current_app, request
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cases import audit, backlog, policies, shredding, switches
+from cases import audit, backlog, halts, policies, shredding, switches, trials
 from cases.lifecycle import CLOSED, State
-from cases.models import Case, Event, Heartbeat, Run, RunState
+from cases.models import UNMARKED, Case, Event, Heartbeat, Run, RunState
 from cases.photo_store import LocalStore, store_of
 from verification.decision import Outcome
 from webapp.context import database, now, settings
@@ -62,6 +62,9 @@ METRICS = {
         Metric("peremena_run_seconds_day", "Seconds of those runs; nearest rank.", ("quantile",)),
         Metric("peremena_failures_week", "Failures of the last 7 days.", ("kind",)),
         Metric("peremena_automation_on", "1 when the machine decides, 0 when everything goes to people."),
+        Metric("peremena_halted", "1 while automatic approval has stopped itself, by the bound that was left.", ("bound",)),
+        Metric("peremena_step_seconds_day", "Seconds of a step of the latest of those runs.", ("step", "quantile")),
+        Metric("peremena_halted_seconds", "For how long it has stood still by itself; 0 while it has not."),
         Metric("peremena_policy_version", "Number of the policy that holds."),
         Metric("peremena_database_bytes", "Size of the database."),
         Metric("peremena_picture_bytes", "Clear bytes of the pictures that are kept."),
@@ -152,22 +155,35 @@ def _work(page: Page, db: Session) -> None:
     moment = now()
     states = [state for state in State if state not in CLOSED]
     counts: dict[Any, int] = dict(
-        db.execute(select(Case.state, func.count()).where(Case.state.in_(states)).group_by(Case.state)).all()  # type: ignore[arg-type]
+        db.execute(select(Case.state, func.count()).where(Case.state.in_(states), UNMARKED).group_by(Case.state)).all()  # type: ignore[arg-type]
     )
     for state in states:
         page.add("peremena_cases", counts.get(state, 0), state=state.value)
-    late = (Case.state == State.IN_REVIEW, Case.answered_at.is_(None), Case.awaiting_until.is_(None), Case.due_at < moment)
+    late = (
+        Case.state == State.IN_REVIEW,
+        Case.answered_at.is_(None),
+        Case.awaiting_until.is_(None),
+        Case.due_at < moment,
+        UNMARKED,
+    )
     page.add("peremena_cases_overdue", db.scalar(select(func.count()).where(*late)))
-    ended = (Run.finished_at >= moment - DAY, Run.state == RunState.FINISHED)
+    ended = (Run.finished_at >= moment - DAY, Run.state == RunState.FINISHED, trials.real(Run.case_id))
     outcomes: dict[Any, int] = dict(db.execute(select(Run.outcome, func.count()).where(*ended).group_by(Run.outcome)).all())
     for outcome in Outcome:
         page.add("peremena_runs_day", outcomes.get(outcome.value, 0), outcome=outcome.value)
     speed = backlog.speed(db, now=moment, slowest=0)
     for quantile, seconds in (("0.5", speed.median), ("0.9", speed.p90), ("0.99", speed.p99)):
         page.add("peremena_run_seconds_day", seconds, quantile=quantile)
+    for step in speed.steps:
+        page.add("peremena_step_seconds_day", step.median, step=step.step, quantile="0.5")
+        page.add("peremena_step_seconds_day", step.p90, step=step.step, quantile="0.9")
     for failures in backlog.failures(db, now=moment):
         page.add("peremena_failures_week", failures.count, kind=failures.kind.value)
     page.add("peremena_automation_on", 0 if switches.everything_to_people(db) else 1)
+    halt = halts.standing(db)
+    for bound in halts.Bound:
+        page.add("peremena_halted", int(halt is not None and halt.bound == bound), bound=bound.value)
+    page.add("peremena_halted_seconds", (moment - halt.at).total_seconds() if halt else 0)
     page.add("peremena_policy_version", policies.current(db).version)
 
 

@@ -7,10 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from cases import queries, runs
 from cases.database import Database
+from cases.models import Run
 from cases.settings import Settings
 from tests import factories
 from tests.conftest import NOW
@@ -77,3 +79,20 @@ def test_the_pipeline_tells_every_step_after_the_first_in_order() -> None:
         tell=told.append,
     )
     assert told == list(Step)[1:]
+
+
+def test_the_seconds_of_a_run_are_told_apart_by_step(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 0.5, 2.0, 2.25, 3.0])
+    case_id = system.submit(ring=False)
+
+    def look(**given: Any) -> Any:
+        for step in (Step.PASSPORT, Step.FACES, Step.DETAILS):
+            given["tell"](step)
+        return factories.good_evidence(given["claim"], given["profile"])
+
+    monkeypatch.setattr(verify.pipeline, "gather_evidence", look)
+    monkeypatch.setattr(verify.time, "monotonic", lambda: next(clock))
+    assert verify.verify_case(str(case_id)) == "approved"
+    with system.database.reading() as session:
+        run = session.scalars(select(Run).where(Run.case_id == case_id)).one()
+        assert run.step_seconds == {"photos": 0.5, "passport": 1.5, "faces": 0.25, "details": 0.75} and run.seconds == 3.0

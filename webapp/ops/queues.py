@@ -9,8 +9,8 @@ from uuid import UUID
 
 from flask import abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
@@ -58,6 +58,7 @@ def queues_page() -> ResponseReturnValue:
             queue_words=queue_words,
             failed_words=failed_words,
             step_words=step_words,
+            seconds=seconds,
             code_words=code_words,
         )
 
@@ -122,6 +123,7 @@ def queue_words(queue: Waiting) -> str:
         Waiting.VERIFY: _("Requests to look at"),
         Waiting.NOTIFY: _("Messages to send"),
         Waiting.PAPERS: _("Papers to read"),
+        Waiting.STAFF_MAILS: _("Mails to staff to send"),
         Waiting.FACES: _("Faces to search for"),
         Waiting.UNDO: _("Approvals to take back"),
         Waiting.DESK: _("Cases for a person"),
@@ -134,6 +136,7 @@ def failed_words(kind: Failed) -> str:
         Failed.ABANDONED_RUN: _("Runs taken back"),
         Failed.TECHNICAL_REFERRAL: _("Cases given to a person for a technical reason"),
         Failed.NOTIFICATION: _("Messages given up"),
+        Failed.STAFF_MAIL: _("Mails to staff given up"),
         Failed.PAPER: _("Papers that could not be read"),
         Failed.UNDO_CONFLICT: _("Approvals not taken back: the profile had changed"),
         Failed.ANSWER: _("Answers that could not be carried out"),
@@ -149,6 +152,11 @@ def code_words(code: str) -> str:
         "processing_failed": _("too many runs without an end"),
         "conflict": _("changed since"),
         "failed": _("it failed again and again"),
+        "halted": _("automatic approval stopped itself"),
+        "rolled_back": _("a version was rolled back"),
+        "undo_begun": _("approvals are being taken back"),
+        "second_wanted": _("a second person is wanted"),
+        "weekly_report": _("the report of the week"),
     }.get(code, code)
 
 
@@ -160,6 +168,11 @@ def step_words(step: str) -> str:
         Step.FACES.value: _("comparing the faces"),
         Step.DETAILS.value: _("comparing the details"),
     }.get(step, step)
+
+
+def seconds(took: float) -> str:
+    """How long a step takes: two places, for most are below a second."""
+    return _("%(n)s s", n=format_decimal(round(took, 2), format="0.00"))
 
 
 def ago(seconds: float) -> str:
