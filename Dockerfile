@@ -1,4 +1,4 @@
-# One image; the command decides what a container is: portal, staff, verify, notify, upkeep, migrate (webapp/roles.py).
+# One image; the command decides what a container is: portal, staff, api, verify, notify, upkeep, migrate (webapp/roles.py).
 # The steps are those of bin/install; tests/test_setup.py holds this file against it.
 FROM debian:12-slim
 
@@ -29,7 +29,7 @@ ENV MODE=production \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1
 VOLUME /data
-EXPOSE 8000 8001
+EXPOSE 8000 8001 8002
 
 # GET /healthz of the portal; compose.yaml asks each role for its own health.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["bin/role", "health", "portal"]

@@ -4,6 +4,7 @@ python -m cases migrate     bring the database to the newest revision and instal
 python -m cases check       say whether database, keys and photo store can be worked with; writes and removes one test blob
 python -m cases verify      walk the audit chain; `--anchors FOLDER` also compares it with the anchor file
 python -m cases rewrap      wrap all data keys under the newest master key
+python -m cases replay-tombstones FILE   erase again whom a backup restored by other means brought back
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from cases import audit, policies, schema
+from cases import audit, keys, policies, privacy, schema, tombstones
 from cases.crypto import Unreadable, vault_of
 from cases.database import Database, utcnow
 from cases.models import DataKey
@@ -80,6 +81,8 @@ def main(arguments: list[str]) -> int:
         "--anchors", type=Path, help="anchor file or its folder"
     )
     commands.add_parser("rewrap", help="wrap all data keys under the newest master key")
+    replay = commands.add_parser("replay-tombstones", help="erase again whom a backup restored by other means brought back")
+    replay.add_argument("file", type=Path, help="the file of tombstones or its folder")
     given = parser.parse_args(arguments)
     try:
         database = Database.open(Settings.load())
@@ -106,17 +109,20 @@ def _run(given: argparse.Namespace, database: Database) -> int:
         place = "" if verdict.broken_at is None else f" at event {verdict.broken_at}"
         print(f"{'Good' if verdict.ok else 'BROKEN'}{place}: {verdict.why}. {verdict.count} events are in order.")
         return 0 if verdict.ok else 1
-    total = 0
-    while True:
+    if given.command == "replay-tombstones":
+        try:
+            lines = tombstones.read(database.settings, [given.file])
+        except tombstones.Tampered as error:
+            print(f"{error}. Nothing was changed.", file=sys.stderr)
+            return 1
         with database.transaction() as session:
-            count = vault_of(session).rewrap(session)
-            if count:
-                version = vault_of(session).newest
-                audit.record(session, "keys_rewrapped", actor=audit.SYSTEM, now=utcnow(), count=count, master_version=version)
-        total += count
-        if not count:
-            print(f"{total} keys wrapped anew")
-            return 0
+            persons, requests = privacy.replay(session, lines, now=utcnow())
+        with database.transaction() as session:
+            privacy.finish(session, now=utcnow())
+        print(f"{len(lines)} tombstones read; erased again: {persons} persons, {requests} single requests")
+        return 0
+    print(f"{keys.rotate(database, now=utcnow())} keys wrapped anew")
+    return 0
 
 
 if __name__ == "__main__":

@@ -37,13 +37,17 @@ class Unreadable(Exception):
 
 
 class Vault:
-    """The master keys by version; the largest version wraps new data keys."""
+    """The master keys by version. New data keys are wrapped by the largest version, or by the one that `newest` names:
+    while a new key is being made known to every process, none may wrap with it yet."""
 
-    def __init__(self, keyring: Mapping[int, bytes]) -> None:
+    def __init__(self, keyring: Mapping[int, bytes], *, newest: int = 0) -> None:
         if not keyring or any(len(key) != 32 for key in keyring.values()):
             raise ValueError("a vault needs at least one key of 32 bytes")
+        if newest and newest not in keyring:
+            raise ValueError("a vault wraps with a key that it has")
         self._ciphers = {version: AESGCM(key) for version, key in keyring.items()}
-        self.newest = max(keyring)
+        self.newest = newest or max(keyring)
+        self.versions = frozenset(keyring)
 
     def __repr__(self) -> str:
         return f"<Vault versions {sorted(self._ciphers)}>"
@@ -92,6 +96,7 @@ class Vault:
             .order_by(DataKey.id)
             .limit(limit)
             .with_for_update(key_share=True, skip_locked=True)
+            .execution_options(populate_existing=True)
         ).all()
         for key in old:
             key.wrapped = self._wrap(self._unwrap(key), key.id, self.newest)

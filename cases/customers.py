@@ -26,6 +26,10 @@ class LinkUnknown(Exception):
     """No such link, or it was made for something else."""
 
 
+class OtherMode(Exception):
+    """The id is taken by a customer of the sandbox, or by a live one where the sandbox asks."""
+
+
 class LinkExpired(Exception):
     """The link was good once: its time is over, or it was used and works only once."""
 
@@ -39,15 +43,18 @@ def upsert(
     locale: str,
     now: datetime,
     actor: audit.Actor = audit.HOST,
+    sandbox: bool = False,
 ) -> Customer:
     """Take over what the host system holds: a new customer, or a new profile version when something changed.
 
-    A changed profile makes pages that show an open case stale, since what they compare with has moved.
+    A changed profile makes pages that show an open case stale, since what they compare with has moved. Raises OtherMode.
     """
     found = session.execute(select(Customer.id).where(Customer.external_id == external_id)).scalar_one_or_none()
     if found is None:
         key = vault_of(session).new_key(session, now=now)
-        customer = Customer(id=uuid4(), external_id=external_id, locale=locale, data_key_id=key.id, created_at=now)
+        customer = Customer(
+            id=uuid4(), external_id=external_id, locale=locale, data_key_id=key.id, created_at=now, sandbox=sandbox
+        )
         customer.data_key = key
         session.add(customer)
         session.flush()
@@ -58,6 +65,8 @@ def upsert(
     case_id = session.execute(select(Case.id).where(Case.customer_id == found, Case.closed_at.is_(None))).scalar_one_or_none()
     case = moves.lock(session, case_id) if case_id else None
     customer = moves.lock_customer(session, found)
+    if customer.sandbox != sandbox:
+        raise OtherMode("this id is taken")
     customer.locale = locale
     held, held_email = current_profile(session, customer)
     if (held == profile and held_email == email) or profiles.is_echo_of_held(session, customer, profile, email):

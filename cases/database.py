@@ -88,9 +88,10 @@ class Database:
         from cases.crypto import Vault  # here, because both import models, which import this module
         from cases.photo_store import open_store
 
+        vault = Vault(settings.keyring, newest=settings.master_key_version)
         return cls(
             settings.database_url,
-            info={"settings": settings, "vault": Vault(settings.keyring), "photos": open_store(settings.storage_url)},
+            info={"settings": settings, "vault": vault, "photos": open_store(settings.storage_url)},
         )
 
     @property

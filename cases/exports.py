@@ -12,12 +12,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cases import (
     audit,
     confirmations,
+    consents,
     conversations,
     head_turns,
     notifications,
@@ -28,6 +29,7 @@ from cases import (
     retention,
     supporting,
     unsent_forms,
+    who_looked,
     wording,
 )
 from cases.crypto import KeyDestroyed, vault_of
@@ -53,9 +55,6 @@ from verification.reasons import PhotoKind, ReasonCode
 
 PURPOSE = "own_copy"
 """Of the looks at her photos that the copy causes."""
-
-LOOKS = ("photo_opened", "head_turn_opened", "message_photo_opened", "paper_opened", "case_opened_by_staff")
-"""Events that say that somebody looked at what is hers."""
 
 _ROWS: dict[str, Any] = {"photo": Photo, "head_turn": HeadTurn, "message": Message, "paper": Paper}
 
@@ -100,7 +99,7 @@ def gather(session: Session, customer_id: UUID, *, language: str, now: datetime)
         "photo_on_file": [_photo(p, files) for p in _photos(session, customer_id, None)],
         "requests": [_request(session, case, language, files) for case in found],
         "mails": _mails(session, customer),
-        "looks": _looks(session, customer_id, found),
+        "looks": _looks(session, customer_id),
         "sign_ins": _moments(session, customer_id, "link_used", purpose="hand_over"),
         "copies": _moments(session, customer_id, "data_downloaded"),
         "phones": _phones(session, customer_id),
@@ -118,26 +117,34 @@ def record(session: Session, customer_id: UUID, copy: Copy, *, now: datetime) ->
     audit.record(session, "data_downloaded", actor=she, now=now, customer_id=customer_id, photos=len(copy.files))
 
 
-def open_file(session: Session, file: File, *, customer_id: UUID, now: datetime) -> list[tuple[str, bytes]]:
-    """The clear pictures of one file by their names in the copy. Each look is an event.
+def open_file(
+    session: Session,
+    file: File,
+    *,
+    customer_id: UUID,
+    now: datetime,
+    viewer: audit.Actor | None = None,
+    purpose: str = PURPOSE,
+) -> list[tuple[str, bytes]]:
+    """The clear pictures of one file by their names in the copy. Each look is an event: hers, unless `viewer` says whose.
 
     Raises photo_store.PhotoGone, PhotoBroken; PhotoGone also for a picture of somebody else.
     """
-    she = audit.Actor(kind="customer", id=str(customer_id))
+    she = viewer or audit.Actor(kind="customer", id=str(customer_id))
     row: Photo | HeadTurn | Message | Paper | None = session.get(_ROWS[file.what], file.id)
     if row is None or row.customer_id != customer_id:
         raise photo_store.PhotoGone(f"{file.what} {file.id} is not hers")
     if file.what == "photo":
-        return [(file.path, photo_store.open_photo(session, file.id, viewer=she, purpose=PURPOSE, now=now))]
+        return [(file.path, photo_store.open_photo(session, file.id, viewer=she, purpose=purpose, now=now))]
     if file.what == "message":
         assert file.case_id is not None
-        data = conversations.open_photo(session, file.id, case_id=file.case_id, viewer=she, purpose=PURPOSE, now=now)
+        data = conversations.open_photo(session, file.id, case_id=file.case_id, viewer=she, purpose=purpose, now=now)
         return [(file.path, data)]
     if file.what == "paper":
         assert file.case_id is not None
-        data = supporting.open_picture(session, file.id, case_id=file.case_id, viewer=she, purpose=PURPOSE, now=now)
+        data = supporting.open_picture(session, file.id, case_id=file.case_id, viewer=she, purpose=purpose, now=now)
         return [(file.path, data)]
-    burst = head_turns.open_burst(session, file.id, viewer=she, purpose=PURPOSE, now=now)
+    burst = head_turns.open_burst(session, file.id, viewer=she, purpose=purpose, now=now)
     name = file.path.removesuffix(".jpg")
     return [(f"{name}-{number:02}.jpg", frame) for number, frame in enumerate(burst.frames, start=1)]
 
@@ -191,7 +198,7 @@ def _request(session: Session, case: Case, language: str, files: list[File]) -> 
         "sent_times": case.attempt,
         "asked": claim,
         "new_email": email,
-        "consent": {"text": case.consent_version, "at": _time(case.consented_at)} if case.consented_at else None,
+        "consent": _consent(session, case, language),
         "told": list(dict.fromkeys(wording.customer_sentence(ReasonCode(code), language) for code in case.reasons)),
         "happened": [{"at": _time(moment.at), "what": moment.what} for moment in queries.timeline(session, case.id)],
         "machine_looked": [
@@ -215,6 +222,14 @@ def _request(session: Session, case: Case, language: str, files: list[File]) -> 
         "papers": [_paper(session, row, case, files) for row in _papers(session, case)],
         "rating": {"choice": rating.choice, "words": rating.words, "at": _time(rating.given_at)} if rating else None,
     }
+
+
+def _consent(session: Session, case: Case, language: str) -> dict[str, Any] | None:
+    """What she agreed to, word for word."""
+    agreed = consents.given(session, case)
+    if agreed is None:
+        return None
+    return {"text": case.consent_version, "at": _time(agreed.at), "words": list(consents.words(session, agreed, language))}
 
 
 def _read(session: Session, case: Case) -> dict[str, str] | None:
@@ -327,28 +342,18 @@ def _mails(session: Session, customer: Customer) -> list[dict[str, Any]]:
     ]
 
 
-def _looks(session: Session, customer_id: UUID, cases: Any) -> list[dict[str, Any]]:
-    """Who looked at photos and requests of hers, and when. Staff are "staff": which of them is the lender's own matter."""
-    events = session.execute(
-        select(Event.at, Event.kind, Event.actor_kind, Event.case_id, Event.details)
-        .where(
-            Event.kind.in_(LOOKS),
-            or_(
-                Event.case_id.in_([case.id for case in cases]),
-                and_(Event.case_id.is_(None), Event.customer_id == customer_id),
-            ),
-        )
-        .order_by(Event.id)
-    )
+def _looks(session: Session, customer_id: UUID) -> list[dict[str, Any]]:
+    """Who looked at photos and requests of hers, when and why. Of staff the role: which of them is the lender's own matter."""
     return [
         {
-            "at": _time(at),
-            "who": actor,
-            "what": details.get("photo")
-            or {"head_turn_opened": "head_turn", "message_photo_opened": "message", "paper_opened": "paper"}.get(kind, "request"),
-            "request": confirmations.number(case_id) if case_id else None,
+            "at": _time(look.at),
+            "who": look.who,
+            "role": look.role,
+            "what": look.what,
+            "why": look.why,
+            "request": confirmations.number(look.case_id) if look.case_id else None,
         }
-        for at, kind, actor, case_id, details in events
+        for look in who_looked.looks(session, customer_id, newest_first=False)
     ]
 
 

@@ -65,8 +65,12 @@ def open_case(
     new_email: str | None = None,
     locale: str,
     now: datetime,
+    actor: audit.Actor | None = None,
 ) -> Case:
-    """Start a draft. Raises AlreadyOpen, NothingChanges. A draft may only hold details that differ in something."""
+    """Start a draft. Raises AlreadyOpen, NothingChanges. A draft may only hold details that differ in something.
+
+    `actor`: the host system, which typed for her; None: herself.
+    """
     customer = moves.lock_customer(session, customer.id)
     opened = session.execute(
         select(Case.id).where(Case.customer_id == customer.id, Case.closed_at.is_(None))
@@ -87,12 +91,13 @@ def open_case(
         base_version_id=customer.profile_version_id,
         opened_at=now,
         updated_at=now,
+        trial=customer.sandbox,
     )
     case.customer, case.data_key = customer, key
     case.claim_sealed = _seal_claim(session, case, claim, email)
     session.add(case)
     session.flush()
-    _record_claim(session, "case_opened", case, fields=fields, email_changed=email is not None, now=now)
+    _record_claim(session, "case_opened", case, fields=fields, email_changed=email is not None, now=now, actor=actor)
     return case
 
 
@@ -113,12 +118,21 @@ def amend(
     return case
 
 
-def _record_claim(session: Session, kind: str, case: Case, *, fields: list[Any], email_changed: bool, now: datetime) -> None:
+def _record_claim(
+    session: Session,
+    kind: str,
+    case: Case,
+    *,
+    fields: list[Any],
+    email_changed: bool,
+    now: datetime,
+    actor: audit.Actor | None = None,
+) -> None:
     """Which details a claim touches, never their values."""
     audit.record(
         session,
         kind,
-        actor=_she(case),
+        actor=actor or _she(case),
         now=now,
         case=case,
         reason=case.change_reason,
@@ -234,12 +248,15 @@ def ask_for_person(session: Session, case_id: UUID, *, consent_version: str, by_
     return case
 
 
-def withdraw(session: Session, case_id: UUID, *, now: datetime) -> Case:
-    """Close an open case at the customer's wish; a run that is looking is taken back. Raises IllegalTransition."""
+def withdraw(session: Session, case_id: UUID, *, now: datetime, actor: audit.Actor | None = None) -> Case:
+    """Close an open case at the customer's wish; a run that is looking is taken back. Raises IllegalTransition.
+
+    `actor`: the host system, which passes her wish on; None: herself.
+    """
     case = moves.lock(session, case_id)
     old = moves.move(session, case, Action.WITHDRAW, now=now)
     _abandon(session, case, now)
-    audit.record(session, "withdrawn", actor=_she(case), now=now, case=case, old=old, new=case.state)
+    audit.record(session, "withdrawn", actor=actor or _she(case), now=now, case=case, old=old, new=case.state)
     return case
 
 
@@ -329,8 +346,9 @@ def _consent(session: Session, case: Case, version: str, by_eye: bool | None, no
     case.consent_version = f"{version}{eyes.MARK}" if people else version
     case.consented_at = now
     audit.record(
-        session, "consent_given", actor=_she(case), now=now, case=case, consent_version=case.consent_version, by_eye=people
-    )
+        session, "consent_given", actor=_she(case), now=now, case=case, consent_version=case.consent_version, by_eye=people,
+        days=session.info["settings"].photo_days,
+    )  # fmt: skip
 
 
 def _submit(session: Session, case: Case, photos: dict[PhotoKind, Photo], now: datetime) -> State:

@@ -79,7 +79,7 @@ def same_number(session: Session, case: Case) -> list[Twin]:
         return []
     found = session.execute(
         select(Case.id, Case.customer_id, Case.state, Case.opened_at)
-        .where(Case.document_index == case.document_index, Case.customer_id != case.customer_id)
+        .where(Case.document_index == case.document_index, Case.customer_id != case.customer_id, Case.trial.is_(case.trial))
         .order_by(Case.opened_at.desc())
         .limit(SHOWN)
     )
@@ -105,7 +105,7 @@ def same_photo(session: Session, case: Case, photos: Sequence[Photo]) -> list[Tw
     found = session.execute(
         select(Photo.sha256, Photo.kind, Case.id, Case.customer_id, Case.state, Case.opened_at)
         .join(Case, Case.id == func.coalesce(Photo.case_id, stands))
-        .where(Photo.sha256.in_(own), Photo.customer_id != case.customer_id)
+        .where(Photo.sha256.in_(own), Photo.customer_id != case.customer_id, Case.trial.is_(case.trial))
         .order_by(Case.opened_at.desc())
         .limit(4 * SHOWN)
     )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     Enum,
     ForeignKey,
     Index,
@@ -123,6 +124,7 @@ class Customer(Base):
     __table_args__ = (
         # For searching by the beginning, whatever the database's language sorts by; SQLite sorts by bytes anyway.
         Index("ix_customers_beginning", "external_id", postgresql_ops={"external_id": "text_pattern_ops"}),
+        Index("ix_customers_sandbox", "id", postgresql_where=text("sandbox"), sqlite_where=text("sandbox = 1")),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     external_id: Mapped[str] = mapped_column(String(200), unique=True, comment="The host system's own id")
@@ -135,6 +137,9 @@ class Customer(Base):
     created_at: Mapped[datetime] = mapped_column()
     by_eye: Mapped[bool] = mapped_column(
         default=False, server_default=false(), comment="No machine compares her face: agents do, by eye"
+    )
+    sandbox: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="Nobody: written with a test key, and seen by test keys alone"
     )
 
     data_key: Mapped[DataKey] = relationship()
@@ -171,7 +176,12 @@ class ProfileVersion(Base):
     )
 
 
-_WAITS = "state = 'in_review' AND answered_at IS NULL AND awaiting_until IS NULL"
+MARKED = cast("ColumnElement[bool]", text("cases.trial"))
+UNMARKED = cast("ColumnElement[bool]", text("NOT cases.trial"))
+"""A sandbox case, and any other, over the table itself: said in the words of the indexes, for SQLite uses a partial index only
+where the query has the same term, and writes `Case.trial` as "trial = 1"."""
+
+_WAITS = "state = 'in_review' AND answered_at IS NULL AND awaiting_until IS NULL AND NOT trial"
 
 DESK_INDEXES = {
     "ix_cases_due": (("state", "due_at", "id"), _WAITS),
@@ -180,10 +190,10 @@ DESK_INDEXES = {
     "ix_cases_rescue": (("state", "rescue", "id"), f"{_WAITS} AND rescue > 0"),
     "ix_cases_under_dispute": (
         ("state", "disputed_at", "id"),
-        "state = 'approved' AND disputed_at IS NOT NULL AND dispute_settled_at IS NULL",
+        "state = 'approved' AND disputed_at IS NOT NULL AND dispute_settled_at IS NULL AND NOT trial",
     ),
-    "ix_cases_with_customer": (("state", "updated_at", "id"), "state = 'needs_retake'"),
-    "ix_cases_closed": (("closed_at", "id"), "closed_at IS NOT NULL"),
+    "ix_cases_with_customer": (("state", "updated_at", "id"), "state = 'needs_retake' AND NOT trial"),
+    "ix_cases_closed": (("closed_at", "id"), "closed_at IS NOT NULL AND NOT trial"),
 }
 """What each part of the desk's queue is sorted by, and which cases are in it; `cases.queue` asks in exactly these words, so that
 a page is read from its index alone, however many cases there are. `state` stands first although it is the same throughout:
@@ -226,6 +236,7 @@ class Case(Base):
         CheckConstraint("dispute_settled_at IS NULL OR disputed_at IS NOT NULL", name="only_a_dispute_is_settled"),
         Index("ix_cases_waiting", "state", "enqueued_at"),
         Index("ix_cases_submitted", "submitted_at"),
+        Index("ix_cases_opened", "opened_at", "id"),
         Index(
             "ix_cases_awaiting_until",
             "awaiting_until",
@@ -239,6 +250,7 @@ class Case(Base):
             sqlite_where=text("disputed_at IS NOT NULL"),
         ),
         *desk_indexes(),
+        Index("ix_cases_trial", "id", postgresql_where=text("trial"), sqlite_where=text("trial")),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     customer_id: Mapped[UUID] = mapped_column(ForeignKey("customers.id"), index=True)
@@ -300,6 +312,12 @@ class Case(Base):
         comment="Until when the customer may send the papers an agent asked for; the case waits for her, not for an agent"
     )
     undone: Mapped[int] = mapped_column(default=0, server_default="0", comment="Approvals of this case that cases.undo took back")
+    hook_sequence: Mapped[int] = mapped_column(
+        default=0, server_default="0", comment="Events of this case that the host system was owed; cases.webhooks counts"
+    )
+    trial: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="Of a sandbox customer: at no desk and in no figure, see cases.trials"
+    )
 
     customer: Mapped[Customer] = relationship()
     data_key: Mapped[DataKey] = relationship()
@@ -470,6 +488,9 @@ class Run(Base):
     seconds: Mapped[float | None] = mapped_column()
     step: Mapped[str | None] = mapped_column(
         String(20), comment="verification.evidence.Step: what it is busy with, for the customer who waits"
+    )
+    step_seconds: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True), comment="Of each step of a finished run, by verification.evidence.Step; they add up to seconds"
     )
 
 
@@ -681,6 +702,10 @@ class Link(Base):
     created_at: Mapped[datetime] = mapped_column()
     expires_at: Mapped[datetime] = mapped_column()
     used_at: Mapped[datetime | None] = mapped_column()
+    locale: Mapped[str | None] = mapped_column(String(8), comment="In which the portal speaks to her; NULL: as her account says")
+    return_sealed: Mapped[bytes | None] = mapped_column(
+        comment="Where the portal leads her back to, under the customer's key; NULL: nowhere"
+    )
 
 
 class DeviceLink(Base):
@@ -747,6 +772,9 @@ class CustomerSession(Base):
     began_at: Mapped[datetime] = mapped_column(index=True)
     seen_at: Mapped[datetime] = mapped_column(comment="The last sign of her, to the minute")
     ended_at: Mapped[datetime | None] = mapped_column(comment="Signed out, or another took its place")
+    return_sealed: Mapped[bytes | None] = mapped_column(
+        comment="The way back to the host that she came from, under her key; NULL: none"
+    )
 
 
 class Staff(Base):
@@ -770,6 +798,8 @@ class Staff(Base):
     practising: Mapped[bool] = mapped_column(
         default=False, server_default=false(), comment="A new agent: specimen cases only, until the pass mark"
     )
+    weekly_report: Mapped[bool | None] = mapped_column(comment="Whether Monday's mail goes to her; NULL: leads only")
+    locale: Mapped[str | None] = mapped_column(String(8), comment="In which mails are written to her; NULL: the default language")
 
 
 class Throttle(Base):

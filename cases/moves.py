@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cases import audit
+from cases import audit, tickets, webhooks
 from cases.desk_tables import Answer, AnswerState, Dropped
 from cases.lifecycle import CLOSED, Action, State, next_state
 from cases.models import Case, Customer, Run, RunState
@@ -65,6 +65,8 @@ def move(session: Session, case: Case, action: Action, *, now: datetime) -> Stat
     if new in CLOSED:
         case.escalated_at = None  # a case that a senior agent sent back for a photo comes to one again; an appeal does not
     changed(case, now=now)
+    webhooks.moved(session, case, action, now=now)
+    tickets.moved(session, case, now=now)
     if new is State.IN_REVIEW and action is not Action.UNDO:  # thousands at once: an answer is weighed when it is given anyway
         _weigh(session, case, now=now)
     return old

@@ -10,15 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from string import Template
 from typing import Any
 from uuid import UUID, uuid4
 
 from babel.dates import format_date
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from cases import audit, wording
+from cases import audit, outbox, wording
 from cases.crypto import vault_of
 from cases.models import Case, Customer, Notification, ProfileVersion, Writer
 from verification.evidence import Field
@@ -47,17 +46,13 @@ APPROVALS = ("approved", "approved_in_part")
 DISPUTABLE = (*APPROVALS, "needs_retake", "in_review", "rechecked")
 """Kinds whose mail carries a "this was not me" link; it works without signing in, and the account comes under watch."""
 
-SENDING = timedelta(minutes=2)
-"""A sender that has not reported by then is taken for dead; well above an SMTP conversation's time limits."""
-
 WITH_WORDS = wording.N_("The person who looked has also written you a few words; they stand there too.")
 """In the mail about an answer that words came with. The words themselves are read where she is signed in: mail is not sealed."""
 
 LINK_LIFETIME = timedelta(days=30)
 """How long "this was not me" and the link to the case work: as long as photos are kept by default."""
 
-GIVE_UP_AFTER = 14
-"""Tries; with the waits below about two days and a half."""
+SENDING, GIVE_UP_AFTER = outbox.SENDING, outbox.GIVE_UP_AFTER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +81,13 @@ def add(
     """Owe the customer a message about a case. Call it after the change it tells of.
 
     Old address: the one held before the change. New address: the one claimed; by default it hears of an approval
-    only, since until then nobody has shown that it is hers. The same address is told once.
+    only, since until then nobody has shown that it is hers. The same address is told once. No mail leaves the sandbox: its
+    addresses are made up, and may be somebody's.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown notification: {kind}")
+    if case.trial:
+        return []
     customer = session.get_one(Customer, case.customer_id)
     old, new = _addresses(session, customer, case)
     wanted = [(old, True)] if to_old else []
@@ -127,33 +125,14 @@ def add(
 
 def due(session: Session, *, now: datetime, limit: int = 100) -> list[UUID]:
     """Messages that are owed and that nobody is sending, oldest first."""
-    return list(
-        session.scalars(
-            select(Notification.id)
-            .where(
-                Notification.sent_at.is_(None),
-                Notification.given_up_at.is_(None),
-                Notification.next_at <= now,
-                or_(Notification.lease_until.is_(None), Notification.lease_until <= now),
-            )
-            .order_by(Notification.next_at, Notification.id)
-            .limit(limit)
-        )
-    )
+    return outbox.due(session, Notification, now=now, limit=limit)
 
 
 def begin_sending(session: Session, notification_id: UUID, *, now: datetime) -> Message | None:
     """Take one message under a lease, with fresh links. None when it is sent, being sent, or not due."""
-    row = session.execute(
-        select(Notification)
-        .where(Notification.id == notification_id)
-        .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
-    ).scalar_one_or_none()
-    if row is None or row.sent_at or row.given_up_at or row.next_at > now or (row.lease_until and row.lease_until > now):
+    row = outbox.take(session, Notification, notification_id, now=now)
+    if row is None:
         return None
-    row.lease_until = now + SENDING
-    row.tries += 1
     customer = session.get_one(Customer, row.customer_id)
     case = session.get(Case, row.case_id) if row.case_id else None
     message = Message(
@@ -170,47 +149,53 @@ def begin_sending(session: Session, notification_id: UUID, *, now: datetime) -> 
 
 
 def recipient(session: Session, row: Notification, customer: Customer) -> str:
-    """The address a message is for."""
+    """The address a message is for; "" once it was forgotten."""
+    if not row.recipient_sealed:
+        return ""
     return vault_of(session).open(customer.data_key, row.recipient_sealed, _place(row.id)).decode()
 
 
 def sent(session: Session, notification_id: UUID, *, now: datetime) -> None:
     """The server took it."""
-    row = session.get_one(Notification, notification_id, with_for_update=True, populate_existing=True)
-    if row.sent_at is None:
-        row.sent_at = now
-        row.lease_until = None
+    row = outbox.done(session, Notification, notification_id, now=now)
+    if row is not None:
         _record(session, "notification_sent", row, now)
 
 
 def failed(session: Session, notification_id: UUID, *, now: datetime) -> None:
-    """It did not leave: try again after 1, 2, 4 … minutes, at most 6 hours; given up after GIVE_UP_AFTER tries."""
-    row = session.get_one(Notification, notification_id, with_for_update=True, populate_existing=True)
-    if row.sent_at is not None or row.given_up_at is not None:
-        return
-    row.lease_until = None
-    if row.tries >= GIVE_UP_AFTER:
-        row.given_up_at = now
+    """It did not leave: tried again later, given up at last (`outbox.put_off`)."""
+    row = outbox.put_off(session, Notification, notification_id, now=now)
+    if row is not None:
         _record(session, "notification_given_up", row, now)
-    else:
-        row.next_at = now + min(timedelta(minutes=2 ** max(row.tries - 1, 0)), timedelta(hours=6))
+
+
+def forget_recipients(session: Session, *, now: datetime, limit: int = 1000) -> int:
+    """Empty the addresses of messages that were sent, or given up, `mail_days` ago; returns how many."""
+    before = now - timedelta(days=session.info["settings"].mail_days)
+    old = session.scalars(
+        select(Notification)
+        .where(
+            Notification.created_at <= before,
+            or_(Notification.sent_at <= before, Notification.given_up_at <= before),
+            func.length(Notification.recipient_sealed) > 0,
+        )
+        .order_by(Notification.created_at, Notification.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for row in old:
+        row.recipient_sealed = b""
+    session.flush()
+    if old:
+        audit.record(session, "recipients_forgotten", actor=audit.SYSTEM, now=now, count=len(old))
+    return len(old)
 
 
 def render(kind: str, locale: str, context: Mapping[str, Any], *, texts: Path) -> tuple[str, str]:
-    """Return subject and body of a message from `texts/KIND.LOCALE.txt` (English where a language is missing).
-
-    The first line is the subject, the second is empty; `$name` stands for an entry of `context`. Raises KeyError
-    naming an entry that is missing. Subjects take no entries: they show on locked screens.
-    """
+    """Subject and body of a message, as `outbox.render` makes them. Raises ValueError for an unknown kind, KeyError."""
     if kind not in KINDS:
         raise ValueError(f"unknown notification: {kind}")
-    language = locale.replace("_", "-").split("-")[0]
-    file = texts / f"{kind}.{language}.txt"
-    if not file.exists():
-        file = texts / f"{kind}.en.txt"
-    subject, _, body = file.read_text(encoding="utf-8").partition("\n")
-    subject = subject.removeprefix("Subject:").strip()
-    return subject, Template(body.strip()).substitute(context).strip() + "\n"
+    return outbox.render(kind, locale, context, texts=texts)
 
 
 def in_words(context: Mapping[str, Any], locale: str) -> dict[str, str]:

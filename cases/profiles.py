@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from cases import audit, moves, notifications
+from cases import audit, moves, notifications, webhooks
 from cases import staff as people
 from cases.crypto import vault_of
 from cases.desk_tables import Answer, AnswerState
@@ -35,7 +35,9 @@ class OwnApproval(Exception):
 
 
 def read_version(session: Session, customer: Customer, version: ProfileVersion) -> tuple[Profile, str]:
-    """The details and e-mail of one version."""
+    """The details and e-mail of one version; none of either where the whole person was erased (`cases.privacy`)."""
+    if customer.data_key.wrapped is None:
+        return Profile(values={}), ""
     document = vault_of(session).open_json(customer.data_key, version.profile_sealed, _place(version.id))
     return Profile.from_json(document["profile"]), document["email"]
 
@@ -117,6 +119,7 @@ def apply_claim(
         to_number=version.number,
         email_changed=bool(new_email and new_email != email),
     )
+    _tell_host(session, case, "approved", version, prior, now=now)
     return version
 
 
@@ -143,6 +146,7 @@ def revert(session: Session, case_id: UUID, *, actor: audit.Actor, reason: str, 
         raise ValueError("a reason is needed")
     case = moves.lock(session, case_id)
     _not_her_own(session, case, agent)
+    swapped = False
     if case.state is State.APPROVED:
         customer = moves.lock_customer(session, case.customer_id)
         on_hold = held(case)
@@ -153,6 +157,7 @@ def revert(session: Session, case_id: UUID, *, actor: audit.Actor, reason: str, 
             raise OwnApproval("another person has to revert this")
         if not on_hold:  # else it was put back then, and what came since stays
             customer.profile_version_id = case.prior_version_id
+            swapped = True
         case.held_at = None
     old = moves.move(session, case, Action.REVERT, now=now)
     if case.disputed_at is not None and case.dispute_settled_at is None:
@@ -161,6 +166,8 @@ def revert(session: Session, case_id: UUID, *, actor: audit.Actor, reason: str, 
     disposition.note_sealed = seal_note(session, case, disposition.id, reason)
     session.add(disposition)
     session.flush()
+    if swapped:
+        _tell_swap(session, case, "reverted", given=case.prior_version_id, taken=case.applied_version_id, now=now)
     numbers = dict(
         session.execute(
             select(ProfileVersion.id, ProfileVersion.number).where(
@@ -207,7 +214,19 @@ def take_back(session: Session, case: Case, *, requeue: bool, now: datetime) -> 
         case.undone += 1
         moves.move(session, case, Action.UNDO if requeue else Action.REVERT, now=now)
     session.flush()
+    _tell_swap(session, case, "undone", given=given, taken=taken, now=now)
     return numbers[taken], numbers[given]
+
+
+def put_back(session: Session, case: Case, *, actor: audit.Actor, now: datetime) -> None:
+    """Revert a locked, approved case of the sandbox at a developer's word. Raises ProfileMovedOn, IllegalTransition."""
+    if not case.trial:
+        raise people.NotAllowed("revert")
+    taken, given = take_back(session, case, requeue=False, now=now)
+    audit.record(
+        session, "profile_reverted", actor=actor, now=now, case=case, old=State.APPROVED, new=case.state, from_number=taken,
+        to_number=given, disputed=case.disputed_at is not None,
+    )  # fmt: skip
 
 
 def approved_by(session: Session, case: Case, agent: Staff) -> bool:
@@ -282,6 +301,30 @@ def _record_swap(
     )
     assert taken is not None and given is not None  # a CHECK of the table: approved means applied
     audit.record(session, kind, actor=actor, now=now, case=case, from_number=numbers[taken], to_number=numbers[given])
+    _tell_swap(session, case, kind.removeprefix("change_"), given=given, taken=taken, now=now)
+
+
+def _tell_swap(session: Session, case: Case, cause: str, *, given: UUID | None, taken: UUID | None, now: datetime) -> None:
+    """Tell the host system that another version of the profile holds."""
+    assert given is not None and taken is not None  # a CHECK of the table: approved means applied
+    version, previous = session.get_one(ProfileVersion, given), session.get_one(ProfileVersion, taken)
+    _tell_host(session, case, cause, version, previous, now=now)
+
+
+def _tell_host(
+    session: Session, case: Case, cause: str, version: ProfileVersion, previous: ProfileVersion, *, now: datetime
+) -> None:
+    """Owe the host system the names of the details that differ now, never what they say."""
+    profile, email = read_version(session, case.customer, version)
+    before, email_before = read_version(session, case.customer, previous)
+    fields = [name.value for name in Field if profile.values.get(name) != before.values.get(name)]
+    if email != email_before:
+        fields.append("email")
+    if fields:
+        webhooks.owe(
+            session, "profile.changed", case=case, now=now, cause=cause, fields=fields, version=version.number,
+            previous_version=previous.number,
+        )  # fmt: skip
 
 
 def seal_note(session: Session, case: Case, disposition_id: UUID, note: str) -> bytes:

@@ -143,7 +143,7 @@ def _sample(
     """A row for an answer that has none yet and whose photos can still be seen."""
     case = session.get(Case, event.case_id)
     held = select(QualitySample.id).where(QualitySample.event_id == event.id)
-    if case is None or case.shredded_at is not None or session.scalar(held) is not None:
+    if case is None or case.trial or case.shredded_at is not None or session.scalar(held) is not None:
         return []
     machine = event.kind == "run_finished"
     sample = QualitySample(

@@ -18,6 +18,7 @@ from cases import profiles
 from cases.crypto import KeyDestroyed, Unreadable, vault_of
 from cases.lifecycle import State
 from cases.models import (
+    UNMARKED,
     Case,
     Customer,
     Disposition,
@@ -570,7 +571,8 @@ def promise(session: Session, *, now: datetime) -> Promise:
             waits.append((at - since).total_seconds())
     usual = _quantile(waits, 0.9)
     if usual is not None:
-        oldest = select(Case.referred_at).where(Case.state == State.IN_REVIEW, Case.referred_at < now - timedelta(seconds=usual))
+        late = Case.referred_at < now - timedelta(seconds=usual)
+        oldest = select(Case.referred_at).where(Case.state == State.IN_REVIEW, late, UNMARKED)
         waits += [(now - since).total_seconds() for since in session.scalars(oldest) if since is not None]
         usual = _quantile(waits, 0.9)
     if usual is None or len(waits) < LEAST_ANSWERS:

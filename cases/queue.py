@@ -28,7 +28,7 @@ from cases import staff as people
 from cases.database import UtcDateTime
 from cases.desk_tables import Answer, AnswerState, Presence, QualitySample, StaffAccount
 from cases.lifecycle import State
-from cases.models import DESK_INDEXES, Case, Customer, Disposition, Message, Staff, Writer
+from cases.models import DESK_INDEXES, UNMARKED, Case, Customer, Disposition, Message, Staff, Writer
 from verification.evidence import ChangeReason
 from verification.reasons import ReasonCode
 
@@ -246,7 +246,8 @@ def _parts(session: Session, filters: Filters, now: datetime) -> list[_Part]:
             return [_rescue()]
         case View.CUSTOMER:
             papers = _Part(
-                which=(Case.awaiting_until.is_not(None), Case.state == State.IN_REVIEW), keys=(Case.awaiting_until, Case.id)
+                which=(Case.awaiting_until.is_not(None), Case.state == State.IN_REVIEW, UNMARKED),
+                keys=(Case.awaiting_until, Case.id),
             )
             return [papers, _Part(which=(_in("ix_cases_with_customer"),), keys=(Case.updated_at, Case.id))]
         case View.CLOSED:
@@ -271,7 +272,7 @@ def _who_wrote(session: Session) -> list[UUID]:
         .where(text("messages.seen_at IS NULL AND messages.shredded_at IS NULL"))
     )
     waits = or_(Case.state == State.NEEDS_RETAKE, and_(Case.state == State.IN_REVIEW, Case.awaiting_until.is_not(None)))
-    found = select(Case.id).where(Case.id.in_(unseen), waits, conversations.customer_wrote()).order_by(Case.opened_at)
+    found = select(Case.id).where(Case.id.in_(unseen), waits, UNMARKED, conversations.customer_wrote()).order_by(Case.opened_at)
     return list(session.scalars(found.limit(WROTE)))
 
 
@@ -427,7 +428,7 @@ def tiles(session: Session, *, agent: Staff | UUID | None, now: datetime) -> Til
         some = select(literal(1)).select_from(Case).where(*which).limit(COUNTED + 1).subquery()
         return select(func.count()).select_from(some).scalar_subquery()
 
-    papers = (Case.awaiting_until.is_not(None), Case.state == State.IN_REVIEW)
+    papers = (Case.awaiting_until.is_not(None), Case.state == State.IN_REVIEW, UNMARKED)
     row = session.execute(
         select(
             counted(_in("ix_cases_due")),
@@ -439,7 +440,7 @@ def tiles(session: Session, *, agent: Staff | UUID | None, now: datetime) -> Til
             counted(_in("ix_cases_second")),
             counted(_in("ix_cases_senior")),
             counted(_in("ix_cases_rescue"), Case.rescue >= rescue.LINE),
-            select(func.min(Case.referred_at)).where(text("cases.state = 'in_review'")).scalar_subquery(),
+            select(func.min(Case.referred_at)).where(text("cases.state = 'in_review'"), UNMARKED).scalar_subquery(),
         )
     ).one()
     return Tiles(

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from cases import audit, moves
+from cases import audit, moves, trials
 from cases.conversations import plain
 from cases.crypto import KeyDestroyed, vault_of
 from cases.lifecycle import State
@@ -127,7 +127,9 @@ def give(session: Session, case_id: UUID, choice: str, *, words: str | None = No
 def figures(session: Session, *, since: datetime, until: datetime) -> Figures:
     """How easy people found it whose rating was given or changed in [since, until). One query."""
     rows = session.execute(
-        select(Rating.mark, func.count()).where(Rating.changed_at >= since, Rating.changed_at < until).group_by(Rating.mark)
+        select(Rating.mark, func.count())
+        .where(Rating.changed_at >= since, Rating.changed_at < until, trials.real(Rating.case_id))
+        .group_by(Rating.mark)
     ).all()
     counts = {mark: number for mark, number in rows}
     total = sum(counts.values())

@@ -23,6 +23,7 @@ from cases.crypto import KeyDestroyed, Unreadable, vault_of
 from cases.lifecycle import State
 from cases.models import (
     DESK_INDEXES,
+    UNMARKED,
     Case,
     Customer,
     Disposition,
@@ -165,7 +166,9 @@ def refresh(session: Session, *, now: datetime, after: UUID | None = None, limit
 
     None as the place: the end was reached, begin again. A row that somebody holds is left for the next time.
     """
-    open_ones = select(Case.id, Case.customer_id, Case.rescue).where(Case.state.in_([State.IN_REVIEW, State.NEEDS_RETAKE]))
+    open_ones = select(Case.id, Case.customer_id, Case.rescue).where(
+        Case.state.in_([State.IN_REVIEW, State.NEEDS_RETAKE]), UNMARKED
+    )
     if after is not None:
         open_ones = open_ones.where(Case.id > after)
     rows = session.execute(open_ones.order_by(Case.id).limit(limit)).all()

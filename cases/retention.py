@@ -26,6 +26,7 @@ from cases import (
     ratings,
     replays,
     supporting,
+    tombstones,
     unsent_forms,
 )
 from cases.crypto import destroy
@@ -96,7 +97,7 @@ def shred_due(session: Session, *, now: datetime, limit: int = 100) -> list[UUID
         .with_for_update(key_share=True, skip_locked=True, of=Case)
         .execution_options(populate_existing=True)
     ).all()
-    counts = {case.id: _destroy(session, case, now) for case in cases}
+    counts = {case.id: destroy_case(session, case, now) for case in cases}
     session.flush()
     delete_blobs(session, now=now)
     unsent_forms.forget(session, now=now)
@@ -137,7 +138,9 @@ def erase(session: Session, customer_id: UUID, *, now: datetime) -> list[UUID]:
         .execution_options(populate_existing=True)
     ).all()
     going = [case for case in found if (since := erasable_from(session, case)) is not None and since <= now]
-    counts = {case.id: _destroy(session, case, now) for case in going}
+    counts = {case.id: destroy_case(session, case, now) for case in going}
+    for case in going:
+        tombstones.put(session, tombstones.CASE, case.id, now=now)
     replays.forget(session, [case.id for case in going])
     session.execute(delete(UnsentForm).where(UnsentForm.customer_id == customer_id))
     session.flush()
@@ -150,8 +153,16 @@ def erase(session: Session, customer_id: UUID, *, now: datetime) -> list[UUID]:
     return [case.id for case in going]
 
 
-def _destroy(session: Session, case: Case, now: datetime) -> tuple[int, int]:
-    """Make everything of a case unreadable; returns how many photos and runs it had."""
+def shred_case(session: Session, case_id: UUID, *, now: datetime) -> None:
+    """Shred one closed case whatever its time says: its customer had wished that before a backup brought it back."""
+    case = moves.lock(session, case_id)
+    photos, runs = destroy_case(session, case, now)
+    replays.forget(session, [case.id])
+    audit.record(session, "shredded", actor=audit.SYSTEM, now=now, case=case, photos=photos, runs=runs)
+
+
+def destroy_case(session: Session, case: Case, now: datetime) -> tuple[int, int]:
+    """Make everything of a locked case unreadable; returns how many photos and runs it had. Records nothing: the caller does."""
     destroy(case.data_key, now=now)
     duplicates.forget(session, case.id)
     conversations.shred_words(session, case.id, now=now)

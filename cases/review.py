@@ -472,7 +472,9 @@ def _not_waiting(session: Session, case: Case) -> None:
 
 
 def _at_the_desk(case: Case) -> bool:
-    """Whether a person has something to decide."""
+    """Whether a person has something to decide. A developer answers the sandbox's cases (`cases.trials`)."""
+    if case.trial:
+        return False
     disputed = case.disputed_at is not None and case.dispute_settled_at is None
     return case.state is State.IN_REVIEW or (case.state is State.APPROVED and disputed)
 

@@ -80,7 +80,7 @@ def measured(session: Session, case: Case) -> tuple[Run, Measures] | None:
 
 def _signs(session: Session, case: Case, now: datetime) -> list[Sign]:
     session.flush()
-    policy = policies.current(session)
+    policy = policies.careful_for(session, case.id)
     last = measured(session, case)
     m = last[1] if last else None
     customer = session.get_one(Customer, case.customer_id)

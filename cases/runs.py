@@ -7,9 +7,10 @@ case; who comes back with an older one, or after his run was taken back, writes 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -62,6 +63,7 @@ class Order:
     lease_until: datetime
     head_turn: UUID | None = None  # None: the customer left that step out
     by_eye: bool = False  # no machine may compare her face: nothing is encoded
+    trial: bool = False  # of the sandbox: specimens say what is found
 
     def __repr__(self) -> str:
         """Ids only: an order may end up in a traceback."""
@@ -136,6 +138,7 @@ def begin(session: Session, case_id: UUID, *, now: datetime) -> Order | None:
         lease_until=run.lease_until,
         head_turn=head_turn.id if head_turn else None,
         by_eye=eyes,
+        trial=case.trial,
     )
 
 
@@ -149,13 +152,21 @@ def step(session: Session, order: Order, at: Step, *, now: datetime) -> bool:
 
 
 def finish(
-    session: Session, order: Order, evidence: Evidence, decision: Decision, *, seconds: float, now: datetime
+    session: Session,
+    order: Order,
+    evidence: Evidence,
+    decision: Decision,
+    *,
+    seconds: float,
+    steps: Mapping[Step, float] = MappingProxyType({}),
+    now: datetime,
 ) -> State | None:
     """Write what a run found and all that follows from it, in one transaction. None: fenced off, nothing was written.
 
     `decide` is asked again when the policy or a standing reason changed since the run began. When the host system
     changed the profile or the face on file meanwhile, the evidence speaks of other details: the run is taken back and the case
-    waits for another one (SUBMITTED; `unrung` finds it), or for a person after too many.
+    waits for another one (SUBMITTED; `unrung` finds it), or for a person after too many. `steps`: seconds of each, for those
+    who watch the machines.
     """
     case = moves.lock(session, order.case_id)
     run = session.get(Run, order.run_id, with_for_update=True, populate_existing=True)
@@ -184,8 +195,10 @@ def finish(
     run.measures = _finite(evidence.measures.to_json())
     run.readings_sealed = vault_of(session).seal_json(case.data_key, _readings(evidence), readings_place(run.id))
     run.seconds = float(seconds)
+    run.step_seconds = {step.value: round(float(took), 4) for step, took in steps.items()} or None
     session.flush()
-    replays.keep(session, run, case, evidence.measures, standing=standing, profile=order.profile, now=now)
+    if not case.trial:
+        replays.keep(session, run, case, evidence.measures, standing=standing, profile=order.profile, now=now)
     old = case.state
     if decision.outcome is Outcome.APPROVE:
         profiles.apply_claim(session, case, actor=audit.MACHINE, now=now)
@@ -212,8 +225,9 @@ def finish(
         decided_again=stale,
         seconds=run.seconds,
     )
-    pace.count(session, decision.outcome.value, now=now)
-    _try(session, case, order, evidence, standing, decision)
+    if not case.trial:
+        pace.count(session, decision.outcome.value, now=now)
+        _try(session, case, order, evidence, standing, decision)
     return case.state
 
 
@@ -272,7 +286,12 @@ def readings_place(run_id: UUID) -> str:
 
 
 def _standing(session: Session, case: Case, *, now: datetime, evidence: Evidence | None = None) -> tuple[ReasonCode, ...]:
-    """Reasons for a person that no photo can clear up. Before a run nothing is known of the document."""
+    """Reasons for a person that no photo can clear up. Before a run nothing is known of the document.
+
+    None in the sandbox: there the specimens alone say what happens, or one refusal would hide all that is tried after it.
+    """
+    if case.trial:
+        return ()
     photos = (intake.photo(session, case, kind) for kind in (PhotoKind.SELFIE, PhotoKind.DOCUMENT))
     _, new_email = intake.claim_of(session, case)
     held = customers.current_profile(session, case.customer)[1]
@@ -337,7 +356,7 @@ def _again_or_refer(session: Session, case: Case, run: Run, *, actor: audit.Acto
             reasons=case.reasons,
             runs=case.runs_this_attempt,
         )
-    if why == "lease_ended":  # a changed profile or a wish of hers is no failure
+    if why == "lease_ended" and not case.trial:  # a changed profile or a wish of hers is no failure
         pace.count(session, pace.FAILED, now=now)
     return case.state
 

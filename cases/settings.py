@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -48,6 +49,9 @@ class Settings(BaseSettings):
     proxy_hops: int = Field(0, ge=0, le=5, description="reverse proxies in front whose X-Forwarded headers are believed")
     portal_port: int = Field(8000, ge=1, le=65535)
     staff_port: int = Field(8001, ge=1, le=65535)
+    api_port: int = Field(8002, ge=1, le=65535)
+    api_url: str = Field("", description="address of the API as the host system sees it, for its documentation")
+    api_per_minute: int = Field(600, ge=1, le=100_000, description="requests that one API key may make in a minute")
     verify_workers: int = Field(1, ge=1, le=64, description="verify workers that the runner starts")
     mail_url: str = Field("", description="smtp://user:password@server:port; empty = mails become files in DATA_DIR/mail")
     mail_from: str = Field("Peremena <no-reply@localhost>", description="sender of mails")
@@ -85,13 +89,48 @@ class Settings(BaseSettings):
     quality_answers: float = Field(0.05, ge=0, le=1, description="share of agents' answers given again by another person, blind")
     quality_approvals: float = Field(0.02, ge=0, le=1, description="share of automatic approvals a person looks at afterwards")
 
+    hooks_allow_private: bool | None = Field(
+        None, description="webhooks may go to private addresses, by http and to any port; empty = outside production; never in it"
+    )
+    hooks_ports: str = Field("", description="ports that webhooks may go to beside 443, separated by commas")
+    hooks_ca: Path | None = Field(None, description="file of certificate authorities that webhooks believe beside the system's")
+
+    tombstones: Path | None = Field(
+        None, description="folder of the file of who was erased; empty = DATA_DIR/tombstones; another disk in production"
+    )
+    master_key_version: int = Field(0, ge=0, description="which master key wraps new data keys; 0 = that of the largest version")
+    mail_days: int = Field(180, ge=1, description="to which address a mail went is forgotten this long after it was sent")
+
+    time_zone: str = Field("Europe/Moscow", description="by its clocks weeks begin, and Monday's report is made at 06:00")
+
+    helpdesk_url: str = Field("", description="where tickets about referred cases are posted as JSON; empty = nowhere")
+    helpdesk_secret: str = Field("", description="whsec_...: signs what is posted to HELPDESK_URL, as webhooks are")
+    helpdesk_template: Path | None = Field(None, description="JSON file that says what the body looks like; empty = our own form")
+    helpdesk_mail: str = Field("", description="address of the helpdesk that makes tickets of mails; empty = no mails")
+    helpdesk_from: str = Field("", description="sender of these mails, known to the helpdesk; none that says no-reply")
+    helpdesk_locale: str = Field("", description="language of tickets; empty = DEFAULT_LOCALE")
+
     metrics_token: str = Field("", description="bearer token of /metrics, at least 20 characters; empty = no figures for anybody")
+
+    oidc_issuer: str = Field("", description="address of the identity provider of staff; empty = staff sign in here alone")
+    oidc_client_id: str = Field("", description="what the provider calls this system")
+    oidc_client_secret: str = Field("", description="secret of this system at the provider")
+    oidc_name: str = Field("", max_length=40, description="word on the button, such as the company's name; empty = a general one")
+    oidc_claim: str = Field("groups", description="where the ID token names her groups; dots lead inwards: realm_access.roles")
+    oidc_roles: str = Field("", description="role of each group: 'group=role;group=role'; empty = roles are given here alone")
+    oidc_join: bool = Field(
+        False, description="who is unknown here and has a group of OIDC_ROLES gets an account when she first comes"
+    )
+    oidc_required: bool = Field(False, description="everybody signs in at the provider, save those of OIDC_BREAK_GLASS")
+    oidc_break_glass: str = Field("", description="work e-mails that may sign in here when OIDC_REQUIRED is on, by commas")
+    oidc_acr: str = Field("", description="values of acr that mean two factors, by commas; the token must have one of them")
+    oidc_amr: str = Field("", description="values of amr that mean two factors, by commas; the token must have one of them")
 
     @classmethod
     def load(cls) -> Self:
         """Read the environment. Raises SettingsError naming every wrong variable at once."""
         given: dict[str, Any] = {}
-        secret = ("secret_key", "master_keys", "audit_key", "metrics_token")
+        secret = ("secret_key", "master_keys", "audit_key", "metrics_token", "oidc_client_secret", "helpdesk_secret")
         for name in (*secret, "database_url", "redis_url", "storage_url", "mail_url"):
             file = os.environ.get(f"{name.upper()}_FILE")
             if file:
@@ -110,9 +149,28 @@ class Settings(BaseSettings):
         """Fill in what development may make up; in production everything must have been given."""
         if self.face_duplicates and not self.biometrics:
             raise SettingsError("FACE_DUPLICATES=on needs BIOMETRICS=on: it compares faces.")
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise SettingsError(f"TIME_ZONE={self.time_zone} is unknown: a name such as Europe/Moscow is needed.") from None
         if self.metrics_token and len(self.metrics_token) < 20:
             raise SettingsError("METRICS_TOKEN is shorter than 20 characters.")
+        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_client_secret):
+            raise SettingsError("OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET: the provider knows us by them.")
+        if self.oidc_issuer and self.mode is Mode.PRODUCTION and not self.oidc_issuer.startswith("https://"):
+            raise SettingsError("OIDC_ISSUER must begin with https:// in production: sign-ins travel over it.")
+        if self.oidc_required and not self.oidc_issuer:
+            raise SettingsError("OIDC_REQUIRED=on needs OIDC_ISSUER: nobody could sign in.")
+        if self.oidc_join and not self.oidc_roles:
+            raise SettingsError("OIDC_JOIN=on needs OIDC_ROLES: it says which role a new account gets.")
+        self._check_helpdesk()
+        if not all(1 <= port <= 65535 for port in self.hook_ports):
+            raise SettingsError("HOOKS_PORTS must be numbers from 1 to 65535, separated by commas.")
+        if self.hooks_ca is not None and not self.hooks_ca.is_file():
+            raise SettingsError("HOOKS_CA names no file.")
         if self.mode is Mode.PRODUCTION:
+            if self.hooks_allow_private:
+                raise SettingsError("HOOKS_ALLOW_PRIVATE is for development: in production webhooks go to public addresses only.")
             missing = [
                 name.upper()
                 for name in (
@@ -136,6 +194,8 @@ class Settings(BaseSettings):
             for name in ("portal_url", "staff_url"):
                 if not getattr(self, name).lower().startswith("https://"):
                     raise SettingsError(f"{name.upper()} must begin with https:// in production: sessions travel over it.")
+            if self.api_url and not self.api_url.lower().startswith("https://"):
+                raise SettingsError("API_URL must begin with https:// in production: keys travel over it.")
             return self
         folder = self.data_dir.resolve()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -151,8 +211,20 @@ class Settings(BaseSettings):
                 "master_keys": self.master_keys or _kept(folder, "master_keys", f"1:{secrets.token_hex(32)}"),
                 "portal_url": self.portal_url or f"http://{shown}:{self.portal_port}",
                 "staff_url": self.staff_url or f"http://{shown}:{self.staff_port}",
+                "api_url": self.api_url or f"http://{shown}:{self.api_port}",
             }
         )
+
+    def _check_helpdesk(self) -> None:
+        """Raises SettingsError."""
+        if self.helpdesk_url and not self.helpdesk_secret.startswith("whsec_"):
+            raise SettingsError("HELPDESK_URL needs HELPDESK_SECRET, beginning with whsec_: tickets are signed.")
+        if self.helpdesk_template is not None and not self.helpdesk_template.is_file():
+            raise SettingsError("HELPDESK_TEMPLATE names no file.")
+        if self.helpdesk_mail:
+            sender = self.helpdesk_from.lower().replace("-", "").replace("_", "")
+            if "@" not in sender or "noreply" in sender:
+                raise SettingsError("HELPDESK_MAIL needs HELPDESK_FROM, and helpdesks put mails from no-reply addresses aside.")
 
     @cached_property
     def keyring(self) -> dict[int, bytes]:
@@ -168,7 +240,14 @@ class Settings(BaseSettings):
             if len(key) != 32:
                 raise SettingsError("Each key in MASTER_KEYS must have 64 hex digits.")
             ring[number] = key
+        if self.master_key_version and self.master_key_version not in ring:
+            raise SettingsError("MASTER_KEY_VERSION names a key that is not in MASTER_KEYS.")
         return ring
+
+    @property
+    def hook_ports(self) -> tuple[int, ...]:
+        """Ports that webhooks may go to beside 443; one that is no number counts as 0."""
+        return tuple(int(port) if port.strip().isdecimal() else 0 for port in self.hooks_ports.split(",") if port.strip())
 
     @property
     def chooses_freely(self) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cases import audit
+from cases import audit, passkeys
 from cases.models import Role, Staff
 
 PERMISSIONS: dict[Role, frozenset[str]] = {
@@ -24,7 +24,8 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
     Role.OPS: frozenset(
         {
             "see_figures", "see_policies", "propose_policy", "confirm_policy", "stop_automation", "propose_automation",
-            "confirm_automation", "propose_undo", "confirm_undo", "mend_queues", "see_retention",
+            "confirm_automation", "propose_undo", "confirm_undo", "mend_queues", "see_retention", "see_integration",
+            "see_reports",
         }
     ),
     Role.LEAD: frozenset(
@@ -32,13 +33,16 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
             "see_queue", "see_case", "see_figures", "see_policies", "propose_policy", "confirm_policy", "stop_automation",
             "propose_automation", "confirm_automation", "search_audit", "manage_replies", "set_skills",
             "see_team", "reassign", "reset_practice", "see_rescue", "review_quality", "propose_undo", "confirm_undo",
-            "mend_queues", "see_retention", "export_audit",
+            "mend_queues", "see_retention", "export_audit", "erase_people", "see_reports",
         }
     ),
     Role.AUDITOR: frozenset(
-        {"see_figures", "see_policies", "search_audit", "verify_audit", "see_staff", "see_retention", "export_audit"}
+        {
+            "see_figures", "see_policies", "search_audit", "verify_audit", "see_staff", "see_retention", "export_audit",
+            "see_reports",
+        }
     ),
-    Role.ADMIN: frozenset({"see_staff", "manage_staff"}),
+    Role.ADMIN: frozenset({"see_staff", "manage_staff", "manage_keys", "see_integration", "manage_integration"}),
 }  # fmt: skip
 """One line for each role. An admin makes accounts and sees no case; an auditor sees what was done, not to whom."""
 
@@ -115,10 +119,11 @@ def create(
 
 
 def reset(session: Session, staff: Staff, *, password_hash: str, now: datetime, actor: audit.Actor = audit.SYSTEM) -> Staff:
-    """Set a new password, forget the second factor and end every session: for who lost the phone or the password."""
+    """Set a new password, forget the second factor and passkeys and end every session: for who lost the phone or the password."""
     staff.password = password_hash
     staff.tf_primary_method = staff.tf_totp_secret = staff.last_totp = None
     staff.fs_uniquifier = secrets.token_hex(32)
+    passkeys.forget(session, staff, actor=actor, now=now)
     audit.record(session, "staff_reset", actor=actor, now=now, staff_id=staff.id)
     return staff
 
@@ -140,3 +145,9 @@ def change(
     staff.fs_uniquifier = secrets.token_hex(32)
     audit.record(session, "staff_changed", actor=actor, now=now, staff_id=staff.id, roles=staff.roles_held, active=staff.active)
     return staff
+
+
+def end_sessions(session: Session, staff: Staff, *, why: str, actor: audit.Actor, now: datetime) -> None:
+    """End every session of that person with its next request. `why` is a code."""
+    staff.fs_uniquifier = secrets.token_hex(32)
+    audit.record(session, "staff_sessions_ended", actor=actor, now=now, staff_id=staff.id, why=why)

@@ -20,6 +20,11 @@ def hit(session: Session, purpose: str, subject: str, *, limit: int, window: tim
     The subject is kept as a keyed hash only: all IP addresses are soon hashed, so a plain one would hide none.
     Commit also where the answer is no: a refused try counts.
     """
+    return tally(session, purpose, subject, window=window, now=now) <= limit
+
+
+def tally(session: Session, purpose: str, subject: str, *, window: timedelta, now: datetime) -> int:
+    """Count one try of `subject` and return how many there were in this window. See `hit`."""
     key = _key(session, purpose, subject, window)
     seconds = window.total_seconds()
     start = datetime.fromtimestamp(now.timestamp() // seconds * seconds, UTC)
@@ -30,7 +35,7 @@ def hit(session: Session, purpose: str, subject: str, *, limit: int, window: tim
             index_elements=["key", "window_start"], set_={"count": Throttle.__table__.c.count + 1}
         ).returning(Throttle.__table__.c.count)
     ).scalar_one()
-    return bool(counted <= limit)
+    return int(counted)
 
 
 def forget(session: Session, *, before: datetime) -> None:

@@ -89,6 +89,11 @@ REASONS: dict[ReasonCode, Words] = {
     ReasonCode.IMAGE_TOO_SLOW: Words(
         N_("The photo could not be opened in time."), _OTHER_FILE, N_("Decoding the photo met its time or memory limit.")
     ),
+    ReasonCode.IMAGE_FOR_TESTS: Words(
+        N_("This is a test picture for developers."),
+        N_("Take a photo of your own document, or of yourself."),
+        N_("The picture is a specimen of the sandbox, and the customer is a real one."),
+    ),
     ReasonCode.SELFIE_BLURRED: Words(
         N_("Your selfie is blurred."), N_("Wipe the lens, hold the phone still and take it again."), N_("The selfie is blurred.")
     ),

@@ -39,6 +39,9 @@ OPEN_TO_ALL = {
     "portal.phone_open": "the same: without a good token 410",
     "portal.phone_gone": "says that a link or a connection is over",
     "security.login": "the staff log-in",
+    "api.root": "leads to the documentation of the API",
+    "api.docs": "the documentation of the API: nothing of anybody",
+    "api.openapi": "the same for machines",
     "showcase.mails": "development and demo only: mails that went to nobody",
     "showcase.photo": "demo only: drawn pictures to try with",
 }

@@ -128,7 +128,7 @@ def test_the_image_is_a_role_and_not_root(dockerfile: list[tuple[str, str]]) -> 
     assert last["CMD"] == '["portal"]'
     user, _, group = last["USER"].partition(":")
     assert int(user) > 0 and int(group) > 0
-    assert shlex.split(last["EXPOSE"]) == [str(TABLE[name].port) for name in ("portal", "staff")]
+    assert shlex.split(last["EXPOSE"]) == [str(TABLE[name].port) for name in ("portal", "staff", "api")]
     assert "MODE=production" in last["ENV"]
 
 
@@ -145,7 +145,7 @@ def test_compose_has_the_numbers_that_were_promised(ours: dict[str, dict[str, An
     assert ours["verify"]["deploy"]["replicas"] == 3
     assert all("deploy" not in service for name, service in ours.items() if name != "verify")
     published = {name: service["ports"] for name, service in ours.items() if "ports" in service}
-    assert published == {name: [f"127.0.0.1:{TABLE[name].port}:{TABLE[name].port}"] for name in ("portal", "staff")}
+    assert published == {name: [f"127.0.0.1:{TABLE[name].port}:{TABLE[name].port}"] for name in ("portal", "staff", "api")}
 
 
 def test_anchors_are_written_by_upkeep_and_read_by_the_staff_process_only(

@@ -110,13 +110,14 @@ def work(order: dict[str, Any], data: bytes, state: str) -> tuple[dict[str, Any]
         if order["kind"]:
             import numpy as np
 
-            from verification import quality
+            from verification import marks, quality
             from verification.reasons import PhotoKind
 
             pixels = np.asarray(picture)
             measured = quality.measure(pixels, PhotoKind(order["kind"]))
             header["quality"] = {name: getattr(measured, name) for name in measured.__slots__}
             header["fingerprint"] = quality.fingerprint(pixels).hex()
+            header["mark"] = marks.read(pixels)
         if order["form"] == "pixels":
             payload = picture.tobytes()
             header["shape"] = [picture.height, picture.width]
@@ -141,9 +142,10 @@ def main() -> None:
 
     images.preload()
     if order["kind"]:
-        from verification import quality
+        from verification import marks, quality
 
         quality.preload()
+        marks.preload()
     out = sys.stdout.buffer
     out.write(b"ready\n")
     out.flush()

@@ -116,17 +116,25 @@ def normalise(data: bytes, *, limits: Limits = Limits()) -> bytes:
     return sandbox.normalise(data, limits)
 
 
-def measure_file(data: bytes, kind: PhotoKind, *, limits: Limits = Limits()) -> tuple[bytes, Quality]:
+def measure_file(data: bytes, kind: PhotoKind, *, limits: Limits = Limits(), specimens: bool = False) -> tuple[bytes, Quality]:
     """Return the clean upright JPEG and its quality, both made in the child. Raises ImageRejected."""
-    return look_at_file(data, kind, limits=limits)[:2]
+    return look_at_file(data, kind, limits=limits, specimens=specimens)[:2]
 
 
-def look_at_file(data: bytes, kind: PhotoKind, *, limits: Limits = Limits()) -> tuple[bytes, Quality, bytes]:
-    """As `measure_file`, and the photo's `quality.fingerprint`, made in the child as well. Raises ImageRejected."""
+def look_at_file(
+    data: bytes, kind: PhotoKind, *, limits: Limits = Limits(), specimens: bool = False
+) -> tuple[bytes, Quality, bytes]:
+    """As `measure_file`, and the photo's `quality.fingerprint`, made in the child as well. Raises ImageRejected.
+
+    `specimens`: it is for a customer of the sandbox. For everybody else a picture that carries a specimen's mark is refused.
+    """
     from verification import sandbox
 
     _check_bytes(data, limits)
-    return sandbox.measure_file(data, kind, limits)
+    clean, quality, fingerprint, mark = sandbox.measure_file(data, kind, limits)
+    if mark is not None and not specimens:
+        raise ImageRejected(ReasonCode.IMAGE_FOR_TESTS)
+    return clean, quality, fingerprint
 
 
 def encode_jpeg(image: Pixels, *, quality: int = Limits().jpeg_quality) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
 
-from verification import comparison, continuity, documents, faces, images, quality
+from verification import comparison, continuity, documents, faces, images, marks, quality
 from verification.challenge import Burst
 from verification.documents import page
 from verification.evidence import Claim, DocumentReading, Evidence, FaceReading, Field, Liveness, Measures, Profile, Quality, Step
@@ -236,7 +236,10 @@ def _photo(data: bytes, kind: PhotoKind, thresholds: QualityThresholds, isolate:
         pixels = images.decode(data, isolate=isolate)
     except images.ImageRejected as rejected:
         # A face on file that cannot be read is no fault of the customer's: it counts as none.
-        problems = () if kind is PhotoKind.ON_FILE else (rejected.reason,)
-        return _Photo(pixels=None, decoded=False, quality=Quality(), problems=problems)
+        told = () if kind is PhotoKind.ON_FILE else (rejected.reason,)
+        return _Photo(pixels=None, decoded=False, quality=Quality(), problems=told)
     measured = quality.measure(pixels, kind)
-    return _Photo(pixels=pixels, decoded=True, quality=measured, problems=quality.problems(measured, thresholds, kind))
+    problems: tuple[ReasonCode, ...] = quality.problems(measured, thresholds, kind)
+    if kind is not PhotoKind.ON_FILE and marks.read(pixels) is not None:  # uploads refuse it; what came past them goes to people
+        problems = (ReasonCode.IMAGE_FOR_TESTS, *problems)
+    return _Photo(pixels=pixels, decoded=True, quality=measured, problems=problems)

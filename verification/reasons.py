@@ -29,6 +29,7 @@ class ReasonCode(StrEnum):
     IMAGE_FORMAT_UNKNOWN = "image_format_unknown"
     IMAGE_DAMAGED = "image_damaged"
     IMAGE_TOO_SLOW = "image_too_slow"  # the decoder met its time or memory limit
+    IMAGE_FOR_TESTS = "image_for_tests"  # a specimen of the sandbox, sent for a customer who is none of its
 
     # The selfie as a picture (quality, faces.detect).
     SELFIE_BLURRED = "selfie_blurred"

@@ -70,12 +70,15 @@ def normalise(data: bytes, limits: Limits) -> bytes:
     return _jpeg(_run("jpeg", data, limits)[1])
 
 
-def measure_file(data: bytes, kind: PhotoKind, limits: Limits) -> tuple[bytes, Quality, bytes]:
-    """Return a clean JPEG, the quality of its pixels and their fingerprint. Raises images.ImageRejected."""
+def measure_file(data: bytes, kind: PhotoKind, limits: Limits) -> tuple[bytes, Quality, bytes, str | None]:
+    """Return a clean JPEG, the quality of its pixels, their fingerprint and the key of a specimen's mark on them.
+
+    Raises images.ImageRejected.
+    """
     from verification.evidence import Quality
 
     header, payload = _run("jpeg", data, limits, kind=kind.value)
-    return _jpeg(payload), Quality(**header["quality"]), bytes.fromhex(header["fingerprint"])
+    return _jpeg(payload), Quality(**header["quality"]), bytes.fromhex(header["fingerprint"]), header["mark"]
 
 
 @lru_cache(maxsize=1)
@@ -232,6 +235,8 @@ def _header(line: bytes, limits: Limits) -> dict[str, Any]:
         if measured is not None and not all(v is None or isinstance(v, (int, float)) for v in measured.values()):
             raise _BadAnswer
         if measured is not None and len(bytes.fromhex(header["fingerprint"])) != _FINGERPRINT:
+            raise _BadAnswer
+        if measured is not None and not isinstance(header["mark"], (str, type(None))):
             raise _BadAnswer
         return dict(header)
     except (ValueError, TypeError, KeyError, AttributeError):

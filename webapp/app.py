@@ -13,7 +13,7 @@ from cases.settings import Settings
 from webapp import cli, http, i18n, logs
 from workers import queues
 
-SURFACES = ("portal", "desk", "ops")
+SURFACES = ("portal", "desk", "ops", "api")
 
 
 def create_app(settings: Settings | None = None, surfaces: str | None = None) -> Flask:

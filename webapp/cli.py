@@ -14,9 +14,23 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from cases import audit, audit_export, calibration, conflicts, duplicates, policies, practice, quality, queue, staff, switches
+from cases import (
+    audit,
+    audit_export,
+    calibration,
+    conflicts,
+    duplicates,
+    policies,
+    practice,
+    quality,
+    queue,
+    sso,
+    staff,
+    switches,
+)
 from cases.models import Customer, Role, Staff
 from cases.settings import Mode, Settings
 from cases.wording import LANGUAGES
@@ -30,16 +44,35 @@ DEMO_STAFF = (
     ("senior@peremena.test", "Senior agent", (Role.SENIOR_AGENT,)),
     ("ops@peremena.test", "Operations", (Role.OPS,)),
     ("lead@peremena.test", "Team lead", (Role.LEAD, Role.OPS)),
+    ("admin@peremena.test", "Administrator", (Role.ADMIN,)),
 )
 """Two may tune policies, so that loosening one can be tried out."""
 
 
 def init_app(app: Flask) -> None:
     """Register the commands."""
+    from webapp.automation_commands import automation_cli
+    from webapp.hook_commands import webhook_cli
+    from webapp.key_commands import api_key_cli
     from webapp.ops_commands import policy_pack, policy_replay, undo_cli
     from webapp.policy_commands import COMMANDS
+    from webapp.privacy_commands import COMMANDS as PRIVACY
 
-    for command in (seed, staff_cli, audit_cli, policy_cli, calibrate, faces_cli, specimens_cli, undo_cli):
+    for command in (
+        seed,
+        staff_cli,
+        audit_cli,
+        policy_cli,
+        calibrate,
+        faces_cli,
+        specimens_cli,
+        undo_cli,
+        automation_cli,
+        api_key_cli,
+    ):
+        app.cli.add_command(command)
+    app.cli.add_command(webhook_cli)
+    for command in PRIVACY:
         app.cli.add_command(command)
     for command in (policy_replay, policy_pack, *COMMANDS):
         policy_cli.add_command(command)
@@ -53,8 +86,15 @@ def seed() -> None:
         raise click.ClickException("seed runs with MODE=demo only: it makes people up.")
     made = seed_staff(settings())
     click.echo(f"staff: {made} added")
+    from webapp.key_commands import seed_key
+
+    click.echo(f"API key: {int(seed_key())} added")
     try:
-        from webapp import demo
+        from webapp import demo, demo_history
+
+        with database().transaction() as db:
+            past = demo_history.seed(db, now=now())
+        click.echo(f"history: {past} requests")
     except ImportError as missing:
         click.echo(f"customers: none, because {missing.name} is not installed", err=True)
         return
@@ -128,7 +168,7 @@ def staff_close(email: str) -> None:
 @staff_cli.command("reset")
 @click.argument("email")
 def staff_reset(email: str) -> None:
-    """Give EMAIL a random password, printed once, and forget the second factor; every session ends."""
+    """Give EMAIL a random password, printed once, and forget the second factor and passkeys; every session ends."""
     from webapp.security import hash_password
 
     password = secrets.token_urlsafe(15)
@@ -138,6 +178,31 @@ def staff_reset(email: str) -> None:
             raise click.ClickException("this account is closed")
         staff.reset(db, person, password_hash=hash_password(password), now=now())
     click.echo(password)
+
+
+@staff_cli.command("link")
+@click.argument("email")
+@click.argument("subject")
+def staff_link(email: str, subject: str) -> None:
+    """Say that EMAIL is SUBJECT (the claim "sub") at the identity provider: where that does not confirm e-mail addresses."""
+    if not settings().oidc_issuer:
+        raise click.ClickException("there is no provider: OIDC_ISSUER is not set")
+    try:
+        with database().transaction() as db:
+            about = {"issuer": settings().oidc_issuer, "subject": subject, "method": "command"}
+            sso.link(db, _member(db, email), **about, actor=audit.SYSTEM, now=now())
+    except IntegrityError:
+        raise click.ClickException("one of them is linked already: unlink that first. Nothing was changed.") from None
+    click.echo("linked")
+
+
+@staff_cli.command("unlink")
+@click.argument("email")
+def staff_unlink(email: str) -> None:
+    """Forget who EMAIL is at the identity provider; every session ends. The next sign-in there may tie her anew."""
+    with database().transaction() as db:
+        done = sso.unlink(db, _member(db, email), actor=audit.SYSTEM, now=now())
+    click.echo("unlinked" if done else "was not linked")
 
 
 @staff_cli.command("skills")

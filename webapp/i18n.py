@@ -10,7 +10,7 @@ from pathlib import Path
 
 from babel import Locale
 from babel.dates import get_month_names
-from flask import Flask, g, redirect, request, session
+from flask import Flask, current_app, g, redirect, request, session
 from flask_babel import Babel, format_date, get_locale
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
@@ -65,6 +65,8 @@ def switch() -> Response:
     chosen = request.form.get("language")
     if chosen in LANGUAGES:
         session["locale"] = chosen
+        for keep in current_app.extensions.get("peremena.language_chosen", ()):
+            keep(chosen)
     return redirect(own_path(request.form.get("next")), 303)
 
 

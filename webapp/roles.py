@@ -80,6 +80,7 @@ def roles(settings: Settings) -> dict[str, Role]:
         Role(name="seed", command=(python, "-m", "flask", "--app", "webapp.app", "seed"), ready=Ready.ENDED),
         web("portal", "portal", settings.portal_port),
         web("staff", "desk,ops", settings.staff_port),
+        web("api", "api", settings.api_port),
         Role(name="verify", command=(python, "-m", "workers", "verify"), ready=Ready.BEAT, count=settings.verify_workers),
         Role(name="notify", command=(python, "-m", "workers", "notify"), ready=Ready.BEAT),
         Role(name="upkeep", command=(python, "-m", "workers", "upkeep"), ready=Ready.BEAT),

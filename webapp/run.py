@@ -41,6 +41,7 @@ PROBLEM = re.compile(
     r"""\b(WARNING|ERROR|CRITICAL)\b | "level":\s*"(warning|error|critical)" | ^Traceback | ^[\w.]+(Error|Exception)\b""",
     re.VERBOSE,
 )
+DEMO_KEY = "secrets/demo_api_key"  # in DATA_DIR; webapp.key_commands writes it
 HARMLESS = "Memory overcommit must be enabled"  # Valkey, at each start on most machines: true for large data only
 
 
@@ -75,7 +76,7 @@ class Process:
 def plan(settings: Settings) -> Plan:
     """Return the real system: seeded with demo people in demo mode."""
     table = roles(settings)
-    serving = [table[name] for name in ("portal", "staff", "verify", "notify", "upkeep")]
+    serving = [table[name] for name in ("portal", "staff", "api", "verify", "notify", "upkeep")]
     if settings.mode is Mode.DEMO:
         serving.append(table["seed"])
     return Plan(settings=settings, before=(table["migrate"],), serving=tuple(serving))
@@ -342,10 +343,15 @@ class Runner:
             lines.append(f"Portal for customers    {self.settings.portal_url}")
         if "staff" in web:
             lines.append(f"Desk and ops for staff  {self.settings.staff_url}")
+        if "api" in web:
+            lines.append(f"API, documentation      {self.settings.api_url}/v1/docs")
         lines.append(f"Logs                    {self._shown(self.folder / 'logs')}")
         logins = self.folder / "demo-logins.txt"
         if self.settings.mode is Mode.DEMO and logins.exists():
             lines += ["", f"Demo log-ins (kept in {self._shown(logins)}):", logins.read_text().rstrip()]
+        key = self.folder / DEMO_KEY
+        if self.settings.mode is Mode.DEMO and "api" in web and key.exists():
+            lines += ["", f"Demo API key, test mode, in {self._shown(key)}"]
         lines += ["", f"Ready in {seconds:.1f} s. Ctrl-C stops everything."]
         _say("\n".join(lines))
 

@@ -1,7 +1,8 @@
 """Who of the staff is at the other end, and what they may do. Flask-Security over our own table of staff.
 
-Log-in is password (argon2id), then a one-time code, always both. Tries are counted in the database, so losing
-Redis resets nothing; an unknown name costs and reads the same as a wrong password. A session ends after
+Log-in is password (argon2id), then a one-time code or a passkey, always both; or a passkey that its owner unlocked; or the
+house's identity provider (webapp.sso). However she came in, her session lives and ends the same. Tries are counted in the
+database, so losing Redis resets nothing; an unknown name costs and reads the same as a wrong password. A session ends after
 IDLE without a click, after ABSOLUTE in any case, at sign-out everywhere, and with the next request of anyone
 who was switched off. What a role may do stands in `cases.staff.PERMISSIONS` alone; `needs` fails closed.
 """
@@ -49,11 +50,11 @@ from passlib.totp import TotpMatch
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from cases import audit, throttles
+from cases import audit, sso, throttles
 from cases import staff as staff_rules
 from cases.models import Staff
 from cases.settings import Settings
-from webapp.context import database, now
+from webapp.context import database, now, settings
 
 IDLE = timedelta(minutes=15)
 ABSOLUTE = timedelta(hours=8)
@@ -80,6 +81,7 @@ PAGES = (
     ("see_figures", "ops.now_page"),
     ("see_policies", "ops.policies_page"),
     ("search_audit", "ops.audit_page"),
+    ("manage_keys", "ops.keys_page"),
 )
 """The staff pages of the bar on top, in its order, and the permission each needs."""
 
@@ -170,7 +172,7 @@ class SignInForm(LoginForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.too_many = False
+        self.too_many = self.local_off = False
         self.next.data = self.next.data or "/staff"  # else Flask-Security would come back to this very page
 
     def validate(self, **kwargs: Any) -> bool:
@@ -178,8 +180,8 @@ class SignInForm(LoginForm):
         account, address = self.email.data, request.remote_addr or "unknown"
         with database().transaction() as db:
             in_time = [
-                _hit(db, "staff account", account, TRIES),
-                _hit(db, "staff address", address, ADDRESS_TRIES),
+                hit(db, "staff account", account, TRIES),
+                hit(db, "staff address", address, ADDRESS_TRIES),
             ]
         if not all(in_time):
             self.too_many = True
@@ -189,12 +191,17 @@ class SignInForm(LoginForm):
             right = super().validate(**kwargs)
         with database().transaction() as db:
             if right:
-                _give_back(db, "staff account", account, everything=True)
-                _give_back(db, "staff address", address)
+                give_back(db, "staff account", account, everything=True)
+                give_back(db, "staff address", address)
             else:
                 _record(db, "staff_sign_in_refused", self.user, why="password")
+            if right and not sso.local_allowed(settings(), account):
+                _record(db, "staff_sign_in_refused", self.user, why="local_off")
+                self.local_off, right = True, False
         if not right:
             _answer(422)
+        else:
+            session["first"] = "password"
         return right
 
 
@@ -205,7 +212,7 @@ class CodeForm(TwoFactorVerifyCodeForm):
         self.too_many = False
         assert self.user is not None
         with database().transaction() as db:
-            self.too_many = not _hit(db, "staff code", str(self.user.id), TRIES)
+            self.too_many = not hit(db, "staff code", str(self.user.id), TRIES)
         if self.too_many:
             _answer(429)
             return False
@@ -214,7 +221,7 @@ class CodeForm(TwoFactorVerifyCodeForm):
         right = self.user.active and super().validate(**kwargs)
         with database().transaction() as db:
             if right:
-                _give_back(db, "staff code", str(self.user.id), everything=True)
+                give_back(db, "staff code", str(self.user.id), everything=True)
             else:
                 _record(db, "staff_sign_in_refused", self.user, why="code")
         if not right:
@@ -224,6 +231,9 @@ class CodeForm(TwoFactorVerifyCodeForm):
 
 def init_app(app: Flask) -> None:
     """Register log-in, code, set-up and sign-out. Safe to call twice: desk and ops both do."""
+    from webapp import account, passkeys  # both ask this module
+    from webapp import sso as provider
+
     if "security" in app.extensions:
         return
     config: Settings = app.extensions["peremena.settings"]
@@ -271,9 +281,12 @@ def init_app(app: Flask) -> None:
     pages.add_url_rule("/sign-out", "logout", public(_sign_out), methods=["POST"])
     pages.add_url_rule("", "home", public(_home))
     app.register_blueprint(pages)
+    for more in (provider, passkeys, account):
+        more.init_app(app)
     if "portal" not in app.extensions["peremena.surfaces"]:
         app.add_url_rule("/", "staff_root", public(_home))
     app.before_request_funcs.setdefault(None, []).insert(0, _end_old_session)
+    app.extensions["peremena.language_chosen"] = (_write_to_her_in,)
     app.extensions["peremena.user_logged_in"] = _began  # signals hold their receivers weakly
     user_logged_in.connect(_began, app)
     app.jinja_env.globals["staff_member"] = signed_in
@@ -282,6 +295,13 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters["role_name"] = role_name
     app.jinja_env.filters["number"] = format_decimal
     app.jinja_env.filters["day"] = lambda moment: format_date(moment, "short")
+
+
+def _write_to_her_in(language: str) -> None:
+    """Who is signed in gets mail in the language that she chose for her pages (`cases.staff_mails`)."""
+    if (who := signed_in()) is not None:
+        with database().transaction() as db:
+            db.execute(update(Staff).where(Staff.id == who.id).values(locale=language))
 
 
 # What other modules ask
@@ -316,14 +336,14 @@ def role_name(role: str) -> str:
     }.get(role, role)  # fmt: skip
 
 
-def row(db: Session) -> Staff:
+def row(db: Session, *, lock: bool = False) -> Staff:
     """Her row in the caller's transaction, as `cases` functions want it."""
     member = signed_in()
     if member is None:
         abort(401)
-    found = db.get(Staff, member.id)
-    if found is None or not found.active:
-        abort(401)
+    found = db.get(Staff, member.id, with_for_update=lock or None)
+    if found is None or not found.active or found.fs_uniquifier != member.fs_uniquifier:
+        abort(401)  # closed, or her sessions were ended, since this request began
     return found
 
 
@@ -378,6 +398,18 @@ def to_sign_in() -> ResponseReturnValue:
     """Send to the log-in page, and back here afterwards when here is a page."""
     back = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("security.login", next=back), 303)
+
+
+def local_path(text: str | None) -> str:
+    """`text` when it is a path of this site that is safe to go to, else the way to her own first page.
+
+    >>> local_path("/desk?view=mine"), local_path("//evil.test"), local_path("/\\\\evil.test"), local_path("https://evil.test")
+    ('/desk?view=mine', '/staff', '/staff', '/staff')
+    """
+    text = text or ""
+    strange = "\\" in text or any(ord(letter) <= 32 or ord(letter) == 127 for letter in text)
+    fits = text.startswith("/") and not text.startswith("//") and len(text) <= 1000
+    return text if fits and not strange else "/staff"
 
 
 def normal_email(email: str) -> str:
@@ -437,13 +469,18 @@ def _lost() -> ResponseReturnValue:
 
 def _sign_out() -> ResponseReturnValue:
     """End this session and every other of this person: the cookie alone could live on elsewhere."""
+    from webapp import sso as provider
+
     member = signed_in()
+    onward = provider.onward() if member is not None and session.get("way") == "sso" else None
     if member is not None:
         with database().transaction() as db:
             db.execute(update(Staff).where(Staff.id == member.id).values(fs_uniquifier=secrets.token_hex(32)))
             _record(db, "staff_signed_out", member)
     session.clear()
     g.pop("csrf_token", None)
+    if onward is not None:
+        return render_template("security/onward.html", onward=onward)  # a form may lead to no other site (HEADERS)
     return redirect(url_for("security.login"), 303)
 
 
@@ -482,25 +519,36 @@ def _end_old_session() -> ResponseReturnValue | None:
 def _began(sender: Flask, user: StaffUser, **_extra: Any) -> None:
     """A session begins: nothing from before the log-in stays in it, its number and CSRF token are new."""
     kept = {key: session[key] for key in ("_user_id", "_fresh", "_id", "locale") if key in session}
+    way, second = session.get("first", "password"), g.pop("staff_second", "totp")
     session.clear()
     session.update(kept)
+    session["way"] = way
     session["sid"] = secrets.token_hex(32)
     session["began"] = session["seen"] = now().isoformat()
     g.pop("csrf_token", None)
     with database().transaction() as db:
-        _record(db, "staff_signed_in", user, method="totp")
+        method = "totp" if (way, second) == ("password", "totp") else "+".join(filter(None, (way, second)))
+        _record(db, "staff_signed_in", user, method=method)
 
 
 def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text).astimezone(UTC) if text else None
 
 
-def _hit(db: Session, purpose: str, subject: str, limit: int) -> bool:
+def hit(db: Session, purpose: str, subject: str, limit: int) -> bool:
+    """Count a try of a log-in; False when it is one too many."""
     return throttles.hit(db, purpose, subject, limit=limit, window=WINDOW, now=now())
 
 
-def _give_back(db: Session, purpose: str, subject: str, *, everything: bool = False) -> None:
+def give_back(db: Session, purpose: str, subject: str, *, everything: bool = False) -> None:
+    """Take a counted try back: it went well."""
     throttles.give_back(db, purpose, subject, window=WINDOW, now=now(), everything=everything)
+
+
+def record_refusal(db: Session, staff_id: Any, *, why: str) -> None:
+    """Write to the trail that somebody did not come in; `staff_id` is None where nobody knows who it was."""
+    actor = audit.Actor(kind="staff", id=str(staff_id)) if staff_id is not None else audit.SYSTEM
+    audit.record(db, "staff_sign_in_refused", actor=actor, now=now(), why=why)
 
 
 def _record(db: Session, kind: str, user: StaffUser | None, **details: Any) -> None:

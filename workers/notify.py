@@ -1,4 +1,4 @@
-"""The job that sends one message of the outbox: by SMTP, or as a file where no mail server is named.
+"""The jobs that send one mail of an outbox, to a customer or to staff: by SMTP, or as a file where no mail server is named.
 
 A message is sent at least once and, but for a crash between the server's "250" and our note of it, at most once. It
 carries the same Message-ID whenever it is sent, so a mail program that gets it twice shows it once.
@@ -21,14 +21,16 @@ from uuid import UUID
 
 import structlog
 
-from cases import notifications, wording
-from cases.database import utcnow
+from cases import notifications, outbox, staff_mails, staff_words, wording
+from cases.database import Database, utcnow
 from cases.settings import Settings
-from workers import process, queues, worker
+from workers import logs, process, queues, report_mail, worker
 from workers.faults import fault
 
 log = structlog.get_logger()
 
+KINDS_MADE_BY = (staff_words, report_mail)
+"""Modules that register what makes a kind of mail to staff, when they are imported."""
 PATIENCE = 6.0
 """Seconds to wait for each answer of the mail server: eight answers fit into the 60 of a job."""
 TEXTS = Path(__file__).with_name("mail")
@@ -68,28 +70,75 @@ def send_notification(notification_id: str) -> str:
     return "sent"
 
 
+def send_staff_mail(mail_id: str) -> str:
+    """Send one mail to a member of staff. Safe to run twice, as above."""
+    database, settings = process.database(), process.settings()
+    with database.transaction() as session:
+        message = staff_mails.begin_sending(session, UUID(mail_id), now=utcnow())
+    if message is None:
+        return "not due"
+    try:
+        deliver(write_to_staff(message, database, settings), str(message.id), settings)
+    except NotSent as refused:
+        with database.transaction() as session:
+            staff_mails.failed(session, message.id, now=utcnow())
+        log.warning("staff_mail_not_sent", notification=mail_id, type=message.kind, tries=message.tries, code=refused.code)
+        return refused.code
+    fault("after_sending")
+    with database.transaction() as session:
+        staff_mails.sent(session, message.id, now=utcnow())
+    log.info("staff_mail_sent", notification=mail_id, type=message.kind, tries=message.tries)
+    return "sent"
+
+
 def write(message: notifications.Message, settings: Settings) -> EmailMessage:
     """Return the mail of a message, in its language. Raises NotSent when its text cannot be made.
 
     A host system may name a language that we do not speak: such a customer is written to in the default one.
     """
-    mail = EmailMessage(policy=SMTP)
     language = wording.language_of(message.locale) or wording.language_of(settings.default_locale) or wording.SOURCE
     message = replace(message, locale=language)
     try:
         words = notifications.in_words(message.context, message.locale)
         subject, body = notifications.render(message.kind, message.locale, words, texts=TEXTS)
-        mail["From"] = settings.mail_from
-        mail["To"] = message.recipient
-        mail["Subject"] = subject
-        mail["Date"] = format_datetime(utcnow())
-        domain = parseaddr(settings.mail_from)[1].rpartition("@")[2] or "localhost"
-        mail["Message-ID"] = f"<{message.id}@{domain}>"
-        mail["Auto-Submitted"] = "auto-generated"  # no vacation reply, please
-        mail.set_content(body, cte="quoted-printable")
-        mail["Content-Language"] = message.locale
+        return compose(message.id, message.recipient, language, subject, body, settings)
     except (KeyError, ValueError, OSError) as error:
         raise NotSent(f"text_{type(error).__name__}") from None
+
+
+def write_to_staff(message: staff_mails.StaffMessage, database: Database, settings: Settings) -> EmailMessage:
+    """Return a mail to staff with all that is made for it now. Raises NotSent when that goes wrong, whatever goes wrong.
+
+    Figures, PDF and the like are made by whoever registered the kind; a mistake there must not be tried without end.
+    """
+    try:
+        with database.reading() as session:
+            made = staff_mails.make(session, message, now=utcnow())
+        subject, body = outbox.render(f"staff_{message.kind}", message.locale, made.words, texts=TEXTS)
+        mail = compose(message.id, message.recipient, message.locale, subject, body, settings)
+        if made.html is not None:
+            mail.add_alternative(made.html, subtype="html", cte="quoted-printable")
+        for file in made.attachments:
+            maintype, _, subtype = file.media.partition("/")
+            mail.add_attachment(file.data, maintype=maintype, subtype=subtype, filename=file.name)
+    except Exception as error:
+        log.error("staff_mail_not_made", notification=str(message.id), type=message.kind, where=logs.place(error))
+        raise NotSent(f"text_{type(error).__name__}") from None
+    return mail
+
+
+def compose(mail_id: UUID, recipient: str, language: str, subject: str, body: str, settings: Settings) -> EmailMessage:
+    """Return a mail of plain text. Raises ValueError for an address or subject that no header may hold."""
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = settings.mail_from
+    mail["To"] = recipient
+    mail["Subject"] = subject
+    mail["Date"] = format_datetime(utcnow())
+    domain = parseaddr(settings.mail_from)[1].rpartition("@")[2] or "localhost"
+    mail["Message-ID"] = f"<{mail_id}@{domain}>"
+    mail["Auto-Submitted"] = "auto-generated"  # no vacation reply, please
+    mail.set_content(body, cte="quoted-printable")
+    mail["Content-Language"] = language
     return mail
 
 

@@ -24,19 +24,25 @@ from cases.settings import Settings
 VERIFY = "verify"
 NOTIFY = "notify"
 PAPERS = "papers"
+STAFF_MAILS = "staff_mails"
+HOOKS = "hooks"
+TICKETS = "tickets"
 
 JOBS = {
     VERIFY: "workers.verify.verify_case",
     NOTIFY: "workers.notify.send_notification",
     PAPERS: "workers.papers.read_paper",
+    STAFF_MAILS: "workers.notify.send_staff_mail",
+    HOOKS: "workers.hooks.send_hook",
+    TICKETS: "workers.hooks.send_ticket",
 }
 """The one job of each queue; workers refuse every other (workers.worker.KnownJob)."""
 
-SERVES = {VERIFY: (VERIFY, PAPERS), NOTIFY: (NOTIFY,)}
+SERVES = {VERIFY: (VERIFY, PAPERS), NOTIFY: (NOTIFY, STAFF_MAILS, HOOKS, TICKETS)}
 """Which queues each kind of worker serves, the first before the others: papers are read by who has the networks in memory
 anyway, whenever no request waits."""
 
-TIMEOUTS = {VERIFY: 60, NOTIFY: 60, PAPERS: 60}
+TIMEOUTS = {VERIFY: 60, NOTIFY: 60, PAPERS: 60, STAFF_MAILS: 60, HOOKS: 60, TICKETS: 60}
 """Seconds a job may take. A run's lease (settings.lease_seconds) is longer."""
 
 FAILURE_TTL = 3600
@@ -75,6 +81,21 @@ def ring_notification(notification_id: UUID) -> None:
 def ring_paper(paper_id: UUID) -> None:
     """Say that a supporting paper waits to be read; call it after the commit. Raises RingFailed."""
     _ring(PAPERS, paper_id)
+
+
+def ring_staff_mail(mail_id: UUID) -> None:
+    """Say that a mail to a member of staff waits to be sent; call it after the commit. Raises RingFailed."""
+    _ring(STAFF_MAILS, mail_id)
+
+
+def ring_hook(delivery_id: UUID) -> None:
+    """Say that an event waits to be delivered; call it after the commit. Raises RingFailed."""
+    _ring(HOOKS, delivery_id)
+
+
+def ring_ticket(message_id: UUID) -> None:
+    """Say that a message to the helpdesk waits to be sent; call it after the commit. Raises RingFailed."""
+    _ring(TICKETS, message_id)
 
 
 def waiting(name: str) -> set[UUID]:

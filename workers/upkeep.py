@@ -6,6 +6,7 @@ finds its work in the database, and what it tells the queue is a hint.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,14 +25,22 @@ from cases import (
     by_eye,
     duplicates,
     halts,
+    idempotency,
     notifications,
+    privacy,
     quality,
+    report_mails,
+    reports,
     rescue,
     retention,
     runs,
+    staff_mails,
     supporting,
     throttles,
+    tickets,
+    tombstones,
     undo,
+    webhooks,
 )
 from cases.database import utcnow
 from cases.models import Heartbeat
@@ -61,13 +70,15 @@ BATCH = 200
 class Task:
     """One line of the timetable: either `do`, or `in_turn`, which one upkeep of several does each time it is due.
 
-    Both return how much was done, for the log.
+    Both return how much was done, for the log. `aside`: it may take half a minute, so it has a thread of its own, and nothing
+    waits for it.
     """
 
     name: str
     every: float  # seconds
     do: Callable[[], int] | None = None
     in_turn: Callable[[Session], int] | None = None
+    aside: bool = False
 
 
 def timetable(settings: Settings) -> tuple[Task, ...]:
@@ -80,19 +91,28 @@ def timetable(settings: Settings) -> tuple[Task, ...]:
         Task(name="ring_cases", every=often, do=ring_cases),
         Task(name="ring_notifications", every=often, do=ring_notifications),
         Task(name="ring_papers", every=often, do=ring_papers),
+        Task(name="ring_staff_mails", every=often, do=ring_staff_mails),
+        Task(name="ring_hooks", every=often, do=ring_hooks),
+        Task(name="ring_tickets", every=often, do=ring_tickets),
         Task(name="search_faces", every=60, do=search_faces),
         Task(name="beat", every=worker.BEAT, do=beat),
         Task(name="halt", every=30, in_turn=halt),
         Task(name="expire", every=60, in_turn=expire),
         Task(name="resume", every=60, in_turn=resume),
         Task(name="shred", every=60, in_turn=shred),
+        Task(name="erase", every=60, in_turn=erase),
+        Task(name="forget_recipients", every=3600, in_turn=forget_recipients),
         Task(name="draw_quality", every=60, in_turn=draw_quality),
         Task(name="score_rescue", every=300, do=score_rescue),
+        Task(name="make_reports", every=60, do=make_reports, aside=True),
+        Task(name="owe_reports", every=60, in_turn=owe_reports),
         Task(name="anchor", every=3600, in_turn=anchor),
         Task(name="forget_processes", every=3600, in_turn=forget_processes),
         Task(name="remove_orphans", every=6 * 3600, in_turn=remove_orphans),
         Task(name="forget_links", every=24 * 3600, in_turn=forget_links),
         Task(name="forget_throttles", every=24 * 3600, in_turn=forget_throttles),
+        Task(name="forget_answers", every=3600, in_turn=forget_answers),
+        Task(name="forget_hooks", every=3600, in_turn=forget_hooks),
     )
 
 
@@ -101,12 +121,17 @@ def serve() -> None:
     stop = worker.stop_on_signals()
     tasks = timetable(process.settings())
     due = {task.name: 0.0 for task in tasks}
+    aside: dict[str, threading.Thread] = {}
     while not stop.is_set():
         for task in tasks:
             if stop.is_set() or time.monotonic() < due[task.name]:
                 continue
             due[task.name] = time.monotonic() + task.every
-            attempt(task)
+            if not task.aside:
+                attempt(task)
+            elif task.name not in aside or not aside[task.name].is_alive():
+                aside[task.name] = threading.Thread(target=attempt, args=(task,), name=task.name, daemon=True)
+                aside[task.name].start()
         stop.wait(max(0.05, min(due.values()) - time.monotonic()))
     worker.rest("upkeep")
 
@@ -204,6 +229,45 @@ def ring_notifications() -> int:
     return len(lost)
 
 
+def ring_staff_mails() -> int:
+    """Ring for every mail to staff that is due and for which no ring lies in the queue."""
+    with process.database().reading() as session:
+        ids = staff_mails.due(session, now=utcnow(), limit=BATCH)
+    if not ids:
+        return 0
+    rung = queues.waiting(queues.STAFF_MAILS)
+    lost = [mail_id for mail_id in ids if mail_id not in rung]
+    for mail_id in lost:
+        queues.ring_staff_mail(mail_id)
+    return len(lost)
+
+
+def ring_hooks() -> int:
+    """Ring for every event that is due at an endpoint and for which no ring lies in the queue."""
+    with process.database().reading() as session:
+        ids = webhooks.due(session, now=utcnow(), limit=BATCH)
+    if not ids:
+        return 0
+    rung = queues.waiting(queues.HOOKS)
+    lost = [delivery_id for delivery_id in ids if delivery_id not in rung]
+    for delivery_id in lost:
+        queues.ring_hook(delivery_id)
+    return len(lost)
+
+
+def ring_tickets() -> int:
+    """Ring for every message to the helpdesk that is due and for which no ring lies in the queue."""
+    with process.database().reading() as session:
+        ids = tickets.due(session, now=utcnow(), limit=BATCH)
+    if not ids:
+        return 0
+    rung = queues.waiting(queues.TICKETS)
+    lost = [message_id for message_id in ids if message_id not in rung]
+    for message_id in lost:
+        queues.ring_ticket(message_id)
+    return len(lost)
+
+
 def ring_papers() -> int:
     """Ring for every paper that waits to be read and for which no ring lies in the queue."""
     now = utcnow()
@@ -256,6 +320,18 @@ def shred(session: Session) -> int:
     return by_eye.clean(session) + len(retention.shred_due(session, now=utcnow()))
 
 
+def erase(session: Session) -> int:
+    """Carry out erasures whose holds are over, remove what is left of who was erased, and write tombstones off the database."""
+    now = utcnow()
+    done = privacy.carry_out_due(session, now=now) + privacy.finish(session, now=now)
+    return done + tombstones.write(session, tombstones.folder(process.settings()), now=now)
+
+
+def forget_recipients(session: Session) -> int:
+    """Empty the addresses of mails that were sent long ago."""
+    return notifications.forget_recipients(session, now=utcnow())
+
+
 def draw_quality(session: Session) -> int:
     """Draw answers that another person gives once more, plant specimens that are due, close what can no longer be reviewed."""
     now = utcnow()
@@ -276,6 +352,16 @@ def score_rescue() -> int:
             return done
 
 
+def make_reports() -> int:
+    """Make the weekly report that is due, and those that somebody asked for."""
+    return len(reports.make_due(process.database(), now=utcnow()))
+
+
+def owe_reports(session: Session) -> int:
+    """Owe Monday's mail to whoever gets it, once the newest week's report is made."""
+    return len(report_mails.owe_due(session, now=utcnow()))
+
+
 def remove_orphans(session: Session) -> int:
     """Remove blobs of transactions that never committed."""
     return retention.remove_orphans(session, now=utcnow())
@@ -287,10 +373,20 @@ def forget_links(session: Session) -> int:
     return 0
 
 
+def forget_answers(session: Session) -> int:
+    """Remove answers that were kept for a repeated request of the host system, once their day is over."""
+    return idempotency.forget(session, before=utcnow())
+
+
 def forget_throttles(session: Session) -> int:
     """Remove counts of tries whose window is long over."""
     throttles.forget(session, before=utcnow() - FORGET_THROTTLES)
     return 0
+
+
+def forget_hooks(session: Session) -> int:
+    """Remove deliveries that were done or given up long ago."""
+    return webhooks.forget_old(session, now=utcnow())
 
 
 def anchor(session: Session) -> int:

@@ -32,7 +32,7 @@ from rq.timeouts import JobTimeoutException, UnixSignalDeathPenalty
 from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 
-from cases import notifications, runs, supporting
+from cases import notifications, runs, staff_mails, supporting, tickets, webhooks
 from cases.database import utcnow
 from cases.models import Heartbeat
 from workers import logs, process, queues
@@ -319,6 +319,9 @@ def _take_from_database(queue: str, stop: threading.Event) -> None:
                 todo += [(queues.PAPERS, about) for about in supporting.unread(session, now=now, older_than=timedelta(0))]
             else:
                 todo += [(queues.NOTIFY, about) for about in notifications.due(session, now=now, limit=20)]
+                todo += [(queues.STAFF_MAILS, about) for about in staff_mails.due(session, now=now, limit=20)]
+                todo += [(queues.HOOKS, about) for about in webhooks.due(session, now=now, limit=20)]
+                todo += [(queues.TICKETS, about) for about in tickets.due(session, now=now, limit=20)]
     except SQLAlchemyError as error:
         log.warning("database_away", type=type(error).__name__)
     process.close()

@@ -70,7 +70,7 @@ def test_her_choice_stands_with_the_account_the_consent_and_the_trail(session, n
     intake.submit(session, case.id, consent_version="v1", by_eye=True, now=now)
     assert case.customer.by_eye and case.consent_version == "v1+by_eye"
     assert events(session, "by_eye_chosen") == [{"by_eye": True, "forgotten": 0, "frames": 0}]
-    assert events(session, "consent_given") == [{"consent_version": "v1+by_eye", "by_eye": True}]
+    assert events(session, "consent_given") == [{"consent_version": "v1+by_eye", "by_eye": True, "days": 30}]
 
 
 def test_it_holds_for_later_requests_until_she_allows_it_again(session, now):

@@ -80,7 +80,7 @@ def test_a_file_of_somebody_else_is_not_opened(session, now):
     assert session.scalar(select(func.count()).select_from(Event).where(Event.kind == "photo_opened")) == 0
 
 
-def test_the_copy_says_who_looked_by_kind_and_time_alone(session, now):
+def test_the_copy_says_who_looked_by_role_time_and_purpose_alone(session, now):
     case = a.an_in_review(session, now=now)
     agent = a.a_member(session, now=now, name="Nadezhda Testova")
     photo = session.scalars(select(Photo).where(Photo.case_id == case.id)).first()
@@ -89,8 +89,11 @@ def test_the_copy_says_who_looked_by_kind_and_time_alone(session, now):
     photo_store.open_photo(session, on_file.id, viewer=audit.MACHINE, purpose="verification", now=now)
     document = exports.gather(session, case.customer_id, language="en", now=now).document
     at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert {"at": at, "who": "staff", "what": photo.kind.value, "request": confirmations.number(case.id)} in document["looks"]
-    assert {"at": at, "who": "machine", "what": "on_file", "request": None} in document["looks"]
+    number = confirmations.number(case.id)
+    mine = {"at": at, "who": "staff", "role": "support_agent", "what": photo.kind.value, "why": "review", "request": number}
+    assert mine in document["looks"]
+    other = {"at": at, "who": "machine", "role": None, "what": "on_file", "why": "verification", "request": None}
+    assert other in document["looks"]
     assert "Nadezhda" not in json.dumps(document) and str(agent.id) not in json.dumps(document)
 
 

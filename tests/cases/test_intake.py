@@ -110,7 +110,7 @@ def test_submitting_records_consent_and_waits_to_be_rung(session, now):
     assert (case.state, case.attempt, case.enqueued_at, case.submitted_at) == (State.SUBMITTED, 1, None, now)
     assert (case.consent_version, case.consented_at) == (a.CONSENT, now)
     consent = session.scalars(select(Event).where(Event.kind == "consent_given")).one()
-    assert consent.details == {"consent_version": a.CONSENT, "by_eye": False}
+    assert consent.details == {"consent_version": a.CONSENT, "by_eye": False, "days": 30}
     with pytest.raises(ValueError):
         intake.submit(session, a.a_draft(session, now=now).id, consent_version="", now=now)
 

@@ -39,7 +39,7 @@ def test_a_day_is_told_with_who_decided_and_how_long_it_took(database, now):
         a.a_submitted(session, now=now - 2 * MINUTE)
     with database.reading() as session, counted(session) as seen:
         shown = now_figures(session, now=now)
-    assert len(seen) <= 14
+    assert len(seen) <= 16
     assert (shown.sent.n, shown.decided.n) == (7, 6)
     assert {name: share.part for name, share in shown.outcomes.items()} == {"approve": 3, "retake": 1, "refer": 2}
     assert {name: count.n for name, count in shown.answers.items()} == {"approve": 0, "ask_retake": 0, "reject": 1}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from cases import policies, ramps, rollout, switches
+from cases import policies, ramps, risk, rollout, switches
 from cases.models import Event, PolicyActivation, Role, Run
 from cases.ops_tables import PolicyStep, PolicyTrial
 from cases.policies import Outdated, SamePerson
@@ -349,3 +349,25 @@ def test_the_strictest_of_two_lets_nothing_through_that_either_stops(data):
     both = strictest(one, other)
     assert loosens(one, both) == () == loosens(other, both)
     assert loosens(strictest(one, one), one) == () == loosens(one, strictest(one, one))
+
+
+@pytest.mark.parametrize("place", [0.01, 0.9])
+def test_people_weigh_a_case_by_the_tighter_of_what_holds_and_what_decides_it(session, way_up, now, monkeypatch, place):
+    kinder_but_stricter_on_file = replace(LOOSER, min_selfie_on_file=SHIPPED.min_selfie_on_file + 2)
+    way_up(Stage.FIVE, kinder_but_stricter_on_file)
+    everybody(monkeypatch, place=place)
+    careful = policies.careful_for(session, uuid4())
+    assert careful.min_selfie_document == SHIPPED.min_selfie_document, "a version on trial makes nobody less careful"
+    assert careful.min_selfie_on_file == SHIPPED.min_selfie_on_file + (2 if place < 0.05 else 0)
+    assert not loosens(policies.current(session), careful)
+
+
+def test_a_tie_to_the_account_by_a_line_on_trial_is_none(session, way_up, now, monkeypatch):
+    case = a.an_in_review(
+        session, now=now, evidence=a.good_evidence(pairs=a.faces(selfie_document=5.0, selfie_on_file=5.5, document_on_file=5.5))
+    )
+    assert "nothing_ties" in risk.judge(session, case, now=now)[1]
+    way_up(Stage.FIVE, replace(SHIPPED, min_selfie_on_file=5.0, min_document_on_file=5.0))
+    everybody(monkeypatch, place=0.0)
+    assert policies.for_case(session, case.id).min_selfie_on_file == 5.0
+    assert "nothing_ties" in risk.judge(session, case, now=now)[1]

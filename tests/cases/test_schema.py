@@ -178,7 +178,7 @@ def test_the_commands(database, now, capsys, monkeypatch, tmp_path):
 def test_immutable_tables_are_those_of_the_models():
     assert set(immutability.TABLES) == {
         "events", "profile_versions", "dispositions", "policies", "calibrations", "reply_versions",
-        "practice_answers", "replay_reports", "policy_steps", "halts",
+        "practice_answers", "replay_reports", "policy_steps", "halts", "weekly_reports",
     }  # fmt: skip
 
 

@@ -99,6 +99,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         "DATA_DIR": str(folder),
         "PORTAL_PORT": str(free_port()),
         "STAFF_PORT": str(free_port()),
+        "API_PORT": str(free_port()),
     }
     log = folder / "runner.log"
     with log.open("w") as out:
@@ -113,6 +114,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
             data_dir=folder,
             portal_port=int(environment["PORTAL_PORT"]),
             staff_port=int(environment["STAFF_PORT"]),
+            api_port=int(environment["API_PORT"]),
         ).completed()
         running = System(settings=settings, log=log)
         yield running

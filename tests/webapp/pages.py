@@ -29,7 +29,7 @@ from verification.evidence import (
 )  # fmt: skip
 from verification.reasons import PhotoKind, ReasonCode
 
-CONSENT = "2026-11c"
+CONSENT = "2026-11d"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +213,8 @@ def screens(portal: Any, picture: Callable[..., bytes]) -> list[Screen]:
     add("start-again", changed, "/")
     add("my-data", changed, "/my-data")
     add("my-copy", changed, "/my-data/copy")
+    add("my-looks", changed, "/my-data/looks")
+    add("agreement", changed, f"/requests/{done}/agreement")
     add("delete", changed, "/my-data/delete")
     add("rate", changed, f"/requests/{done}/rating")
     add("my-data-empty", fresh, "/my-data")

@@ -18,7 +18,7 @@ _NAMES = """
 CURP CIC DNI NIE IDESP IDMEX INE Núm NÚM SOPORTE soporte ICAO OCR García Núñez A B X Y Z
 JPEG PNG WebP HEIC PDF UTC Peremena
 Safari Samsung Internet aA cookie FMR FNMR DET
-RUS KAZ MEX D n Redis flask audit export
+RUS KAZ MEX D n Redis flask audit export API
 """
 NAMES = frozenset(_NAMES.split())
 """Latin words that may stand in a Cyrillic text: what papers print, forms of files, browsers and their signs, examples.
@@ -49,7 +49,7 @@ def translations(language: str) -> Iterator[tuple[str, str]]:
 
 def words(text: str) -> list[str]:
     """The words of a text, without placeholders, tags, addresses, and codes such as TD3 or 255E6D42."""
-    codes = r"\S+@\S+|[\w-]+\.json|https?://\S+|[0-9a-f]{8}(-[0-9a-f]+)+"
+    codes = r"\S+@\S+|[\w-]+\.json|https?://\S*|[0-9a-f]{8}(-[0-9a-f]+)+"
     plain = re.sub(r"%\(\w+\)[a-z]|\{\w+\}|\$\w+|<[^>]+>|&\w+;|" + codes, " ", text)
     return re.findall(r"\b[^\W\d_]+\b", unicodedata.normalize("NFC", plain))
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 from flask_babel import format_decimal
 
-from cases import notifications, wording
+from cases import notifications, staff_mails, tickets, wording
 from cases.lifecycle import State
 from cases.wording import LANGUAGES, SOURCE
 from tests.webapp.conftest import Browser, Portal, picture
@@ -165,7 +165,8 @@ def test_every_kind_of_mail_is_written_in_every_language(kind: str, language: st
 
 
 def test_no_mail_is_left_over() -> None:
-    known = {f"{kind}.{language}.txt" for kind in notifications.KINDS for language in LANGUAGES}
+    kinds = (*notifications.KINDS, *(f"staff_{k}" for k in staff_mails.KINDS), *(f"ticket_{k}" for k in tickets.KINDS))
+    known = {f"{kind}.{language}.txt" for kind in kinds for language in LANGUAGES}
     assert {file.name for file in TEXTS.iterdir()} == known
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cases import backlog, notifications
+from cases import backlog, halts, notifications, switches
 from cases.models import Heartbeat, Notification, Role
 from tests import factories as a
+from tests.cases.test_halts import counted
 from tests.webapp.staff_fixtures import Office, a_case, make_office
 from webapp import metrics
 from workers import queues
@@ -87,6 +89,25 @@ def test_figures_say_what_waits_and_who_works(office, now):
     assert read(office)["peremena_workers_alive", 'kind="verify"'] == 0  # silent for 50 s
 
 
+def test_a_halt_is_told_by_its_bound_until_two_people_resume(office, now):
+    with office.db.transaction() as db:
+        ops, lead = a.a_member(db, Role.OPS, now=now), a.a_member(db, Role.LEAD, now=now)
+        counted(db, now, approve=1_001)
+    assert read(office)["peremena_halted", 'bound="approvals_per_hour"'] == 0
+    with office.db.transaction() as db:
+        assert halts.check(db, now=now + timedelta(seconds=1))
+    office.clock.forward(seconds=91)
+    found = read(office)
+    assert found["peremena_halted", 'bound="approvals_per_hour"'] == 1 and found["peremena_halted", 'bound="approve_share"'] == 0
+    assert found["peremena_halted_seconds", ""] == 90 and found["peremena_automation_on", ""] == 0
+    assert found["peremena_queue_waiting", 'queue="staff_mails"'] == 2, "both may resume"
+    with office.db.transaction() as db:
+        back = switches.propose_automation(db, by=ops, reason="Mended.", now=office.clock())
+        switches.confirm_automation(db, back.id, by=lead, now=office.clock())
+    found = read(office)
+    assert not any(value for (name, _labels), value in found.items() if name.startswith("peremena_halted"))
+
+
 def test_redis_that_does_not_answer_is_a_figure_not_an_error(office, monkeypatch):
     def away() -> None:
         raise queues.RingFailed("ConnectionError")
@@ -115,7 +136,7 @@ def test_labels_are_codes_of_closed_lists_and_nothing_is_personal(office, now):
     for name, labels in read(office):
         assert name in known
         known[name].add(labels)
-    assert max(len(labels) for labels in known.values()) <= len(backlog.Waiting) + len(backlog.Failed)
+    assert max(len(labels) for labels in known.values()) <= max(len(backlog.Waiting) + len(backlog.Failed), 3 * len(queues.JOBS))
     assert all(re.fullmatch(r'([a-z]+="[a-z0-9_.]+",?)*', labels) for found in known.values() for labels in found)
 
 

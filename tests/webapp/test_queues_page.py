@@ -19,6 +19,7 @@ from cases.models import Event, Heartbeat, Notification, Role, Staff
 from cases.staff import NotAllowed
 from tests import factories as a
 from tests.webapp.staff_fixtures import Browser, Office, a_case, make_office
+from verification.evidence import Step
 from workers import queues
 
 
@@ -223,8 +224,25 @@ def test_the_slowest_run_stands_first(office, now):
         speed = backlog.speed(db, now=now + timedelta(minutes=1))
         assert [seconds for _run, _case, seconds in speed.slowest] == [31.5, 4.0, 2.0]
         assert (speed.runs, speed.median, speed.p99) == (3, 4.0, 31.5)
+        assert speed.steps == ()
         assert backlog.speed(db, now=now + timedelta(minutes=1), slowest=0).slowest == ()
         assert backlog.speed(db, now=now + timedelta(days=2)).runs == 0
+
+
+def test_the_page_says_which_step_takes_the_time(office, olga, now):
+    with office.db.transaction() as db:
+        for seed in range(10):
+            case = a.a_submitted(db, now=now)
+            order = a.begun(db, case, now=now)
+            found = a.good_evidence(order.claim, order.profile)
+            took = {Step.PHOTOS: 0.25, Step.PASSPORT: 1.0 + seed, Step.FACES: 0.5}
+            runs.finish(db, order, found, a.a_decision(found), seconds=sum(took.values()), steps=took, now=now)
+    with office.db.reading() as db:
+        steps = backlog.speed(db, now=now).steps
+    assert [(one.step, one.runs, one.median, one.p90) for one in steps] == [
+        ("photos", 10, 0.25, 0.25), ("passport", 10, 6.0, 10.0), ("faces", 10, 0.5, 0.5),
+    ]  # fmt: skip
+    assert "reading the passport 6.00 s 10.00 s 10" in plain(olga.get("/ops/queues"))
 
 
 @pytest.mark.parametrize("role", [Role.SENIOR_AGENT, Role.AUDITOR])

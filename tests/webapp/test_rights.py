@@ -196,6 +196,8 @@ GET desk.queue_again             200 200 200 403 200 403 403 303 303
 POST desk.search                 200 200 200 403 200 403 403 303 303
 GET desk.my_figures              200 200 200 403 403 403 403 303 303
 GET desk.my_figures_csv          200 200 200 403 403 403 403 303 303
+GET desk.my_week                 200 200 200 403 403 403 403 303 303
+POST desk.my_week_mail           303 303 303 403 403 403 403 303 303
 GET desk.team_page               403 403 403 403 200 403 403 303 303
 GET desk.team_csv                403 403 403 403 200 403 403 303 303
 GET desk.rescue_page             403 403 200 403 200 403 403 303 303
@@ -214,12 +216,33 @@ GET ops.audit_page               403 403 403 403 200 200 403 303 303
 GET ops.audit_key                403 403 403 403 200 200 403 303 303
 GET ops.queues_page              403 403 200 200 200 200 403 303 303
 GET ops.retention_page           403 403 403 200 200 200 403 303 303
+GET ops.keys_page                403 403 403 403 403 403 200 303 303
+POST ops.make_key                403 403 403 403 403 403 422 303 303
+POST ops.rotate_key              403 403 403 403 403 403 404 303 303
+POST ops.revoke_key              403 403 403 403 403 403 404 303 303
 GET ops.undo_page                403 403 403 200 200 200 403 303 303
 GET ops.undo_one                 403 403 403 200 200 200 403 303 303
 GET ops.undo_progress            403 403 403 200 200 200 403 303 303
+GET ops.report_page              403 403 403 200 200 200 403 303 303
+GET ops.report_csv               403 403 403 404 404 404 403 303 303
+GET ops.report_pdf               403 403 403 404 404 404 403 303 303
+POST ops.report_wish             403 403 403 303 303 303 403 303 303
+POST ops.report_mail             403 403 403 303 303 303 403 303 303
 GET ops.what_if                  403 403 403 200 200 200 403 303 303
 GET ops.what_if_newest           403 403 403 303 303 303 403 303 303
 GET ops.would_be_wrong           403 403 403 404 404 404 403 303 303
+GET ops.webhooks_page            403 403 403 200 403 403 200 303 303
+GET ops.webhook_delivery         403 403 403 404 403 403 404 303 303
+GET ops.helpdesk_page            403 403 403 200 403 403 200 303 303
+POST ops.add_webhook             403 403 403 403 403 403 422 303 303
+POST ops.change_webhook          403 403 403 403 403 403 404 303 303
+POST ops.switch_webhook          403 403 403 403 403 403 404 303 303
+POST ops.new_webhook_secret      403 403 403 403 403 403 404 303 303
+POST ops.remove_webhook          403 403 403 403 403 403 404 303 303
+POST ops.test_webhook            403 403 403 403 403 403 404 303 303
+POST ops.replay_webhooks         403 403 403 403 403 403 404 303 303
+POST ops.replay_webhook          403 403 403 403 403 403 404 303 303
+POST ops.ticket_again            403 403 403 403 403 403 404 303 303
 POST ops.audit_verify            403 403 403 403 403 200 403 303 303
 POST ops.policy_draft_save       403 403 403 422 422 403 403 303 303
 POST ops.policy_propose          403 403 403 303 303 403 403 303 303
@@ -317,6 +340,8 @@ def requests(o: Others) -> dict[str, tuple[str, dict[str, Any]]]:
         "POST desk.search": ("/desk/search", {"q": "host-3"}),
         "GET desk.my_figures": ("/desk/me", {}),
         "GET desk.my_figures_csv": ("/desk/me.csv", {}),
+        "GET desk.my_week": ("/desk/me/week", {}),
+        "POST desk.my_week_mail": ("/desk/me/week/mail", {"mail": "on"}),
         "GET desk.team_page": ("/desk/team", {}),
         "GET desk.team_csv": ("/desk/team.csv", {}),
         "GET desk.rescue_page": ("/desk/rescue", {}),
@@ -327,6 +352,11 @@ def requests(o: Others) -> dict[str, tuple[str, dict[str, Any]]]:
         "POST desk.save_reply": ("/desk/replies/nothing", {"name": "Nothing"}),
         "GET desk.skills": ("/desk/skills", {}),
         "GET ops.now_page": ("/ops", {}),
+        "GET ops.report_page": ("/ops/reports", {}),
+        "GET ops.report_csv": ("/ops/reports.csv", {}),
+        "GET ops.report_pdf": ("/ops/reports.pdf", {}),
+        "POST ops.report_wish": ("/ops/reports/wish", {}),
+        "POST ops.report_mail": ("/ops/reports/mail", {"mail": "on"}),
         "GET ops.what_if_newest": ("/ops/what-if", {}),
         "GET ops.faces_page": ("/ops/faces", {}),
         "GET ops.policies_page": ("/ops/policies", {}),
@@ -336,11 +366,27 @@ def requests(o: Others) -> dict[str, tuple[str, dict[str, Any]]]:
         "GET ops.audit_key": ("/ops/audit/key.pem", {}),
         "GET ops.queues_page": ("/ops/queues", {}),
         "GET ops.retention_page": ("/ops/retention", {}),
+        "GET ops.keys_page": ("/ops/keys", {}),
+        "POST ops.make_key": ("/ops/keys", {"name": "Core banking"}),
+        "POST ops.rotate_key": (f"/ops/keys/{o.case}/rotate", {"hours": "24"}),
+        "POST ops.revoke_key": (f"/ops/keys/{o.case}/revoke", {}),
         "GET ops.undo_page": ("/ops/undo", {}),
         "GET ops.undo_one": (f"/ops/undo/{o.undo}", {}),
         "GET ops.undo_progress": (f"/ops/undo/{o.undo}/progress", {}),
         "GET ops.what_if": (f"/ops/policies/{o.version}/what-if", {}),
         "GET ops.would_be_wrong": (f"/ops/policies/{o.version}/what-if/{o.report}/{o.case}", {}),
+        "GET ops.webhooks_page": ("/ops/webhooks", {}),
+        "GET ops.webhook_delivery": (f"/ops/webhooks/deliveries/{o.case}", {}),
+        "GET ops.helpdesk_page": ("/ops/helpdesk", {}),
+        "POST ops.add_webhook": ("/ops/webhooks", {}),
+        "POST ops.change_webhook": (f"/ops/webhooks/{o.case}/change", {"version": "1"}),
+        "POST ops.switch_webhook": (f"/ops/webhooks/{o.case}/off", {}),
+        "POST ops.new_webhook_secret": (f"/ops/webhooks/{o.case}/secret", {"overlap": "24"}),
+        "POST ops.remove_webhook": (f"/ops/webhooks/{o.case}/remove", {}),
+        "POST ops.test_webhook": (f"/ops/webhooks/{o.case}/test", {}),
+        "POST ops.replay_webhooks": (f"/ops/webhooks/{o.case}/replay", {"since": "24"}),
+        "POST ops.replay_webhook": (f"/ops/webhooks/deliveries/{o.case}/replay", {}),
+        "POST ops.ticket_again": (f"/ops/helpdesk/{o.case}/again", {}),
         # What a role does to others rightly comes last.
         "POST ops.audit_verify": ("/ops/audit/verify", {}),
         "POST ops.policy_draft_save": ("/ops/policies/draft", note),

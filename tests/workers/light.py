@@ -23,7 +23,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import workers.__main__ as start
-from cases import notifications
+from cases import outbox
 from cases.database import Database, utcnow
 from cases.settings import Settings
 from tests import factories
@@ -111,7 +111,7 @@ def be(kind: str, options: list[str]) -> int:
         light.load = lambda **_given: None  # type: ignore[attr-defined]
         light.gather_evidence = looks_good  # type: ignore[attr-defined]
         sys.modules["verification.pipeline"] = light
-    notifications.SENDING = timedelta(seconds=2)
+    outbox.SENDING = timedelta(seconds=2)
     worker.REDIS_AWAY = 1.0
     worker.BEAT = 1.0
     worker.MONITORED = 1

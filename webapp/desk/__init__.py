@@ -10,7 +10,21 @@ from webapp import security
 def init_app(app: Flask) -> None:
     """Register the desk's pages and, if it is not there yet, the log-in of staff."""
     # Here, because decorators check permissions when a module loads; each hangs its views on the one blueprint.
-    from webapp.desk import answers, claims, figures, messages, page, papers, pictures, practice, quality, queue, replies, rescue  # noqa: F401
+    from webapp.desk import (  # noqa: F401
+        answers,
+        claims,
+        figures,
+        messages,
+        page,
+        papers,
+        pictures,
+        practice,
+        quality,
+        queue,
+        replies,
+        rescue,
+        week,
+    )
     from webapp.desk.surface import desk
 
     security.init_app(app)

@@ -10,7 +10,22 @@ from webapp import metrics, security
 def init_app(app: Flask) -> None:
     """Register the ops pages and, if it is not there yet, the log-in of staff."""
     # Here, because decorators check permissions when a module loads; each hangs its views on the one blueprint.
-    from webapp.ops import calibration, nav, now, queues, retention, rollout, thresholds, trail, undo, whatif  # noqa: F401
+    from webapp.ops import (  # noqa: F401
+        calibration,
+        helpdesk,
+        keys,
+        nav,
+        now,
+        queues,
+        reports,
+        retention,
+        rollout,
+        thresholds,
+        trail,
+        undo,
+        webhooks,
+        whatif,
+    )
     from webapp.ops.surface import ops
 
     security.init_app(app)

@@ -12,6 +12,7 @@ from webapp.security import may
 
 PAGES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("ops.now_page", "see_figures", ("ops.now",)),
+    ("ops.report_page", "see_reports", ("ops.report",)),
     ("ops.policies_page", "see_policies", ("ops.polic",)),
     ("ops.what_if_newest", "see_policies", ("ops.what_if", "ops.replay", "ops.would_be")),
     ("ops.undo_page", "see_policies", ("ops.undo",)),
@@ -19,6 +20,9 @@ PAGES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("ops.queues_page", "see_figures", ("ops.queue",)),
     ("ops.audit_page", "search_audit", ("ops.audit",)),
     ("ops.retention_page", "see_retention", ("ops.retention",)),
+    ("ops.webhooks_page", "see_integration", ("ops.webhook", "ops.add_webhook")),
+    ("ops.helpdesk_page", "see_integration", ("ops.helpdesk",)),
+    ("ops.keys_page", "manage_keys", ("ops.keys", "ops.make_key", "ops.rotate_key", "ops.revoke_key")),
 )
 """Endpoint, what it takes to see it, and what the names of its other endpoints begin with."""
 
@@ -36,6 +40,7 @@ def labels() -> dict[str, str]:
     """Names of the pages in the reader's language."""
     return {
         "ops.now_page": _("Now"),
+        "ops.report_page": _("Report"),
         "ops.policies_page": _("Policies"),
         "ops.what_if_newest": _("What-if"),
         "ops.undo_page": _("Undo"),
@@ -43,6 +48,9 @@ def labels() -> dict[str, str]:
         "ops.queues_page": _("Queues"),
         "ops.audit_page": _("Audit"),
         "ops.retention_page": _("Retention"),
+        "ops.webhooks_page": _("Webhooks"),
+        "ops.helpdesk_page": _("Helpdesk"),
+        "ops.keys_page": _("API keys"),
     }
 
 

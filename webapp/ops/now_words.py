@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
 
+from cases import halt_words
 from cases.nowfigures import Count, Difference, Share, Times, Way
-from cases.switches import Check, Kind, Scope
+from cases.switches import Check, Kind, Scope, SwitchRow
 from verification.evidence import DocumentType
+from webapp.i18n import locale
 from webapp.ops.presenters import choice_name, seconds_said, share_said
 
 
@@ -22,6 +24,11 @@ def scope_said(scope: Scope) -> str:
     if scope.kind is Kind.CHECK:
         return check_said(Check(scope.name))
     return _("Everything")
+
+
+def reason_said(row: SwitchRow) -> str:
+    """Why a switch was turned; in the reader's language where the system turned it."""
+    return row.reason if row.proposed_by_id else halt_words.reason(row.reason, locale())
 
 
 def check_said(check: Check) -> str:

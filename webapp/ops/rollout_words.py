@@ -9,11 +9,13 @@ from datetime import datetime
 from flask_babel import format_decimal, format_percent, ngettext
 from flask_babel import gettext as _
 
+from cases import halt_words
 from cases.halts import Bound
 from cases.ops_tables import Halt
 from cases.ramps import NEXT, SHARES, Missing, Stage, Trial
 from verification.calibration import counted
 from verification.decision import Outcome
+from webapp.i18n import locale
 
 STAGES = (*NEXT, Stage.FULL)
 """In order, for the row of steps on the page."""
@@ -78,31 +80,12 @@ def halted(halt: Halt) -> Halted:
 
 def why(halt: Halt) -> str:
     """Which bound was left, and by what numbers."""
-    f = halt.figures
-    bound = Bound(halt.bound)
-    if bound is Bound.APPROVALS_PER_HOUR:
-        return _(
-            "%(n)s automatic approvals within an hour; no more than %(allowed)s are allowed.",
-            n=format_decimal(f["approved"]), allowed=format_decimal(f["allowed"]),
-        )  # fmt: skip
-    if bound is Bound.APPROVE_SHARE:
-        return _(
-            "%(n)s of %(runs)s runs within an hour were approved; the week before it was %(before)s.",
-            n=format_decimal(f["approved"]), runs=format_decimal(f["runs"]), before=percent(f["before"]),
-        )  # fmt: skip
-    if bound is Bound.OVERTURNED_SHARE:
-        return _(
-            "%(wrong)s of %(n)s automatic approvals were judged otherwise by people: up to %(high)s may be wrong, %(budget)s is "
-            "the budget.",
-            wrong=format_decimal(f["wrong"]), n=format_decimal(f.get("reviewed", f.get("approved", 0))),
-            high=percent(f["high"]), budget=percent(f["budget"]),
-        )  # fmt: skip
-    if bound is Bound.TECHNICAL_FAILURES:
-        return _("%(n)s of %(runs)s runs within an hour failed.", n=format_decimal(f["failed"]), runs=format_decimal(f["runs"]))
-    return _(
-        "%(n)s referred cases are late; no more than %(allowed)s are allowed.",
-        n=format_decimal(f["overdue"]), allowed=format_decimal(f["allowed"]),
-    )  # fmt: skip
+    return halt_words.why(Bound(halt.bound), halt.figures, locale())
+
+
+def reason(text: str) -> str:
+    """Why a step was taken; in the reader's language where the system says it."""
+    return halt_words.reason(text, locale())
 
 
 def percent(share: float | None) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from flask import Blueprint, abort, flash, g, redirect, render_template, request, session, url_for
@@ -22,7 +23,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import TooManyRequests
 
-from cases import customer_sessions, customers, device_links, retention, throttles, unsent_forms
+from cases import customer_sessions, customers, device_links, handovers, retention, throttles, unsent_forms
 from cases.lifecycle import State
 from cases.models import Case, Customer, DeviceLink
 from cases.settings import Mode
@@ -75,20 +76,32 @@ class Connected:
     customer_id: UUID
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WayBack:
+    """Back to the host system: an address agreed for its key, and the name by which people know it."""
+
+    address: str
+    host: str
+
+
 # --- The session
 
 
-def sign_in(customer_id: UUID) -> None:
+def sign_in(customer_id: UUID, *, return_to: str | None = None, language: str | None = None) -> None:
     """Start a fresh session: nothing that was set before survives but the language, and for the same customer her unsent
     choices and the token of her forms, so that a page which is still open in another tab can be sent.
+
+    `return_to`: where the host system wants her back. `language`: that she speaks there, before whatever was chosen here.
     """
-    before = {key: session[key] for key in ("locale", "plan", "csrf_token") if key in session}
+    before: dict[str, Any] = {key: session[key] for key in ("locale", "plan", "csrf_token") if key in session}
     former = session.get("customer") or session.get("former")
     with database().transaction() as db:
         hers = former is not None and customer_sessions.owner(db, UUID(former)) == customer_id
         if former is not None:
             customer_sessions.end(db, UUID(former), now=now())
-        number = customer_sessions.begin(db, customer_id, now=now())
+        number = customer_sessions.begin(db, customer_id, now=now(), return_to=return_to)
+    if language is not None:
+        before["locale"] = language
     if not hers:
         before.pop("csrf_token", None)
     if (before.get("plan") or {}).get("customer") != str(customer_id):
@@ -166,12 +179,25 @@ def _know_her(number: UUID) -> Any:
             return door_for_ended(request.path if was_kept else None, lost=not was_kept)
         return None
     g.account_locale, g.customer_id = locale, row.customer_id
+    g.customer_session = row.id
     if request.endpoint not in POLLS and moment - row.seen_at >= customer_sessions.SIGN_OF_LIFE:
         with database().transaction() as db:
             customer_sessions.seen(db, row.id, now=moment)
     if request.method == "GET" and request.blueprint == "portal" and request.endpoint not in QUIET:
         return _led_elsewhere()
     return None
+
+
+@entrance.app_template_global("way_back")
+def way_back() -> WayBack | None:
+    """Where this customer came from, if the host system said where it wants her back; nothing on a phone that only helps."""
+    number = g.get("customer_session")
+    if number is None or g.get("customer_id") is None:
+        return None
+    with database().reading() as db:
+        row = customer_sessions.find(db, number)
+        address = customer_sessions.way_back(db, row) if row is not None else None
+    return WayBack(address=address, host=urlsplit(address).hostname or "") if address else None
 
 
 def _seen_on_phone(db: Session, customer_id: UUID) -> datetime | None:
@@ -306,11 +332,12 @@ def hand_over(token: str) -> Any:
 @entrance.post("/enter")
 def enter() -> Any:
     """Use up the link and start a session; the token has left the address by now."""
+    g.handed_over = None
     link = redeem("hand_over")
     if link is None:
         return render_template("portal/link_gone.html", language_next="/"), 410
     customer_id, case_id = link
-    sign_in(customer_id)
+    sign_in(customer_id, return_to=g.handed_over.return_to, language=g.handed_over.locale)
     log.info("signed_in", customer=str(customer_id), kind="hand_over")
     if case_id:
         return redirect(url_for("portal.status", case_id=case_id), 303)
@@ -372,6 +399,7 @@ def redeem(purpose: str) -> tuple[UUID, UUID | None] | None:
     try:
         with database().transaction() as db:
             link = customers.redeem_link(db, request.form.get("token", ""), purpose, now=now())
+            g.handed_over = handovers.read(db, link)
             return link.customer_id, link.case_id
     except (customers.LinkUnknown, customers.LinkExpired) as error:
         refused_link(purpose, error)

@@ -21,7 +21,19 @@ from flask_babel import ngettext
 from sqlalchemy import select
 from werkzeug.exceptions import ServiceUnavailable
 
-from cases import confirmations, conversations, exports, intake, photo_store, profiles, ratings, retention, throttles
+from cases import (
+    confirmations,
+    consents,
+    conversations,
+    exports,
+    intake,
+    photo_store,
+    profiles,
+    ratings,
+    retention,
+    throttles,
+    who_looked,
+)
 from cases.lifecycle import CLOSED, State
 from cases.models import Case
 from verification.evidence import Field
@@ -147,7 +159,15 @@ def take_copy() -> Any:
             exports.record(db, g.customer_id, made, now=moment)
     except exports.UnderDispute:
         return redirect(url_for("portal.copy"), 303)
-    page = render_template("portal/copy_file.html", copy=made.document, words=moment_words, files={f.path for f in made.files})
+    page = render_template(
+        "portal/copy_file.html",
+        copy=made.document,
+        words=moment_words,
+        files={f.path for f in made.files},
+        who=looker_words(),
+        mark=looked_at_words(),
+        why=purpose_words(),
+    )
     log.info("copy_taken", customer=str(g.customer_id), photos=len(made.files))
     answer = Response(stream_with_context(_packed(made, page, g.customer_id, moment)), mimetype="application/zip")
     answer.headers["Content-Disposition"] = f'attachment; filename="peremena-{moment:%Y-%m-%d}.zip"'
@@ -201,6 +221,88 @@ def _entry(name: str, moment: datetime) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, moment.timetuple()[:6])
     entry.external_attr = 0o600 << 16  # hers alone, also where she unpacks it on a shared computer
     return entry
+
+
+# --- Who looked
+
+LOOKS_SHOWN = 200
+"""The newest; the copy of her data has all of them."""
+
+
+@portal.get("/my-data/looks")
+@signed_in
+def looked() -> Any:
+    """Who looked at her photos and requests: when, in which role, why. Not which person: that is the lender's own matter."""
+    with database().reading() as db:
+        found = who_looked.looks(db, g.customer_id, limit=LOOKS_SHOWN + 1)
+    return render_template(
+        "portal/looks.html",
+        looks=found[:LOOKS_SHOWN],
+        more=len(found) > LOOKS_SHOWN,
+        who=looker_words(),
+        what=looked_at_words(),
+        why=purpose_words(),
+    )
+
+
+def looker_words() -> dict[str, str]:
+    """Who looked, by role for staff and by kind of actor for the rest."""
+    return {
+        "support_agent": _("Support agent"),
+        "senior_agent": _("Senior support agent"),
+        "team_lead": _("Team lead"),
+        "staff": _("Our staff"),
+        "customer": _("You"),
+        "machine": _("A computer"),
+        "host": _("Your lender"),
+        "system": _("A computer"),
+    }
+
+
+def looked_at_words() -> dict[str, str]:
+    """What was looked at, by its code."""
+    return {
+        "document": _("Passport"),
+        "selfie": _("Selfie"),
+        "on_file": _("Photo that your lender gave us"),
+        "head_turn": _("Turn of the head"),
+        "message": _("Photo in a message"),
+        "paper": _("Supporting paper"),
+        "request": _("The whole request"),
+    }
+
+
+def purpose_words() -> dict[str, str]:
+    """Why it was looked at, by the purpose that the trail has."""
+    checked, read = _("to check your request"), _("to read what stands on it")
+    return {
+        "run": checked,
+        "verification": checked,
+        "reading": read,
+        "review": _("to answer your request"),
+        "message": _("to answer your message"),
+        "rescue": _("to help where a request is stuck"),
+        "quality": _("to see whether an answer was right"),
+        "own_copy": _("for the copy of your data"),
+        "host_copy": _("for a copy of your data that your lender asked for"),
+        "own_photo": _("you looked at it yourself"),
+        "own_message": _("you looked at it yourself"),
+        "own_paper": _("you looked at it yourself"),
+        "own_line": _("you looked at it yourself"),
+    }
+
+
+@portal.get("/requests/<uuid:case_id>/agreement")
+@customer_owns_case
+def agreement(case_id: UUID) -> Any:
+    """What she agreed to with this request, word for word, and how to take it back."""
+    with database().reading() as db:
+        case = own_case(db, case_id)
+        agreed = consents.given(db, case)
+        if agreed is None:
+            abort(404)
+        words = consents.words(db, agreed, locale())
+    return render_template("portal/agreement.html", case=case, agreed=agreed, words=words, open=case.state not in CLOSED)
 
 
 # --- Deletion

@@ -139,7 +139,7 @@ def _receive(case_id: UUID, kind: PhotoKind, upload_id: UUID, data: bytes, *, in
     if refused is not None:
         look, problems = None, refused
     else:
-        look, problems = _look(data, kind)
+        look, problems = _look(data, kind, specimens=case.trial)
         if problems == (MOMENTARY,):
             return _refused_unread(case_id, kind, MOMENTARY)
     with database().transaction() as db:
@@ -151,7 +151,7 @@ def _receive(case_id: UUID, kind: PhotoKind, upload_id: UUID, data: bytes, *, in
             sha256=sha256,
             look=look,
             problems=problems,
-            near=quality.SAME_PHOTO,
+            near=uploads.NO_TWO if case.trial else quality.SAME_PHOTO,
             insists=insists,
             now=now(),
         )
@@ -162,12 +162,12 @@ def _receive(case_id: UUID, kind: PhotoKind, upload_id: UUID, data: bytes, *, in
     return answer
 
 
-def _look(data: bytes, kind: PhotoKind) -> tuple[uploads.Look | None, tuple[ReasonCode, ...]]:
+def _look(data: bytes, kind: PhotoKind, *, specimens: bool) -> tuple[uploads.Look | None, tuple[ReasonCode, ...]]:
     """Decode and measure in the sandbox, a few at a time. Raises ServiceUnavailable where the line is too long."""
     if not _line.acquire(timeout=10):
         raise ServiceUnavailable(retry_after=5)
     try:
-        clean, measured, fingerprint = images.look_at_file(data, kind)
+        clean, measured, fingerprint = images.look_at_file(data, kind, specimens=specimens)
     except images.ImageRejected as rejected:
         return None, (rejected.reason,)
     finally:

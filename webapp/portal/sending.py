@@ -9,19 +9,20 @@ from flask import flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from cases import by_eye, customers, head_turns, intake
+from cases import by_eye, consents, customers, head_turns, intake
 from cases.lifecycle import CLOSED, IllegalTransition, State
 from cases.models import Case, Customer
 from verification.evidence import Field
 from webapp.context import database, now, settings
+from webapp.i18n import locale
 from webapp.logs import log
 from webapp.portal import forms
 from webapp.portal.entrance import customer_owns_case, own_case
 from webapp.portal.steps import asks_for_turn, may_change, photos_of, place, portal, wanted_photos
 from workers.queues import RingFailed, ring_verify
 
-CONSENT_VERSION = "2026-11c"
-"""Of the text in templates/portal/_consent.html; a change of that text needs a new one."""
+CONSENT_VERSION = consents.CURRENT
+"""Of the text that is shown; a change of a word needs a new one (`cases.consents`)."""
 
 SAW_NOTHING = 0
 """A version that no case has: they begin at 1."""
@@ -96,10 +97,11 @@ def agreed() -> dict[str, Any]:
 
 def agreement_of(db: Session, case: Case) -> dict[str, Any]:
     """What templates/portal/_consent.html says; what she had ticked stands there again when something was wrong."""
+    machines = by_eye.allowed(db)
     return {
         "consent_version": CONSENT_VERSION,
-        "photo_days": settings().photo_days,
-        "biometrics": by_eye.allowed(db),
+        "consent_lines": consents.text(CONSENT_VERSION, locale(), by_people=not machines, days=settings().photo_days),
+        "biometrics": machines,
         "by_eye": "by_eye" in request.form if request.method == "POST" else case.customer.by_eye,
     }
 
