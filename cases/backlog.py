@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from cases import audit, moves, staff, trials
 from cases.desk_tables import Paper
-from cases.host_tables import StaffMail
+from cases.host_tables import StaffMail, TicketMessage, WebhookDelivery
 from cases.lifecycle import State
 from cases.models import (
     UNMARKED,
@@ -58,6 +58,8 @@ class Waiting(StrEnum):
     NOTIFY = "notify"  # messages that are due
     PAPERS = "papers"  # supporting papers to be read
     STAFF_MAILS = "staff_mails"  # mails to staff that are due
+    HOOKS = "hooks"  # events that the host system is owed; what failed stands on their own page
+    TICKETS = "tickets"  # messages that the helpdesk is owed; the same
     DESK = "desk"  # cases for a person
     FACES = "faces"  # faces to be searched for in other accounts
     UNDO = "undo"  # approvals that two people agreed to take back
@@ -152,22 +154,20 @@ class Storage:
 
 def depths(session: Session, *, now: datetime) -> list[Depth]:
     """Every queue, the fastest to answer first. Each is counted from an index of what waits."""
-    owed = (Notification.sent_at.is_(None), Notification.given_up_at.is_(None), Notification.next_at <= now)
     unread = (Paper.received_at.is_not(None), Paper.read_at.is_(None), Paper.shredded_at.is_(None))
-    mails = (StaffMail.sent_at.is_(None), StaffMail.given_up_at.is_(None), StaffMail.next_at <= now)
     at_desk = (Case.state == State.IN_REVIEW, Case.answered_at.is_(None), Case.awaiting_until.is_(None), UNMARKED)
     undoing = select(Undo.id).where(Undo.confirmed_at.is_not(None), Undo.finished_at.is_(None))
     items = (UndoItem.undo_id.in_(undoing), UndoItem.outcome.is_(None))
     running = session.scalar(select(func.count()).where(Run.state == RunState.RUNNING)) or 0
-    sending = session.scalar(select(func.count()).where(*owed[:2], Notification.lease_until > now)) or 0
     reading = session.scalar(select(func.count()).where(*unread, Paper.lease_until > now)) or 0
-    mailing = session.scalar(select(func.count()).where(*mails[:2], StaffMail.lease_until > now)) or 0
     taken = session.scalar(select(func.count()).where(*at_desk, Case.owner_until > now)) or 0
     return [
         _depth(session, Waiting.VERIFY, Case.submitted_at, Case.state == State.SUBMITTED, busy=running),
-        _depth(session, Waiting.NOTIFY, Notification.next_at, *owed, busy=sending),
+        _owed(session, Waiting.NOTIFY, Notification, Notification.sent_at, now=now),
         _depth(session, Waiting.PAPERS, Paper.received_at, *unread, busy=reading),
-        _depth(session, Waiting.STAFF_MAILS, StaffMail.next_at, *mails, busy=mailing),
+        _owed(session, Waiting.STAFF_MAILS, StaffMail, StaffMail.sent_at, now=now),
+        _owed(session, Waiting.HOOKS, WebhookDelivery, WebhookDelivery.delivered_at, now=now),
+        _owed(session, Waiting.TICKETS, TicketMessage, TicketMessage.sent_at, now=now),
         _depth(session, Waiting.FACES, FaceEncoding.created_at, FaceEncoding.searched_at.is_(None)),
         _depth(session, Waiting.UNDO, select(func.min(Undo.confirmed_at)).where(Undo.id.in_(undoing)).scalar_subquery(), *items),
         _depth(session, Waiting.DESK, Case.referred_at, *at_desk, busy=taken),
@@ -284,6 +284,13 @@ def discarded(session: Session, queue: str, count: int, *, agent: Staff, now: da
     """Write down that failed rings were removed from Redis. Nothing is lost by it: the database knows what waits."""
     staff.require(agent, "mend_queues")
     audit.record(session, "failed_rings_discarded", actor=audit.Actor.staff(agent), now=now, queue=queue, count=count)
+
+
+def _owed(session: Session, queue: Waiting, table: Any, done_at: Any, *, now: datetime) -> Depth:
+    """One of the tables of messages that are sent under a lease."""
+    open_ones = (done_at.is_(None), table.given_up_at.is_(None))
+    busy = session.scalar(select(func.count()).where(*open_ones, table.lease_until > now)) or 0
+    return _depth(session, queue, table.next_at, *open_ones, table.next_at <= now, busy=busy)
 
 
 def _depth(session: Session, queue: Waiting, since: Any, *which: ColumnElement[bool], busy: int | None = None) -> Depth:

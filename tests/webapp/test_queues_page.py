@@ -12,10 +12,11 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select
 
-from cases import audit, backlog, notifications, runs, supporting
+from cases import audit, backlog, notifications, runs, supporting, webhooks
 from cases.desk_tables import Paper, PaperKind
+from cases.host_tables import TicketMessage
 from cases.lifecycle import State
-from cases.models import Event, Heartbeat, Notification, Role, Staff
+from cases.models import Case, Event, Heartbeat, Notification, Role, Staff
 from cases.staff import NotAllowed
 from tests import factories as a
 from tests.webapp.staff_fixtures import Browser, Office, a_case, make_office
@@ -211,6 +212,20 @@ def test_technical_referrals_and_runs_taken_back_are_told_with_their_reason(offi
     assert f"opening the photos: {settings.max_runs}" in page
     office.clock.forward(days=8)
     assert "Runs taken back" not in plain(office.signed_in(Role.OPS).get("/ops/queues"))
+
+
+def test_what_the_host_system_and_the_helpdesk_are_owed_is_shown(office, olga, now):
+    with office.db.transaction() as db:
+        webhooks.create(db, url="https://host.example/hooks", kinds=["case.in_review"], mode="live", by=None, now=now)
+        a.an_in_review(db, now=now)
+        case = db.scalars(select(Case)).one()
+        message = TicketMessage(case_id=case.id, sink="web", number=1, kind="opened", state="in_review", reasons=[])
+        message.created_at = message.next_at = now
+        db.add(message)
+    with office.db.reading() as db:
+        depths = {depth.queue: depth.count for depth in backlog.depths(db, now=now)}
+    assert (depths[backlog.Waiting.HOOKS], depths[backlog.Waiting.TICKETS]) == (1, 1)
+    assert "Webhooks to send 1" in plain(olga.get("/ops/queues"))
 
 
 def test_the_slowest_run_stands_first(office, now):

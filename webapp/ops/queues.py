@@ -124,6 +124,8 @@ def queue_words(queue: Waiting) -> str:
         Waiting.NOTIFY: _("Messages to send"),
         Waiting.PAPERS: _("Papers to read"),
         Waiting.STAFF_MAILS: _("Mails to staff to send"),
+        Waiting.HOOKS: _("Webhooks to send"),
+        Waiting.TICKETS: _("Messages to the helpdesk to send"),
         Waiting.FACES: _("Faces to search for"),
         Waiting.UNDO: _("Approvals to take back"),
         Waiting.DESK: _("Cases for a person"),
