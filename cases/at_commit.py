@@ -52,5 +52,14 @@ def _at_commit(session: Session) -> None:
 @event.listens_for(Session, "after_soft_rollback")
 def _rolled_back(session: Session, previous: SessionTransaction) -> None:
     notes: list[_Note] = session.info.get(_NOTES, [])
+    while not previous.nested and previous.parent is not None:  # a flush that fails takes along what it was part of
+        previous = previous.parent
     if notes:
-        session.info[_NOTES] = [note for note in notes if previous.nested and note.within is not previous]
+        session.info[_NOTES] = [note for note in notes if not _lies_in(note.within, previous)]
+
+
+def _lies_in(within: SessionTransaction | None, whole: SessionTransaction) -> bool:
+    """Whether a note was made in `whole` or in a savepoint inside it, released meanwhile or not."""
+    while within is not None and within is not whole:
+        within = within.parent
+    return within is whole

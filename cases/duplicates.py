@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from cases import audit
 from cases.crypto import KeyDestroyed, Unreadable, vault_of
-from cases.models import Case, DataKey, FaceEncoding, Photo
+from cases.models import Case, Customer, DataKey, FaceEncoding, Photo
 from verification.calibration import CLEAN, FaceCalibration, shipped
 from verification.evidence import FACE_CODE, Pair
 from verification.reasons import PhotoKind, ReasonCode
@@ -66,9 +66,17 @@ class Candidate:
 
 
 def standing(session: Session, case: Case) -> tuple[ReasonCode, ...]:
-    """SELFIE_SENT_BEFORE where this very selfie lies in a case of another customer, shredded ones included."""
+    """SELFIE_SENT_BEFORE where this very selfie lies in a case of another customer, shredded ones included.
+
+    What lies in the sandbox says nothing of a real customer: whoever holds a test key may put any picture there.
+    """
     own = select(Photo.sha256).where(Photo.case_id == case.id, Photo.kind == PhotoKind.SELFIE, Photo.current.is_(True))
-    other = exists().where(Photo.sha256.in_(own), Photo.customer_id != case.customer_id)
+    other = exists().where(
+        Photo.sha256.in_(own),
+        Photo.customer_id != case.customer_id,
+        Customer.id == Photo.customer_id,
+        Customer.sandbox.is_(case.trial),
+    )
     return (ReasonCode.SELFIE_SENT_BEFORE,) if session.scalar(select(other)) else ()
 
 
@@ -91,13 +99,13 @@ class Searched:
 def remember(session: Session, case: Case, code: bytes | None, *, now: datetime) -> bool:
     """Keep the face of a case's newest selfie, to be searched for; returns whether there is one. The caller commits.
 
-    `code` is `FaceReading.code`. Nothing is kept while the switch is off, without a face, and for a case that was shredded
-    meanwhile. A later run of the same case takes the place of the one before.
+    `code` is `FaceReading.code`. Nothing is kept while the switch is off, without a face, of the sandbox, and for a case that was
+    shredded meanwhile. A later run of the same case takes the place of the one before.
     """
     if not switched_on(session):
         return False
     forget(session, case.id)
-    if code is None or case.data_key.wrapped is None:
+    if code is None or case.trial or case.data_key.wrapped is None:
         return False
     session.add(
         FaceEncoding(

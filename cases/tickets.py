@@ -303,7 +303,10 @@ def counts(session: Session, *, since: datetime) -> dict[str, int]:
 
 
 def send_again(session: Session, message_id: UUID, *, by: Staff | None, now: datetime) -> TicketMessage:
-    """Try one that was given up once more, from the first try on. Raises NotGivenUp, NoResultFound, NotAllowed."""
+    """Try one that was given up once more, and what followed it: a ticket that is opened late is to be closed after that.
+
+    Raises NotGivenUp, NoResultFound, NotAllowed.
+    """
     if by is not None:
         people.require(by, "manage_integration")
     row = session.execute(
@@ -311,11 +314,16 @@ def send_again(session: Session, message_id: UUID, *, by: Staff | None, now: dat
     ).scalar_one()
     if row.given_up_at is None:
         raise NotGivenUp
-    row.given_up_at = row.lease_until = None
-    row.tries, row.next_at = 0, now
+    later = select(TicketMessage).where(
+        TicketMessage.case_id == row.case_id, TicketMessage.sink == row.sink, TicketMessage.number > row.number
+    )
+    again = [row, *session.scalars(later.with_for_update())]
+    for one in again:
+        one.given_up_at = one.sent_at = one.lease_until = None
+        one.tries, one.next_at = 0, now
     session.flush()
     audit.record(
         session, "ticket_resent", actor=audit.Actor.staff(by) if by else audit.SYSTEM, now=now, case_id=row.case_id,
-        ticket_message_id=row.id, count=1,
+        ticket_message_id=row.id, count=len(again),
     )  # fmt: skip
     return row

@@ -110,8 +110,9 @@ class StaffUser(UserMixin):
         self.roles: list[Any] = []  # Flask-Security's own roles stay unused: cases.staff is the only table
         self.last_totp = row.last_totp
         self.practising = row.practising
-        for column in self.KEPT:
-            setattr(self, column, getattr(row, column))
+        self.kept = {column: getattr(row, column) for column in self.KEPT}
+        for column, value in self.kept.items():
+            setattr(self, column, value)
 
     def may(self, permission: str) -> bool:
         """Whether one of her roles allows it; an unknown permission is refused."""
@@ -134,9 +135,18 @@ class StaffDatastore(UserDatastore):
             return StaffUser(row) if row else None
 
     def put(self, model: StaffUser) -> StaffUser:
-        """Write what Flask-Security changed."""
-        with database().transaction() as db:
-            db.execute(update(Staff).where(Staff.id == model.id).values({c: getattr(model, c) for c in StaffUser.KEPT}))
+        """Write what Flask-Security changed; 401 where her sessions were ended since the request began.
+
+        What it did not change is not written: the copy may be older than an administrator's reset.
+        """
+        changed = {c: getattr(model, c) for c in StaffUser.KEPT if getattr(model, c) != model.kept[c]}
+        if changed:
+            held = update(Staff).where(Staff.id == model.id, Staff.fs_uniquifier == model.kept["fs_uniquifier"])
+            with database().transaction() as db:
+                written = db.execute(held.values(changed)).rowcount  # type: ignore[attr-defined]
+            if not written:
+                abort(401)
+            model.kept |= changed
         return model
 
     def commit(self) -> None:

@@ -20,7 +20,7 @@ import structlog
 KEYS = frozenset(
     {
         "event", "level", "timestamp", "process", "pid",
-        "case", "run", "notification", "paper", "job", "queue", "task",
+        "case", "run", "notification", "paper", "delivery", "message", "job", "bound", "queue", "task",
         "outcome", "state", "attempt", "count", "seconds", "tries", "code", "type", "where", "logger", "signal",
     }
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
@@ -23,6 +24,8 @@ from workers import faces, process, queues, trials, worker
 from workers.faults import fault
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 def load() -> None:
@@ -65,16 +68,9 @@ def verify_case(case_id: str) -> str:
         pace.reach(step)
         _tell(order, step)
 
-    with database.transaction() as session:  # that a photo was opened is recorded before anything is made of it
-        selfie, document = (
-            open_photo(session, photo, viewer=MACHINE, purpose="run", now=utcnow()) for photo in (order.selfie, order.document)
-        )
-        on_file = open_photo(session, order.on_file, viewer=MACHINE, purpose="run", now=utcnow()) if order.on_file else None
-        burst = (
-            head_turns.open_burst(session, order.head_turn, viewer=MACHINE, purpose="run", now=utcnow())
-            if order.head_turn
-            else None
-        )
+    selfie, document = _opened(open_photo, order.selfie), _opened(open_photo, order.document)
+    on_file = _opened(open_photo, order.on_file) if order.on_file else None
+    burst = _opened(head_turns.open_burst, order.head_turn) if order.head_turn else None
     evidence = _made_up(order, selfie, document) if order.trial else None
     if evidence is None:
         evidence = pipeline.gather_evidence(
@@ -126,6 +122,15 @@ class Pace:
         """The last one has ended: seconds by step."""
         self.reach(self._at)
         return dict(self._took)
+
+
+def _opened(look: Callable[..., T], number: UUID) -> T:
+    """A picture, and the event that it was opened, committed before anything is made of it.
+
+    In a transaction of its own: the event keeps other writers waiting, and a store may take its time over the next picture.
+    """
+    with process.database().transaction() as session:
+        return look(session, number, viewer=MACHINE, purpose="run", now=utcnow())
 
 
 def _made_up(order: runs.Order, selfie: bytes, document: bytes) -> Evidence | None:

@@ -64,6 +64,16 @@ def test_the_selfie_of_another_customers_case_is_told(session, now):
     assert duplicates.standing(session, first) == (ReasonCode.SELFIE_SENT_BEFORE,)
 
 
+def test_what_lies_in_the_sandbox_says_nothing_of_a_real_customer(session, now):
+    """Whoever holds a test key may put any picture there."""
+    real, tried = a.a_draft(session, now=now), a.a_draft(session, now=now)
+    intake.photo(session, tried, PhotoKind.SELFIE).sha256 = intake.photo(session, real, PhotoKind.SELFIE).sha256
+    assert duplicates.standing(session, real) == (ReasonCode.SELFIE_SENT_BEFORE,)
+    tried.customer.sandbox = tried.trial = True
+    session.flush()
+    assert duplicates.standing(session, real) == ()
+
+
 def test_her_own_selfie_of_an_earlier_case_is_no_strangers(session, now):
     customer = a.a_customer(session, now=now)
     first = a.a_draft(session, now=now, customer=customer)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from argon2.low_level import Type
 from sqlalchemy import select, update
+from werkzeug.exceptions import Unauthorized
 
 from cases.models import Event, Role, Staff, Throttle
 from cases.settings import Mode
@@ -264,6 +265,32 @@ def test_in_production_no_cookie_goes_without_tls(settings, database):
 def test_a_hash_in_production_takes_as_much_as_rfc_9106_asks():
     shipped = quick.PRODUCTION
     assert shipped.type is Type.ID and (shipped.memory_cost, shipped.time_cost) == (64 * 1024, 3)
+
+
+def test_a_copy_from_before_a_reset_revives_neither_password_nor_sessions(office):
+    email = office.member(Role.AGENT)
+    before = office.row(email)
+    with office.app.test_request_context():
+        user = security.StaffDatastore().find_user(email=email)
+        with office.db.transaction() as db:
+            db.execute(update(Staff).where(Staff.email == email).values(password="reset", fs_uniquifier="ended"))
+        user.tf_totp_secret = "of the request under way"
+        with pytest.raises(Unauthorized):
+            security.StaffDatastore().put(user)
+    held = office.row(email)
+    assert (held.password, held.fs_uniquifier, held.tf_totp_secret) == ("reset", "ended", before.tf_totp_secret)
+
+
+def test_only_what_was_changed_is_written(office):
+    email = office.member(Role.AGENT)
+    with office.app.test_request_context():
+        user = security.StaffDatastore().find_user(email=email)
+        with office.db.transaction() as db:
+            db.execute(update(Staff).where(Staff.email == email).values(password="new meanwhile"))
+        user.tf_totp_secret = "new"
+        security.StaffDatastore().put(user)
+    held = office.row(email)
+    assert (held.password, held.tf_totp_secret) == ("new meanwhile", "new")
 
 
 def test_passwords_are_kept_as_argon2id(office):

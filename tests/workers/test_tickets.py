@@ -188,6 +188,21 @@ def test_a_closing_does_not_overtake_its_opening(by_mail: Database, box: Box) ->
     assert [read(mail)["Subject"][:3] for mail in box.mails[1:]] == ["[#c", "Re:"]
 
 
+def test_a_ticket_that_is_opened_late_is_closed_after(by_mail: Database, box: Box) -> None:
+    case_id = referred(by_mail)
+    with by_mail.transaction() as session:
+        (opened,) = session.scalars(select(TicketMessage))
+        opened.given_up_at, opened.next_at = utcnow(), utcnow()
+        opened_id = opened.id
+        intake.withdraw(session, case_id, now=utcnow())
+    assert send_all(by_mail) == ["sent"], "the closing of a ticket that nobody opened"
+    with by_mail.transaction() as session:
+        tickets.send_again(session, opened_id, by=None, now=utcnow())
+    while send_all(by_mail):
+        _every_wait_is_over(by_mail)
+    assert [read(mail)["Subject"][:3] for mail in box.mails] == ["Re:", "[#c", "Re:"]
+
+
 @pytest.mark.parametrize("locale", list(wording.LANGUAGES))
 @pytest.mark.parametrize("kind", tickets.KINDS)
 def test_every_message_has_a_text_in_each_language(settings: Settings, kind: str, locale: str) -> None:
