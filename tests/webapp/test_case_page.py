@@ -307,7 +307,7 @@ def test_the_timeline_tells_in_words_and_joins_what_repeats(office):
 
 # How much it asks of the database
 
-MOST_QUERIES = 70
+MOST_QUERIES = 72
 """Of one look at a case with everything on it, session and rights of the viewer included; more of anything must not ask more."""
 
 

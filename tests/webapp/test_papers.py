@@ -341,4 +341,4 @@ def test_her_copy_shows_the_papers_and_who_looked_at_them(office: Office, case: 
         assert copy.read(name).startswith(b"\xff\xd8")
         page = copy.read("my-data.html").decode()
     assert "Passport page with marriage or divorce" in page and name in page and "Both pages &amp; the stamp" in page
-    assert "Supporting paper" in page and "Our staff" in page and "Bea Agent" not in page
+    assert "Supporting paper" in page and "Support agent" in page and "Bea Agent" not in page

@@ -35,7 +35,7 @@ def routes(office: Office) -> list[tuple[str, str, str]]:
         if rule.endpoint.split(".")[0] not in ("desk", "ops"):
             continue
         permission = office.app.view_functions[rule.endpoint].permission
-        address = re.sub(r"<(\w+):\w+>", lambda m: NOBODYS[m[1]], str(rule))
+        address = re.sub(r"<(\w+)(?:\((\w+)[^)]*\))?:\w+>", lambda m: m[2] or NOBODYS[m[1]], str(rule))
         found += [(method, address, permission) for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})]
     return found
 

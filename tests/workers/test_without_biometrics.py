@@ -134,7 +134,7 @@ def test_who_leaves_it_to_people_is_encoded_by_no_machine_and_who_does_not_is(
         assert measures_of(system, hers).pairs == {}
         with system.database.reading() as session:
             said = session.scalars(select(Event).where(Event.case_id == hers, Event.kind == "consent_given")).one()
-            assert said.details == {"consent_version": f"test{by_eye.MARK}", "by_eye": True}
+            assert said.details == {"consent_version": f"test{by_eye.MARK}", "by_eye": True, "days": 30}
         theirs = send(system, "machine-1", by_eye=None)
         looked_at(system, theirs)
         assert {"encode", "compare", "distance"} <= called(system), "the spy would have seen it"

@@ -65,10 +65,8 @@ def add_webhook() -> ResponseReturnValue:
 @needs("manage_integration")
 def change_webhook(endpoint_id: UUID) -> ResponseReturnValue:
     """Another address or other events."""
-    try:
-        version = int(request.form.get("version", ""))
-    except ValueError:
-        abort(400)
+    seen = request.form.get("version", "")
+    version = int(seen) if seen.isdecimal() and len(seen) < 10 else -1  # of no page of ours: stale, like any other version
     try:
         with database().transaction() as db:
             webhooks.change(
@@ -103,7 +101,7 @@ def new_webhook_secret(endpoint_id: UUID) -> ResponseReturnValue:
     """Make a new secret and show it, this once."""
     overlap = OVERLAPS.get(request.form.get("overlap", ""))
     if overlap is None:
-        abort(400)
+        return refused_page(_("Please choose from the list."), HERE), 422
     try:
         with database().transaction() as db:
             secret = webhooks.rotate(db, endpoint_id, by=row(db), now=now(), overlap=overlap)
@@ -137,7 +135,7 @@ def replay_webhooks(endpoint_id: UUID) -> ResponseReturnValue:
     """Send again all that failed since a time."""
     since = SINCE.get(request.form.get("since", ""))
     if since is None:
-        abort(400)
+        return refused_page(_("Please choose how far to look back."), HERE), 422
     sent: list[int] = []
     answer = _do(
         lambda db: sent.append(webhooks.replay_failed(db, endpoint_id, since=now() - since, by=row(db), now=now())), said=None
