@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cases import calibration, policies
+from cases import calibration, distributions, policies
 from cases.models import Role
 from tests.cases import past_runs
 from tests.webapp.staff_fixtures import Browser, Office, make_office
@@ -19,6 +19,7 @@ from tests.webapp.test_ops import plain, typed
 from verification.evidence import Pair
 from verification.policy import THRESHOLDS
 from webapp.ops import charts, forms
+from webapp.ops import past_runs as kept_runs
 
 FACE = "min_selfie_document"
 
@@ -176,3 +177,19 @@ def test_the_second_row_leads_only_where_one_may_go(office, olga):
     assert "/ops/audit" not in links(olga, "/ops/faces")
     senior = office.signed_in(Role.SENIOR_AGENT)
     assert "/ops/policies" not in links(senior, "/ops/faces")
+
+
+def test_many_runs_are_read_once_in_ten_minutes_and_few_each_time(office, olga, monkeypatch):
+    read, asked = distributions.read, []
+    monkeypatch.setattr(distributions, "read", lambda *given, **more: asked.append(1) or read(*given, **more))
+    olga.get("/ops/policies/draft")
+    olga.get("/ops/policies/draft")
+    assert len(asked) == 2, "none are few"
+    monkeypatch.setattr(kept_runs, "MANY", 0)
+    for _again in range(3):
+        assert "read at 12:00" in plain(olga.get("/ops/policies/draft"))
+    olga.get("/ops/faces")
+    assert len(asked) == 3
+    office.clock.forward(minutes=11)
+    assert "read at 12:11" in plain(olga.get("/ops/policies/draft"))
+    assert len(asked) == 4

@@ -9,10 +9,10 @@ from flask import render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import format_decimal
 
-from cases import calibration, distributions, policies
+from cases import calibration, policies
 from verification.calibration import OWN_EACH, OWN_PAIRS
 from webapp.context import database, now
-from webapp.ops import charts, presenters
+from webapp.ops import charts, past_runs, presenters
 from webapp.ops.surface import ops
 from webapp.ops.thresholds import OWN_SHOWN, condition_name
 from webapp.security import needs
@@ -27,7 +27,7 @@ def faces_page() -> ResponseReturnValue:
         policy = policies.current(db)
         others, compared = calibration.other_models(db)
         own = list(islice(calibration.labelled_pairs(db), OWN_SHOWN))
-        runs = distributions.read(db, until=now())
+        runs = past_runs.recent(db)
     held = standing.own or standing.shipped
     age = max(0, (now().date() - date.fromisoformat(held.card["date"])).days)
     return render_template(

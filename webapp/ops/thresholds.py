@@ -12,12 +12,12 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from cases import calibration, distributions, policies
+from cases import calibration, policies
 from cases.distributions import SCALES, Ending
 from verification.calibration import shipped_errors
 from verification.policy import SHIPPED, THRESHOLDS
 from webapp.context import database, now
-from webapp.ops import charts, forms, presenters
+from webapp.ops import charts, forms, past_runs, presenters
 from webapp.ops.steps import version_or_404
 from webapp.ops.surface import ops
 from webapp.security import needs, row
@@ -98,7 +98,7 @@ def last_changes(versions: list[policies.VersionRow]) -> dict[str, LastChange]:
 
 def _editor(*, start: Any, held: Any, typed: MultiDict[str, str], problems: dict[str, str], reason: str) -> str:
     with database().reading() as db:
-        runs = distributions.read(db, until=now())
+        runs = past_runs.recent(db)
         faces = calibration.standing_calibration(db)
         own = list(islice(calibration.labelled_pairs(db), OWN_SHOWN))
         versions = policies.versions(db)
