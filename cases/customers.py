@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from cases import audit, customer_sessions, moves, photo_store, profiles
 from cases.crypto import destroy, vault_of
 from cases.lifecycle import State
-from cases.models import Case, Customer, Disposition, Link, Photo, Run
+from cases.models import Case, Customer, DataKey, Disposition, Link, Photo, Run
 from verification.evidence import Profile, Quality
 from verification.reasons import PhotoKind
 
@@ -28,6 +28,14 @@ class LinkUnknown(Exception):
 
 class OtherMode(Exception):
     """The id is taken by a customer of the sandbox, or by a live one where the sandbox asks."""
+
+
+class AlreadyThere(Exception):
+    """There is a customer of that id, and she was to be a new one."""
+
+
+class Erased(LookupError):
+    """She was erased (`cases.privacy`): nothing is written for her any more."""
 
 
 class LinkExpired(Exception):
@@ -49,34 +57,60 @@ def upsert(
 
     A changed profile makes pages that show an open case stale, since what they compare with has moved. Raises OtherMode.
     """
-    found = session.execute(select(Customer.id).where(Customer.external_id == external_id)).scalar_one_or_none()
+    return put(session, external_id, profile, email=email, locale=locale, now=now, actor=actor, sandbox=sandbox)[0]
+
+
+def put(
+    session: Session,
+    external_id: str,
+    profile: Profile,
+    *,
+    email: str,
+    locale: str,
+    now: datetime,
+    actor: audit.Actor = audit.HOST,
+    sandbox: bool = False,
+    only_new: bool = False,
+) -> tuple[Customer, bool]:
+    """`upsert`, and whether she is new. Raises OtherMode, and AlreadyThere where she was to be new (`only_new`) and is not.
+
+    Where another transaction adds her at the same time this one fails with IntegrityError: whoever calls it again finds her.
+    """
+    found = session.execute(select(Customer.id, Customer.sandbox).where(Customer.external_id == external_id)).one_or_none()
     if found is None:
-        key = vault_of(session).new_key(session, now=now)
-        customer = Customer(
-            id=uuid4(), external_id=external_id, locale=locale, data_key_id=key.id, created_at=now, sandbox=sandbox
-        )
-        customer.data_key = key
-        session.add(customer)
-        session.flush()
-        version = profiles.write_host_version(session, customer, profile, email, now=now)
-        audit.record(session, "customer_added", actor=actor, now=now, customer_id=customer.id)
-        _record_sync(session, customer, version.number, list(profile.values), True, actor=actor, now=now)
-        return customer
-    case_id = session.execute(select(Case.id).where(Case.customer_id == found, Case.closed_at.is_(None))).scalar_one_or_none()
-    case = moves.lock(session, case_id) if case_id else None
-    customer = moves.lock_customer(session, found)
-    if customer.sandbox != sandbox:
+        return _add(session, external_id, profile, email, locale, now=now, actor=actor, sandbox=sandbox), True
+    if found.sandbox != sandbox:
         raise OtherMode("this id is taken")
+    if only_new:
+        raise AlreadyThere("this id is taken")
+    opened = select(Case.id).where(Case.customer_id == found.id, Case.closed_at.is_(None))
+    case_id = session.execute(opened).scalar_one_or_none()
+    case = moves.lock(session, case_id) if case_id else None
+    try:
+        customer = lock(session, found.id)
+    except Erased:  # while this waited for her row: the id is free again, and whoever comes under it is new
+        return _add(session, external_id, profile, email, locale, now=now, actor=actor, sandbox=sandbox), True
     customer.locale = locale
     held, held_email = current_profile(session, customer)
     if (held == profile and held_email == email) or profiles.is_echo_of_held(session, customer, profile, email):
         session.flush()
-        return customer
+        return customer, False
     fields = [f for f in sorted({*held.values, *profile.values}) if held.values.get(f) != profile.values.get(f)]
     version = profiles.write_host_version(session, customer, profile, email, now=now)
     if case is not None:
         moves.changed(case, now=now)
     _record_sync(session, customer, version.number, fields, email != held_email, actor=actor, now=now)
+    return customer, False
+
+
+def lock(session: Session, customer_id: UUID) -> Customer:
+    """The customer, read anew and locked, for whatever is written for her; her case first, as everywhere. Raises Erased.
+
+    Her key is read anew as well: this may have waited for the very transaction that destroyed it.
+    """
+    customer = moves.lock_customer(session, customer_id)
+    if session.get_one(DataKey, customer.data_key_id, populate_existing=True).wrapped is None:
+        raise Erased(f"customer {customer_id} was erased")
     return customer
 
 
@@ -85,9 +119,9 @@ def set_face_on_file(
 ) -> Photo:
     """Keep the face the host system trusts. The one before is shredded. `jpeg` comes from `verification.images`.
 
-    The same bytes again change nothing.
+    The same bytes again change nothing. Raises Erased.
     """
-    customer = moves.lock_customer(session, customer.id)
+    customer = lock(session, customer.id)
     held = session.execute(
         select(Photo).where(Photo.customer_id == customer.id, Photo.case_id.is_(None), Photo.current.is_(True))
     ).scalar_one_or_none()
@@ -162,10 +196,13 @@ def under_watch(session: Session, customer_id: UUID, *, now: datetime) -> bool:
 
 
 def drew_attention(session: Session, case_id: UUID) -> bool:
-    """Whether a case had what `under_watch` counts, however it ended: an agent refused it, or the machine referred it."""
+    """Whether a case had what `under_watch` counts, however it ended: an agent refused it, the machine referred it, or its
+    approval was taken back."""
     refused = select(Disposition.id).where(Disposition.case_id == case_id, Disposition.action.in_(("reject", "revert")))
     referred = select(Run.id).where(Run.case_id == case_id, Run.outcome == "refer")
-    return any(session.execute(found.limit(1)).first() is not None for found in (refused, referred))
+    undone = select(Case.id).where(Case.id == case_id, Case.undone > 0)
+    session.flush()
+    return any(session.execute(found.limit(1)).first() is not None for found in (refused, referred, undone))
 
 
 def make_link(
@@ -257,6 +294,28 @@ def report_not_me(session: Session, link: Link, *, now: datetime) -> Case:
 
 
 _OPEN = (State.DRAFT, State.SUBMITTED, State.VERIFYING, State.NEEDS_RETAKE, State.IN_REVIEW)
+
+
+def _add(
+    session: Session,
+    external_id: str,
+    profile: Profile,
+    email: str,
+    locale: str,
+    *,
+    now: datetime,
+    actor: audit.Actor,
+    sandbox: bool,
+) -> Customer:
+    key = vault_of(session).new_key(session, now=now)
+    customer = Customer(id=uuid4(), external_id=external_id, locale=locale, data_key_id=key.id, created_at=now, sandbox=sandbox)
+    customer.data_key = key
+    session.add(customer)
+    session.flush()
+    version = profiles.write_host_version(session, customer, profile, email, now=now)
+    audit.record(session, "customer_added", actor=actor, now=now, customer_id=customer.id)
+    _record_sync(session, customer, version.number, list(profile.values), True, actor=actor, now=now)
+    return customer
 
 
 def _record_sync(

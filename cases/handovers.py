@@ -44,9 +44,10 @@ def make(
     return_to: str | None = None,
     now: datetime,
 ) -> tuple[str, datetime]:
-    """A token for a hand-over link, and until when it works. Raises ReturnRefused."""
+    """A token for a hand-over link, and until when it works. Raises ReturnRefused, Erased."""
     if return_to is not None and not api_keys.returns_to(key, return_to):
         raise ReturnRefused("the return address is not one of this key's")
+    customer = customers.lock(session, customer.id)  # an erasure beside this one waits, and takes the link with it
     token = customers.make_link(session, "hand_over", customer, case=case, lifetime=LIFETIME, now=now, actor=key.actor)
     link = session.scalars(select(Link).where(Link.token_hash == hashlib.sha256(token.encode()).hexdigest())).one()
     link.locale = locale

@@ -80,11 +80,17 @@ def begin(
 
 
 def keep(session: Session, row: ApiAnswer, answer: Answer, *, about: Customer | None = None) -> None:
-    """Keep the answer of a claimed key, sealed with the customer's key where it speaks of one."""
-    key_id = about.data_key_id if about is not None else session.get_one(ApiKey, row.key_id).data_key_id
+    """Keep the answer of a claimed key, sealed with the customer's key where it speaks of one who has not been erased.
+
+    Of one who has, there is nothing left but ids and codes; they are sealed with the API key's own.
+    """
+    session.flush()
+    key = session.get_one(DataKey, about.data_key_id, populate_existing=True) if about is not None else None
+    if key is None or key.wrapped is None:
+        key = session.get_one(DataKey, session.get_one(ApiKey, row.key_id).data_key_id)
     document = {"headers": answer.headers, "body": answer.body}
-    sealed = vault_of(session).seal_json(session.get_one(DataKey, key_id), document, _place(row.id))
-    row.data_key_id, row.answer_sealed, row.status = key_id, sealed, answer.status
+    sealed = vault_of(session).seal_json(key, document, _place(row.id))
+    row.data_key_id, row.answer_sealed, row.status = key.id, sealed, answer.status
     session.flush()
 
 

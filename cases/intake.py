@@ -67,11 +67,11 @@ def open_case(
     now: datetime,
     actor: audit.Actor | None = None,
 ) -> Case:
-    """Start a draft. Raises AlreadyOpen, NothingChanges. A draft may only hold details that differ in something.
+    """Start a draft. Raises AlreadyOpen, NothingChanges, Erased. A draft may only hold details that differ in something.
 
     `actor`: the host system, which typed for her; None: herself.
     """
-    customer = moves.lock_customer(session, customer.id)
+    customer = customers.lock(session, customer.id)
     opened = session.execute(
         select(Case.id).where(Case.customer_id == customer.id, Case.closed_at.is_(None))
     ).scalar_one_or_none()

@@ -218,6 +218,11 @@ def endpoint(session: Session, endpoint_id: UUID, *, by: By) -> WebhookEndpoint:
     return session.execute(select(WebhookEndpoint).where(*which)).scalar_one()
 
 
+def locked(session: Session, endpoint_id: UUID, *, by: By) -> WebhookEndpoint:
+    """One that `by` may change, as it is and stays until this transaction ends. Raises NoResultFound, NotAllowed."""
+    return _mine(session, endpoint_id, by)
+
+
 def change(
     session: Session,
     endpoint_id: UUID,
@@ -434,7 +439,7 @@ def _about(one: _Owed, customer: Customer | None, *, final: bool) -> dict[str, A
         about["case_id"] = str(one.case.id)
     if customer is not None:
         about["customer_id"] = str(customer.id)
-        about["external_id"] = customer.external_id
+        about["external_id"] = customer.external_id if customer.data_key.wrapped is not None else None  # her name now is ours
     if one.kind in BY_STATE.values():
         assert one.case is not None
         about["state"] = one.state

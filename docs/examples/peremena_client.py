@@ -67,8 +67,7 @@ class Peremena:
 
     def export_customer(self, customer: str, *, language: str = "en", pictures: bool = False) -> Json:
         """Everything held of a person."""
-        query = urlencode({"language": language, "pictures": str(pictures).lower()})
-        return self._json("GET", f"/customers/{quote(customer)}/export?{query}")
+        return self._json("GET", f"/customers/{quote(customer)}/export?language={language}&pictures={str(pictures).lower()}")
 
     def erase_customer(self, customer: str, *, reason: str = "wish") -> Json:
         """Erase a person; `state` says whether it is done or waits."""
@@ -118,6 +117,14 @@ class Peremena:
         """Send nothing there any more."""
         self._send("DELETE", f"/webhook_endpoints/{quote(endpoint)}")
 
+    def rotate_secret(self, endpoint: str, *, overlap_hours: int = 24) -> Json:
+        """A new `secret`, shown this once; until the overlap is over both sign."""
+        return self._json("POST", f"/webhook_endpoints/{quote(endpoint)}/rotate", {"overlap_hours": overlap_hours})
+
+    def send_test(self, endpoint: str) -> Json:
+        """Have a `webhook.test` sent there."""
+        return self._json("POST", f"/webhook_endpoints/{quote(endpoint)}/test")
+
     def replay(self, delivery: str) -> Json:
         """Send one delivery again."""
         return self._json("POST", f"/webhook_deliveries/{quote(delivery)}/replay")
@@ -145,20 +152,15 @@ class Peremena:
         body = {"action": action, "reasons": list(reasons), "retake": list(retake)}
         return self._json("POST", f"/sandbox/cases/{quote(case_id)}/answer", body)
 
-    # --- how
-
     def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[Json]:
-        after: dict[str, str] = {}
-        while True:
+        page: Json = {"has_more": True, "next": None}
+        while page["has_more"]:
+            after = {"after": page["next"]} if page["next"] else {}
             page = self._json("GET", f"{path}?{urlencode({'limit': '100', **query, **after})}")
             yield from page["data"]
-            if not page["has_more"]:
-                return
-            after = {"after": page["next"]}
 
     def _json(self, method: str, path: str, body: Json | None = None, **how: Any) -> Json:
-        answer: Json = json.loads(self._send(method, path, body, **how))
-        return answer
+        return dict(json.loads(self._send(method, path, body, **how)))
 
     def _send(
         self, method: str, path: str, body: Json | None = None, *, photo: bytes | None = None, media_type: str = "image/jpeg",

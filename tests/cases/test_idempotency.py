@@ -69,6 +69,14 @@ def test_an_answer_is_sealed_and_goes_with_the_person_it_speaks_of(session, key_
         idempotency.begin(session, key_id, "k-1", ASKED, now=now)
 
 
+def test_an_answer_about_somebody_erased_is_kept_under_the_api_keys_own_key(session, key_id, now):
+    customer = a.a_customer(session, now=now)
+    destroy(customer.data_key, now=now)
+    row = answered(session, key_id, now, about=customer)
+    assert row.data_key_id != customer.data_key_id and b"ABELARDTEST" not in bytes(row.answer_sealed)
+    assert idempotency.begin(session, key_id, "k-1", ASKED, now=now)[1] == GIVEN
+
+
 def test_work_that_was_rolled_back_leaves_the_key_free(database, key_id, now):
     with pytest.raises(ZeroDivisionError), database.transaction() as session:
         idempotency.begin(session, key_id, "k-1", ASKED, now=now)

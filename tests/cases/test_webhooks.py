@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import NoResultFound
 
-from cases import at_commit, customers, halts, intake, pace, profiles, runs, webhooks
+from cases import at_commit, customers, halts, intake, pace, privacy, profiles, runs, webhooks
 from cases.audit import Actor
 from cases.crypto import KeyDestroyed
 from cases.host_tables import WebhookDelivery, WebhookEndpoint
@@ -177,6 +177,18 @@ def test_nothing_of_a_person_stands_in_any_body(session, now):
         webhooks.owe(session, "policy.halted", now=now, halt_id="one two", bound="x")
     with pytest.raises(ValueError, match="unknown"):
         webhooks.owe(session, "case.opened", now=now)
+
+
+def test_whoever_is_erased_is_told_of_without_her_old_or_new_name(session, now):
+    case = a.a_draft(session, now=now)
+    listening(session, now)
+    before = case.customer.external_id
+    host = Actor(kind="host", id=str(uuid4()))
+    assert privacy.erase(session, case.customer_id, actor=host, reason="wish", now=now).state == "done"
+    (row,) = owed(session)
+    assert row.kind == "case.withdrawn" and before not in row.body and privacy.ERASED not in row.body
+    said = body(row)["data"]
+    assert (said["case_id"], said["external_id"], said["state"]) == (str(case.id), None, "withdrawn")
 
 
 def test_sandbox_customers_are_told_of_at_test_endpoints_alone_and_live_ones_at_live(session, now):

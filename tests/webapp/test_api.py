@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
@@ -18,10 +18,15 @@ from PIL import Image
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
-from cases import api_keys, customers, photo_store
-from cases.models import Case, Customer, Event, Photo
+from cases import api_keys, customers, moves, photo_store, privacy, webhooks
+from cases.audit import Actor
+from cases.host_tables import WebhookEndpoint
+from cases.models import Case, Customer, Event, Link, Photo
 from tests import factories as a
 from tests.conftest import NOW
+from webapp.api import customers as host_customers
+from webapp.api import hooks as host_hooks
+from webapp.api import requests as host_requests
 from webapp.app import create_app
 from webapp.http import FORM_BYTES, UPLOAD_BYTES
 
@@ -142,6 +147,139 @@ def test_an_erased_live_customer_is_nothing_to_a_test_key(key_of):
     assert live("DELETE", "/customers/c-1").json["state"] == "done"  # and again
     problem(test("DELETE", "/customers/c-1"), 404, "not_found")
     problem(live("GET", "/customers/c-1"), 404, "not_found")
+
+
+# --- The erased
+
+NOT_HERS_ANY_MORE = (
+    ("GET", "/customers/{}", {}),
+    ("POST", "/customers/{}/links", {"json": {}}),
+    ("GET", "/customers/{}/export", {}),
+    ("POST", "/cases", {"json": {"customer": "{}", **CLAIM}}),
+    ("PUT", "/customers/{}/face", {}),
+)
+
+
+def writes(host: Host, method: str, path: str, given: dict[str, Any], name: str, **headers: str) -> Any:
+    """One of NOT_HERS_ANY_MORE, about her by that name."""
+    given = json.loads(json.dumps(given).replace('"{}"', json.dumps(name)))
+    if path.endswith("/face"):
+        given = {"data": a_photo(), "content_type": "image/jpeg"}
+    return host(method, path.format(name), headers=headers, **given)
+
+
+def erased(host: Host) -> tuple[str, str]:
+    """A person with a request, erased: the request, and what she is called since."""
+    host.knows()
+    case = host.opens().json["id"]
+    assert host("DELETE", "/customers/c-1").json["state"] == "done"
+    return case, host("GET", f"/cases/{case}").json["customer"]
+
+
+@pytest.mark.parametrize("mode", ["live", "test"])
+def test_of_somebody_erased_there_is_nothing_under_either_name(key_of, database, mode):
+    host = key_of(mode, api_keys.SCOPES if mode == "test" else EVERYTHING)
+    case, since = erased(host)
+    assert since.startswith("erased-")
+    for name in ("c-1", since):
+        for method, path, given in NOT_HERS_ANY_MORE:
+            problem(writes(host, method, path, given, name), 404, "not_found")
+            problem(writes(host, method, path, given, name, **{"Idempotency-Key": str(uuid4())}), 404, "not_found")
+    with database.reading() as session:
+        assert len(session.scalars(select(Case)).all()) == 1 and session.scalar(select(func.count()).select_from(Link)) == 0
+        assert session.scalar(select(func.count()).select_from(Photo)) == 0
+    problem(host("PUT", f"/customers/{since}", json=PERSON), 422, "invalid")
+    problem(host("DELETE", f"/customers/{since}"), 404, "not_found")
+    again = host("DELETE", "/customers/c-1")
+    assert (again.status_code, again.json["state"]) == (200, "done")
+    if mode == "test":
+        problem(host("POST", f"/sandbox/cases/{case}/submit", headers={"Idempotency-Key": "s"}), 409, "state_conflict")
+        told = host("POST", f"/sandbox/cases/{case}/answer", json={"action": "approve"}, headers={"Idempotency-Key": "a"})
+        problem(told, 409, "state_conflict")
+    assert host.knows().status_code == 201  # somebody new to us
+    assert host.opens().status_code == 201
+
+
+def test_closed_requests_of_somebody_erased_are_codes_and_cancelling_them_is_answered_alike(host, database):
+    case, since = erased(host)
+    for query in ("", f"?customer={since}"):
+        (listed,) = host("GET", f"/cases{query}").json["data"]
+        assert (listed["id"], listed["customer"], listed["state"]) == (case, since, "withdrawn")
+    assert host("GET", "/cases?customer=c-1").json["data"] == []
+    outcome = host("GET", f"/cases/{case}/outcome")
+    assert (outcome.status_code, outcome.json["customer"], outcome.json["applied"]) == (200, since, None)
+    plain = host("POST", f"/cases/{case}/cancel")
+    with_key = [host("POST", f"/cases/{case}/cancel", headers={"Idempotency-Key": "k"}) for _ in range(2)]
+    assert [one.status_code for one in (plain, *with_key)] == [200] * 3
+    assert plain.json == with_key[0].json == with_key[1].json
+    assert with_key[1].headers["Idempotent-Replayed"] == "true"
+
+
+def test_an_approval_of_somebody_erased_has_no_details_to_take_over(host, database, now):
+    with database.transaction() as session:
+        case = a.an_approved(session, now=now)
+        external_id, case_id = session.get_one(Customer, case.customer_id).external_id, case.id
+    assert host("GET", f"/cases/{case_id}/outcome").json["applied"] is not None
+    assert host("DELETE", f"/customers/{external_id}?reason=order").json["state"] == "done"
+    outcome = host("GET", f"/cases/{case_id}/outcome")
+    assert (outcome.status_code, outcome.json["state"], outcome.json["applied"]) == (200, "approved", None)
+    for headers in ({}, {"Idempotency-Key": "k"}):
+        problem(host("POST", f"/cases/{case_id}/cancel", headers=headers), 409, "state_conflict")
+
+
+def erases_after(look: Any, database: Any) -> Any:
+    """What looks a customer up, and then somebody else erases her: in a transaction beside this one where there can be one."""
+
+    def looked(db: Any, external_id: str) -> Any:
+        found = look(db, external_id)
+        if found is not None:
+            what = {"actor": Actor(kind="host", id=str(uuid4())), "reason": "wish", "now": NOW}
+            if database.engine.dialect.name == "postgresql":
+                with database.transaction() as beside:
+                    assert privacy.erase(beside, found.id, **what).state == "done"
+            else:
+                assert privacy.erase(db, found.id, **what).state == "done"
+        return found
+
+    return looked
+
+
+@pytest.mark.parametrize(("method", "path", "given"), [one for one in NOT_HERS_ANY_MORE if one[0] != "GET"])
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}], ids=["plain", "once"])
+def test_whoever_is_erased_between_look_and_lock_is_not_written_to(host, database, monkeypatch, method, path, given, headers):
+    host.knows()
+    with monkeypatch.context() as patched:
+        for module in (host_customers, host_requests):
+            patched.setattr(module, "known", erases_after(host_customers.known, database))
+        problem(writes(host, method, path, given, "c-1", **headers), 404, "not_found")
+    with database.reading() as session:
+        for model in (Case, Photo, Link):
+            assert session.scalar(select(func.count()).select_from(model)) == 0
+
+
+@pytest.mark.parametrize(
+    ("header", "status"), [({}, 201), ({"If-None-Match": "*"}, 201), ({"If-Match": "*"}, 412)], ids=["plain", "new", "match"]
+)
+def test_a_customer_who_is_erased_while_she_is_written_is_somebody_new(host, database, monkeypatch, header, status):
+    host.knows()
+    lock = moves.lock_customer
+
+    def waited(db: Any, customer_id: UUID) -> Customer:
+        patched.undo()
+        erases_after(lambda db, found: db.get_one(Customer, found), database)(db, customer_id)
+        return lock(db, customer_id)
+
+    with monkeypatch.context() as patched:
+        if header:  # after the first look of all
+            patched.setattr(host_customers, "_visible", erases_after(host_customers._visible, database))
+        else:  # after the look that found her, just before her row is locked
+            patched.setattr(moves, "lock_customer", waited)
+        written = host("PUT", "/customers/c-1", json=PERSON, headers=header)
+    assert written.status_code == status, written.get_data(as_text=True)
+    if status == 201:
+        assert host("GET", "/customers/c-1").json["version"] == 1
+    with database.reading() as session:
+        assert any(one.external_id.startswith("erased-") for one in session.scalars(select(Customer))) or status == 412
 
 
 # --- Customers
@@ -595,10 +733,100 @@ def test_two_hosts_that_add_the_same_person_at_once_get_one(host, database):
         thread.start()
     for thread in threads:
         thread.join()
-    assert set(answers) <= {200, 201}
+    assert sorted(answers) == [200, 201]
     with database.reading() as session:
         assert len(session.scalars(select(Customer).where(Customer.external_id == "twin")).all()) == 1
         assert customers.current_profile(session, session.scalars(select(Customer)).one())[1] == "person@example.com"
+
+
+def test_of_two_that_want_her_only_if_she_is_new_one_is_refused(host, database, monkeypatch):
+    begin, looked, answers = threading.Barrier(2), threading.Barrier(2), {}
+    look = host_customers._visible
+
+    def both_look(db: Any, external_id: str) -> Any:
+        found = look(db, external_id)
+        if database.engine.dialect.name == "postgresql":  # on SQLite one transaction writes at a time anyway
+            looked.wait()
+        return found
+
+    def put(email: str) -> None:
+        begin.wait()
+        answers[email] = host("PUT", "/customers/twin", json={**PERSON, "email": email}, headers={"If-None-Match": "*"})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(host_customers, "_visible", both_look)
+        threads = [threading.Thread(target=put, args=(f"{name}@example.com",)) for name in ("one", "two")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    (made,) = [email for email, answer in answers.items() if answer.status_code == 201]
+    (refused,) = [answer for email, answer in answers.items() if email != made]
+    problem(refused, 412, "precondition_failed")
+    held = host("GET", "/customers/twin").json
+    assert (held["email"], held["version"]) == (made, 1)
+
+
+def test_what_was_delivered_changes_no_endpoint_and_what_people_do_does(host, database, now):
+    made = host("POST", "/webhook_endpoints", json={"url": "https://bank.example/hooks", "kinds": ["case.approved"]})
+    path = f"/webhook_endpoints/{made.json['id']}"
+    seen = host("GET", path).headers["ETag"]
+    with database.transaction() as session:
+        session.scalars(select(WebhookEndpoint)).one().last_success_at = now
+    read = host("GET", path)
+    assert read.json["last_success_at"] is not None and read.headers["ETag"] == seen
+    assert seen.startswith('W/"'), "another body under the same tag: a weak one"
+    changed = host("PATCH", path, json={"kinds": ["case.rejected"]}, headers={"If-Match": seen})
+    assert changed.status_code == 200 and changed.headers["ETag"] != seen
+    problem(host("DELETE", path, headers={"If-Match": seen}), 412, "precondition_failed")
+    with database.transaction() as session:
+        session.scalars(select(WebhookEndpoint)).one().last_success_at = now + timedelta(hours=1)
+    assert host("DELETE", path, headers={"If-Match": changed.headers["ETag"]}).status_code == 204
+
+
+def test_an_endpoint_is_locked_before_its_version_is_looked_at(host, database, monkeypatch):
+    made = host("POST", "/webhook_endpoints", json={"url": "https://bank.example/hooks", "kinds": ["case.approved"]})
+    path = f"/webhook_endpoints/{made.json['id']}"
+    asked = []
+
+    def free_for_others(current: Any) -> None:
+        if database.engine.dialect.name == "postgresql":  # on SQLite nobody else writes while this transaction is open
+            with database.transaction() as beside:
+                found = beside.scalars(select(WebhookEndpoint).with_for_update(skip_locked=True, of=WebhookEndpoint)).all()
+        else:
+            found = []
+        asked.append(len(found))
+
+    monkeypatch.setattr(host_hooks, "precondition", free_for_others)
+    tag = {"If-Match": host("GET", path).headers["ETag"]}
+    assert host("PATCH", path, json={"enabled": True}, headers=tag).status_code == 200
+    assert host("DELETE", path, headers=tag).status_code == 204
+    assert asked == [0, 0]
+
+
+def test_a_host_replaces_its_secret_and_asks_for_a_test_event(host, key_of, database, clock):
+    made = host("POST", "/webhook_endpoints", json={"url": "https://bank.example/hooks", "kinds": ["case.approved"]})
+    path = f"/webhook_endpoints/{made.json['id']}"
+    once = {"Idempotency-Key": "r"}
+    new = host("POST", f"{path}/rotate", json={"overlap_hours": 2}, headers=once)
+    assert new.status_code == 200 and new.json["secret"].startswith("whsec_") and new.json["secret"] != made.json["secret"]
+    assert host("POST", f"{path}/rotate", json={"overlap_hours": 2}, headers=once).json == new.json
+    assert datetime.fromisoformat(new.json["old_secret_until"]) == clock[0] + timedelta(hours=2)
+    for hours in (-1, 169, "2", 1.5):
+        problem(host("POST", f"{path}/rotate", json={"overlap_hours": hours}), 422, "invalid")
+    sent = host("POST", f"{path}/test", headers={"Idempotency-Key": "t"})
+    assert (sent.status_code, sent.json["kind"], sent.json["outcome"]) == (202, "webhook.test", "waiting")
+    assert host("POST", f"{path}/test", headers={"Idempotency-Key": "t"}).json == sent.json
+    with database.transaction() as session:
+        assert webhooks.due(session, now=clock[0]) == [UUID(sent.json["id"])]
+        signs_with = webhooks.begin_sending(session, UUID(sent.json["id"]), now=clock[0]).secrets
+    assert signs_with == (new.json["secret"], made.json["secret"])
+    lost = host("POST", f"{path}/rotate", json={"overlap_hours": 0})
+    assert lost.json["old_secret_until"] is None
+    for way, body in (("rotate", {}), ("test", None)):
+        problem(key_of("test")("POST", f"{path}/{way}", json=body), 404, "not_found")
+    host("PATCH", path, json={"enabled": False})
+    problem(host("POST", f"{path}/test"), 409, "conflict")
 
 
 def test_webhook_endpoints_are_set_up_by_the_host_itself(host, key_of):

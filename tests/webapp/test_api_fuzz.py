@@ -77,6 +77,7 @@ class World:
             "open_case": {"customer": f"free-{mode}", "reason": "divorce", "claim": {"surname": "ELDERTEST"}},
             "make_link": {"case_id": self.known[mode]["case_id"]},
             "add_endpoint": {"url": "https://other.example/hooks", "kinds": ["profile.changed"]},
+            "rotate_endpoint": {"overlap_hours": 1},
             "answer_case": {"action": "reject", "reasons": ["document_expired"]},
         }
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from cases import intake
+from cases import customers, intake
 from cases.models import Case
 from tests.webapp.conftest import ANNA, Browser, Portal
 from verification.evidence import ChangeReason, Field
@@ -296,3 +296,15 @@ def test_every_reason_can_be_told_with_every_document(portal: Portal) -> None:
             browser.get("/request/reason")
             browser.post("/request/reason", reason=reason.value, paper=paper.value)
             assert browser.post("/request/details").status_code == 422, (reason, paper)  # an empty form is never a crash
+
+
+def test_who_is_erased_while_she_types_is_led_to_the_door(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def erased(*_given: object, **_more: object) -> Case:
+        raise customers.Erased
+
+    browser = details(portal)
+    monkeypatch.setattr(intake, "open_case", erased)
+    answer = browser.post("/request/details", **NEW)
+    assert (answer.status_code, answer.location) == (303, "/sign-in")
+    with portal.db.reading() as session:
+        assert session.scalars(select(Case)).all() == []

@@ -21,7 +21,7 @@ from verification.evidence import Profile
 from verification.reasons import PhotoKind, ReasonCode
 from webapp.api import shapes
 from webapp.api.problems import Problem, wrong
-from webapp.api.surface import Answer, api, asks_for_version, key, operation, precondition
+from webapp.api.surface import Answer, api, asks_for_version, key, only_if_new, operation, precondition
 from webapp.context import now, settings
 from webapp.http import UPLOAD_BYTES
 
@@ -58,13 +58,13 @@ def put_customer(db: Session, external_id: str, json_data: shapes.CustomerIn) ->
         host_values.check_email(json_data.email),
         within="/profile",
     )
-    before = _visible(db, external_id)
     if asks_for_version():
-        if before is not None:
-            _lock(db, before)
+        before = _visible(db, external_id)
+        if before is not None and not _lock(db, before):
+            before = None
         precondition(described(db, before) if before is not None else None)
-    written = _upsert(db, external_id, profile, json_data, moment)
-    status = 200 if before is not None else 201
+    written, new = _put(db, external_id, profile, json_data, moment)
+    status = 201 if new else 200
     return Answer(body=described(db, written), status=status, headers=_place(external_id, status), about=written, tag=True)
 
 
@@ -110,7 +110,10 @@ def put_face(db: Session, external_id: str) -> Answer:
     """
     customer = known(db, external_id)
     jpeg, quality = request.environ["peremena.face"]
-    photo = customers.set_face_on_file(db, customer, jpeg, quality=quality, now=now(), actor=key().actor)
+    try:
+        photo = customers.set_face_on_file(db, customer, jpeg, quality=quality, now=now(), actor=key().actor)
+    except customers.Erased:
+        raise Problem("not_found", kept=False) from None
     found = photo.quality
     body = shapes.FaceOut(customer=external_id, width=found.get("width"), height=found.get("height"), set_at=photo.created_at)
     return Answer(body=body, about=customer)
@@ -145,6 +148,8 @@ def make_link(db: Session, external_id: str, json_data: shapes.LinkIn) -> Answer
             return_to=json_data.return_url,
             now=now(),
         )
+    except customers.Erased:
+        raise Problem("not_found", kept=False) from None
     except handovers.ReturnRefused:
         told = wrong("/return_url", "origin", "Its scheme, host and port must be one of the key's return origins.")
         raise Problem("return_url_refused", errors=[told]) from None
@@ -156,9 +161,9 @@ def make_link(db: Session, external_id: str, json_data: shapes.LinkIn) -> Answer
 
 
 def known(db: Session, external_id: str) -> Customer:
-    """The customer of that id whom this key may see. Raises Problem: not_found."""
+    """The customer of that id whom this key may see and who was not erased. Raises Problem: not_found."""
     found = _visible(db, external_id)
-    if found is None:
+    if found is None or found.data_key.wrapped is None:
         raise Problem("not_found", kept=False)
     return found
 
@@ -202,27 +207,37 @@ def _check_id(external_id: str) -> None:
         raise Problem("invalid", errors=[wrong("path:external_id", "format", told)], kept=False)
 
 
-def _upsert(db: Session, external_id: str, profile: Profile, given: shapes.CustomerIn, moment: datetime) -> Customer:
-    """Of two that add the same person at once, the second finds her."""
+def _put(db: Session, external_id: str, profile: Profile, given: shapes.CustomerIn, moment: datetime) -> tuple[Customer, bool]:
+    """Write her; says whether she is new. Of two that add the same person at once, the second finds her. Raises Problem."""
     what: dict[str, Any] = {
         "email": given.email, "locale": given.locale.value, "now": moment, "actor": key().actor, "sandbox": key().sandbox,
+        "only_new": only_if_new(),
     }  # fmt: skip
     try:
         try:
             with db.begin_nested():
-                return customers.upsert(db, external_id, profile, **what)
+                return customers.put(db, external_id, profile, **what)
         except IntegrityError:
-            return customers.upsert(db, external_id, profile, **what)
+            return customers.put(db, external_id, profile, **what)
     except customers.OtherMode:
         raise Problem("other_mode") from None
+    except customers.AlreadyThere:
+        raise Problem("precondition_failed", "There is one already.") from None
 
 
-def _lock(db: Session, customer: Customer) -> None:
-    """Nobody changes her until this request is answered. In the order of all others: her open case, then herself."""
+def _lock(db: Session, customer: Customer) -> bool:
+    """Nobody changes her until this request is answered; False: she has been erased meanwhile.
+
+    In the order of all others: her open case, then herself.
+    """
     opened = db.scalar(select(Case.id).where(Case.customer_id == customer.id, Case.closed_at.is_(None)))
     if opened is not None:
         moves.lock(db, opened)
-    moves.lock_customer(db, customer.id)
+    try:
+        customers.lock(db, customer.id)
+    except customers.Erased:
+        return False
+    return True
 
 
 def _place(external_id: str, status: int) -> dict[str, str]:

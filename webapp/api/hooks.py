@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, NoReturn, Self
 from uuid import UUID
@@ -23,6 +22,8 @@ from webapp.context import now
 Kind = StrEnum("Kind", {kind.upper().replace(".", "_"): kind for kind in webhooks.KINDS})  # type: ignore[misc]
 Url = Annotated[str, StringConstraints(min_length=8, max_length=500)]
 Kinds = Annotated[list[Kind], about(min_length=1, max_length=len(webhooks.KINDS))]
+
+HOUR = timedelta(hours=1)
 
 KEPT = ("idempotency_mismatch", "idempotency_in_progress", "answer_erased")
 
@@ -83,6 +84,26 @@ class EndpointMade(EndpointOut):
     """A new endpoint, and its secret."""
 
     secret: str = about(description="whsec_…: shown this once, or again for the same Idempotency-Key within a day")
+
+
+class RotateIn(BaseModel):
+    """How long the secret before signs as well."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    overlap_hours: Annotated[int, about(strict=True)] = about(
+        webhooks.OVERLAP // HOUR,
+        ge=0,
+        le=webhooks.LONGEST_OVERLAP // HOUR,
+        description="0: it ends at once, for a secret that somebody else has seen",
+    )
+
+
+class EndpointRotated(EndpointOut):
+    """An endpoint, and its new secret."""
+
+    secret: str = about(description="whsec_…: shown this once, or again for the same Idempotency-Key within a day")
+    old_secret_until: datetime | None = about(description="Until then the one before signs as well; null: it has ended")
 
 
 class EndpointPage(BaseModel):
@@ -153,7 +174,11 @@ def list_endpoints(db: Session, query_data: PageQuery) -> Answer:
 @operation("webhooks:read", answers={200: EndpointOut}, tagged=True)
 def get_endpoint(db: Session, endpoint_id: UUID) -> Answer:
     """Read a webhook endpoint"""
-    return Answer(body=_described(_one(db, endpoint_id)), tag=True)
+    try:
+        row = webhooks.endpoint(db, endpoint_id, by=key())
+    except NoResultFound:
+        raise Problem("not_found", kept=False) from None
+    return _tagged(row)
 
 
 @api.patch("/webhook_endpoints/<uuid:endpoint_id>")
@@ -164,9 +189,7 @@ def change_endpoint(db: Session, endpoint_id: UUID, json_data: EndpointChange) -
 
     Sets what is given. Switched off, what it was still owed is given up; it can be replayed later.
     """
-    row = _one(db, endpoint_id)
-    if asks_for_version():
-        precondition(_described(row))
+    row = _locked(db, endpoint_id)
     try:
         changed = webhooks.change(
             db,
@@ -176,13 +199,10 @@ def change_endpoint(db: Session, endpoint_id: UUID, json_data: EndpointChange) -
             url=json_data.url,
             kinds=[str(kind) for kind in json_data.kinds] if json_data.kinds is not None else None,
             enabled=json_data.enabled,
-            if_version=row.version,
         )
     except webhooks.BadEndpoint as bad:
         _refuse(bad)
-    except webhooks.Stale:
-        raise Problem("precondition_failed") from None
-    return Answer(body=_described(changed), tag=True)
+    return _tagged(changed)
 
 
 @api.delete("/webhook_endpoints/<uuid:endpoint_id>")
@@ -192,11 +212,38 @@ def remove_endpoint(db: Session, endpoint_id: UUID) -> Answer:
 
     Nothing is sent there any more, and its secret is destroyed.
     """
-    row = _one(db, endpoint_id)
-    if asks_for_version():
-        precondition(_described(row))
+    row = _locked(db, endpoint_id)
     webhooks.remove(db, row.id, by=key(), now=now())
     return Answer(status=204)
+
+
+@api.post("/webhook_endpoints/<uuid:endpoint_id>/rotate")
+@operation("webhooks:write", answers={200: EndpointRotated}, problems=("invalid", *KEPT))
+@api.input(RotateIn)
+def rotate_endpoint(db: Session, endpoint_id: UUID, json_data: RotateIn) -> Answer:
+    """Replace the secret of a webhook endpoint
+
+    From now on `secret` signs, and until the overlap is over the one before beside it: roll the new one out meanwhile.
+    """
+    row = _locked(db, endpoint_id)
+    secret = webhooks.rotate(db, row.id, by=key(), now=now(), overlap=json_data.overlap_hours * HOUR)
+    body = EndpointRotated(**_described(row).model_dump(), secret=secret, old_secret_until=row.old_secret_until)
+    return Answer(body=body)
+
+
+@api.post("/webhook_endpoints/<uuid:endpoint_id>/test")
+@operation("webhooks:write", answers={202: DeliveryOut}, problems=("conflict", *KEPT))
+def send_test_event(db: Session, endpoint_id: UUID) -> Answer:
+    """Send a test event
+
+    A `webhook.test` to this endpoint, whatever it asked for, signed and tried again as all others are.
+    """
+    row = _locked(db, endpoint_id)
+    try:
+        sent = webhooks.send_test(db, row.id, by=key(), now=now())
+    except webhooks.EndpointDisabled:
+        raise Problem("conflict", "The endpoint is off: switch it on first.") from None
+    return Answer(body=_delivery(sent), status=202)
 
 
 @api.post("/webhook_deliveries/<uuid:delivery_id>/replay")
@@ -217,17 +264,24 @@ def replay_delivery(db: Session, delivery_id: UUID) -> Answer:
     return Answer(body=_delivery(row), status=202)
 
 
-def _one(db: Session, endpoint_id: UUID) -> WebhookEndpoint:
+def _locked(db: Session, endpoint_id: UUID) -> WebhookEndpoint:
+    """The endpoint, locked, as the host saw it if it says how that was. Raises Problem: not_found, precondition_failed."""
     try:
-        return webhooks.endpoint(db, endpoint_id, by=_reader())
+        row = webhooks.locked(db, endpoint_id, by=key())
     except NoResultFound:
         raise Problem("not_found", kept=False) from None
+    if asks_for_version():
+        precondition(_version(row))
+    return row
 
 
-def _reader() -> webhooks.HasScopes:
-    """The key, to look at what it may change: a key that may write endpoints need not be one that lists them."""
-    who = key()
-    return replace(who, scopes=who.scopes | {"webhooks:read"}) if "webhooks:write" in who.scopes else who
+def _tagged(row: WebhookEndpoint) -> Answer:
+    return Answer(body=_described(row), tag=True, version=_version(row))
+
+
+def _version(row: WebhookEndpoint) -> EndpointOut:
+    """What its entity tag is of: all but the sign of life, which moves with every delivery while nobody changes anything."""
+    return _described(row).model_copy(update={"last_success_at": None})
 
 
 def _refuse(bad: webhooks.BadEndpoint) -> NoReturn:

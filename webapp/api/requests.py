@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from cases import answers, api_keys, host_values, intake, moves, profiles, queries
+from cases import answers, api_keys, customers, host_values, intake, moves, profiles, queries
 from cases.lifecycle import CLOSED, IllegalTransition, State
 from cases.models import MARKED, UNMARKED, Case, Customer, Disposition, ProfileVersion, Run, RunState
 from verification.evidence import Claim
@@ -73,6 +73,8 @@ def open_case(db: Session, json_data: shapes.CaseIn) -> Answer:
         raise Problem("case_open", case_id=str(opened.case_id)) from None
     except intake.NothingChanges:
         raise Problem("nothing_changes") from None
+    except customers.Erased:
+        raise Problem("not_found", kept=False) from None
     return Answer(body=described(case), status=201, headers={"Location": f"/v1/cases/{case.id}"}, about=customer, tag=True)
 
 
@@ -83,7 +85,8 @@ def list_cases(db: Session, query_data: shapes.CaseQuery) -> Answer:
     """List cases
 
     The newest first, page by page: as long as `has_more` is true, send `next` as `after`. Cases that are opened meanwhile
-    neither double nor hide others.
+    neither double nor hide others. Closed cases of a person who was erased stay, with ids, codes and times alone; `customer` is
+    then a name beginning with `erased-`, under which there is nothing.
     """
     wanted = select(Case).where(MARKED if key().sandbox else UNMARKED)
     if query_data.customer is not None:
@@ -218,8 +221,10 @@ def _outcome(db: Session, case: Case) -> shapes.OutcomeOut:
 
 
 def _applied(db: Session, case: Case) -> shapes.Applied | None:
-    """What an approval made current; nothing while it is held, or once it was reverted."""
+    """What an approval made current; nothing while it is held, once it was reverted, or once she was erased."""
     if case.state is not State.APPROVED or case.applied_version_id is None or profiles.held(case):
+        return None
+    if case.customer.data_key.wrapped is None:
         return None
     version = db.get_one(ProfileVersion, case.applied_version_id)
     before = db.get_one(ProfileVersion, case.prior_version_id)
@@ -235,7 +240,7 @@ def _applied(db: Session, case: Case) -> shapes.Applied | None:
 
 
 def mine(db: Session, case_id: UUID) -> Case:
-    """The case of that id if this key may see whose it is. Raises Problem: not_found."""
+    """The case of that id if this key may see whose it is; those of somebody erased are closed. Raises Problem: not_found."""
     case = db.get(Case, case_id)
     if case is None or not api_keys.may_see(key(), case.customer):
         raise Problem("not_found", kept=False)

@@ -168,7 +168,7 @@ class CaseOut(BaseModel):
     """A request to change details, without any of them."""
 
     id: UUID
-    customer: str
+    customer: str = about(description="`erased-…`, under which there is nothing, where she was erased")
     livemode: bool
     state: State
     open: bool = about(description="Whether anything may still happen to it by itself")

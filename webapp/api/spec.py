@@ -20,7 +20,7 @@ from webapp.api import problems, shapes
 from webapp.api.problems import CODES, MEDIA_TYPE
 from webapp.api.surface import Described, api
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 """Of the interface, not of Peremena: grows with every addition, and begins with 1 as long as it is /v1."""
 
 ALWAYS = ("malformed", "unauthorized", "scope_missing", "rate_limited", "error", "busy")

@@ -58,6 +58,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     about: Customer | None = None
     tag: bool = False  # whether it carries an entity tag
+    version: BaseModel | None = None  # what that tag is of where the body holds more, such as a sign of life: the tag is weak
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,7 +246,7 @@ def _finished(answer: Answer) -> idempotency.Answer:
     if answer.body is not None:
         headers["Content-Type"] = "application/json"
         if answer.tag:
-            headers["ETag"] = f'"{tag_of(answer.body)}"'
+            headers["ETag"] = f'"{tag_of(answer.body)}"' if answer.version is None else f'W/"{tag_of(answer.version)}"'
     return idempotency.Answer(status=answer.status, headers=headers, body=body)
 
 
@@ -291,6 +292,11 @@ def asks_for_version() -> bool:
     return "If-Match" in request.headers or "If-None-Match" in request.headers
 
 
+def only_if_new() -> bool:
+    """Whether the host wants this only if there is none yet."""
+    return request.headers.get("If-None-Match", "").strip() == "*"
+
+
 def precondition(current: BaseModel | None) -> None:
     """Refuse a change of something that is not as the host saw it (RFC 9110, 13.1). Raises Problem.
 
@@ -298,7 +304,7 @@ def precondition(current: BaseModel | None) -> None:
     """
     if "If-Match" in request.headers and (current is None or not _names(request.if_match, current)):
         raise Problem("precondition_failed")
-    if request.headers.get("If-None-Match", "").strip() == "*" and current is not None:
+    if only_if_new() and current is not None:
         raise Problem("precondition_failed", "There is one already.")
 
 

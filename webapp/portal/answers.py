@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import flash, g, jsonify, redirect, render_template, request, session, url_for
+from flask import abort, flash, g, jsonify, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -195,6 +195,8 @@ def _keep_claim(case: Case | None, claim: Claim, paper: forms.Paper, email: str 
                 made = intake.open_case(db, customer, claim, country=country, new_email=email, locale=locale(), now=moment)
             except intake.AlreadyOpen as already:  # a second click, or a second device
                 made = intake.amend(db, already.case_id, claim, country=country, new_email=email, now=moment)
+            except customers.Erased:  # while she was typing: nobody is signed in any more
+                abort(redirect(url_for("entrance.door"), 303))
         else:
             made = intake.amend(db, own_case(db, case.id).id, claim, country=country, new_email=email, now=moment)
         wanted = wanted_photos(made, photos_of(db, made))
