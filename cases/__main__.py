@@ -18,7 +18,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from cases import audit, keys, policies, privacy, schema, tombstones
+from cases import audit, backups, keys, policies, privacy, retention, schema, tombstones
 from cases.crypto import Unreadable, vault_of
 from cases.database import Database, utcnow
 from cases.models import DataKey
@@ -116,9 +116,11 @@ def _run(given: argparse.Namespace, database: Database) -> int:
             print(f"{error}. Nothing was changed.", file=sys.stderr)
             return 1
         with database.transaction() as session:
+            backups.step_over(session)
             persons, requests = privacy.replay(session, lines, now=utcnow())
+        retention.remove_blobs(database, now=utcnow())
         with database.transaction() as session:
-            privacy.finish(session, now=utcnow())
+            privacy.finish(session, now=utcnow(), blobs=False)
         print(f"{len(lines)} tombstones read; erased again: {persons} persons, {requests} single requests")
         return 0
     print(f"{keys.rotate(database, now=utcnow())} keys wrapped anew")

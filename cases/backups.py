@@ -30,11 +30,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import URL, Engine, delete, func, inspect, make_url, select, text
+from sqlalchemy import URL, Engine, delete, func, inspect, make_url, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from cases import audit, photo_store, privacy, schema, tombstones
+from cases import audit, photo_store, privacy, retention, schema, tombstones
 from cases.database import Database, make_engine
 from cases.desk_tables import Paper, Presence
 from cases.host_tables import ErasureRow
@@ -67,8 +67,14 @@ KEEP = 14
 RUNNING = timedelta(minutes=1)
 """A process that was heard of this lately still runs: nothing is restored under its feet."""
 
-FORGOTTEN = (CustomerSession, Link, DeviceLink, Presence, Heartbeat)
-"""Not brought back to life: sessions that were ended since, links that were used since, signs of life."""
+FORGOTTEN = (CustomerSession, DeviceLink, Presence, Heartbeat)
+"""Not brought back to life: sessions that were ended since, signs of life. Nor are the host's links into a session, which work
+once and may have been used since; those that mails carry ("this was not me", the way to a request) work as often as they are
+opened until they expire, and whoever got such a mail relies on it."""
+
+SEQUENCE_STEP = 1_000_000
+"""Added to each case's number of webhook events. Receivers drop what is not above the last number that they saw, and a restore
+goes back to a smaller one; no case has had so many events since its backup, and the column has room for 2000 restores."""
 
 _WITH_BLOBS: tuple[Any, ...] = (Photo, HeadTurn, Message, Paper)
 _STAMPED = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
@@ -393,6 +399,7 @@ def restore(
 ) -> Restored:
     """Bring a backup back into the system of `settings`, which must be empty unless `overwrite`, and must not be running.
 
+    Workers that run are seen by their signs of life and refused; portal, desk and API leave none: whoever calls stops them first.
     Then erases again whoever was erased since, by the files of tombstones: those of the settings, of the folder, and `stones`.
     May be repeated with `overwrite` when it was cut off. Raises BackupFailed, NotGenuine, tombstones.Tampered, OSError.
     """
@@ -421,11 +428,14 @@ def restore(
         with database.transaction() as session:
             for model in FORGOTTEN:
                 session.execute(delete(model))
+            session.execute(delete(Link).where(Link.purpose == "hand_over"))
+            step_over(session)
             for person in session.scalars(select(Staff)):
                 person.fs_uniquifier = secrets.token_hex(32)  # everybody signs in again
             again, requests = privacy.replay(session, lines, now=now)
+        retention.remove_blobs(database, now=now)  # what the store keeps for now, upkeep removes
         with database.transaction() as session:
-            privacy.finish(session, now=now)
+            privacy.finish(session, now=now, blobs=False)
         opened, broken = _open_all(database, most_opened)
         _set_anchors_aside(settings, now)
         with database.transaction() as session:
@@ -444,6 +454,13 @@ def restore(
         broken=broken,
         erased_again=again,
         requests_erased_again=requests,
+    )
+
+
+def step_over(session: Session) -> None:
+    """Let every case's webhook events begin anew above all numbers that a receiver may have seen. Moves no case's version."""
+    session.execute(
+        update(Case).values(hook_sequence=Case.hook_sequence + SEQUENCE_STEP).execution_options(synchronize_session=False)
     )
 
 
@@ -466,9 +483,14 @@ def _free(settings: Settings, *, overwrite: bool, now: datetime) -> None:
                 heard = session.scalar(select(func.count()).where(Heartbeat.at > lately, Heartbeat.name.not_like("task:%"))) or 0
                 held = sum(session.scalar(select(func.count()).select_from(model)) or 0 for model in (Customer, Case))
             if heard:
-                raise BackupFailed("Processes of this system were running a minute ago: stop them all first.")
+                raise BackupFailed(
+                    "Workers of this system were running a minute ago: stop everything first, portal, desk and API as well."
+                )
         if not overwrite and (held or next(iter(database.info["photos"].names()), None) is not None):
-            raise BackupFailed("This system is not empty: say --overwrite if what it holds may be lost.")
+            raise BackupFailed(
+                "This system is not empty. Stop portal, desk and API, whose running is not seen from here, then say --overwrite"
+                " if what it holds may be lost."
+            )
 
 
 def _has_tables(engine: Engine) -> bool:

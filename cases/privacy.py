@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -78,6 +80,10 @@ ERASED = "erased-"
 PURPOSE = "host_copy"
 """Of the looks at pictures that the host's export causes."""
 
+
+Events = list[Callable[[], object]]
+"""Of one transaction, gathered and recorded last: from the first event on other writers wait, and none may wait for a row of ours
+while we wait for theirs."""
 
 looks = who_looked.looks
 """Who looked at her photos and requests."""
@@ -161,20 +167,24 @@ def erase(
     row = _of(session, customer_id)
     if row is not None and row.done_at is not None:
         return _told(session, row, now)
+    events: Events = []
     if row is None:
         row = _row(session, customer_id, reason=reason, asked_by=actor.kind, asked_at=now)
         asked = True
     else:
         asked = reason == "order" and row.reason != "order"
         row.reason = "order" if asked else row.reason
-    _weigh(session, row, cases, now=now, actor=actor)
+    _weigh(session, row, cases, now=now, actor=actor, events=events)
     if asked:
-        audit.record(
-            session, "erasure_asked", actor=actor, now=now, customer_id=customer_id, erasure_id=row.id, reason=row.reason,
-            holds=row.holds, until=row.not_before,
+        events.append(
+            partial(
+                audit.record, session, "erasure_asked", actor=actor, now=now, customer_id=customer_id, erasure_id=row.id,
+                reason=row.reason, holds=row.holds, until=row.not_before,
+            )
         )  # fmt: skip
     if not row.holds:
-        _destroy(session, row, cases, actor=actor, now=now)
+        _destroy(session, row, cases, actor=actor, now=now, events=events)
+    _record(events)
     return _told(session, row, now)
 
 
@@ -264,35 +274,44 @@ def holds(session: Session, cases: Sequence[Case], *, now: datetime) -> tuple[Ho
     return tuple(sorted(left, key=lambda hold: (hold.until is not None, -hold.until.timestamp() if hold.until else 0, hold.code)))
 
 
-def carry_out_due(session: Session, *, now: datetime, limit: int = 20) -> int:
-    """Carry out erasures whose holds are over, and weigh those anew that wait for a person; returns how many. For upkeep."""
-    waiting = session.scalars(
-        select(ErasureRow.customer_id)
-        .where(
-            ErasureRow.done_at.is_(None),
-            ErasureRow.cancelled_at.is_(None),
-            or_(ErasureRow.not_before.is_(None), ErasureRow.not_before <= now),
+def due(session: Session, *, now: datetime) -> list[UUID]:
+    """Customers whose erasure may be due: no hold of theirs has an end to come. Who waits for a person is weighed each time."""
+    return list(
+        session.scalars(
+            select(ErasureRow.customer_id)
+            .where(
+                ErasureRow.done_at.is_(None),
+                ErasureRow.cancelled_at.is_(None),
+                or_(ErasureRow.not_before.is_(None), ErasureRow.not_before <= now),
+            )
+            .order_by(ErasureRow.asked_at, ErasureRow.id)
         )
-        .order_by(ErasureRow.asked_at, ErasureRow.id)
-        .limit(limit)
-    ).all()
-    done = 0
-    for customer_id in waiting:
-        cases = _lock(session, customer_id)
-        row = _of(session, customer_id)
-        if row is None or row.done_at is not None:
-            continue
-        _weigh(session, row, cases, now=now, actor=audit.SYSTEM)
-        if not row.holds:
-            _destroy(session, row, cases, actor=audit.SYSTEM, now=now)
-            done += 1
+    )
+
+
+def carry_out(session: Session, customer_id: UUID, *, now: datetime) -> bool:
+    """Weigh a waiting erasure anew, and carry it out if nothing holds it any more; says whether it was. For upkeep.
+
+    One person in a transaction: another's trouble must not undo it, and nobody's rows are locked after the first event.
+    """
+    cases = _lock(session, customer_id)
+    row = _of(session, customer_id)
+    if row is None or row.done_at is not None:
+        return False
+    events: Events = []
+    _weigh(session, row, cases, now=now, actor=audit.SYSTEM, events=events)
+    done = not row.holds
+    if done:
+        _destroy(session, row, cases, actor=audit.SYSTEM, now=now, events=events)
+    _record(events)
     return done
 
 
-def finish(session: Session, *, now: datetime, limit: int = 100) -> int:
+def finish(session: Session, *, now: datetime, limit: int = 100, blobs: bool = True) -> int:
     """Remove blobs and mails kept as files of whoever was erased; returns how many persons are done with. For upkeep.
 
-    What a crash left over is found by the next call: a person is finished when nothing of hers lies anywhere.
+    What a crash left over is found by the next call: a person is finished when nothing of hers lies anywhere. Without `blobs`
+    the caller has removed them (`retention.remove_blobs`), with no transaction open while the store is asked.
     """
     rows = session.scalars(
         select(ErasureRow)
@@ -303,7 +322,8 @@ def finish(session: Session, *, now: datetime, limit: int = 100) -> int:
     ).all()
     if not rows:
         return 0
-    retention.delete_blobs(session, now=now)
+    if blobs:
+        retention.delete_blobs(session, now=now)
     finished = []
     for row in rows:
         pictures = sum(_left(session, model, row.customer_id) for model in _WITH_BLOBS)
@@ -340,19 +360,36 @@ def replay(session: Session, lines: Sequence[tombstones.Line], *, now: datetime)
         cases = _lock(session, customer_id)
         if row is None:
             row = _row(session, customer_id, reason="wish", asked_by="system", asked_at=at)
-        _weigh(session, row, cases, now=now, actor=audit.SYSTEM, override=True)
-        _destroy(session, row, cases, actor=audit.SYSTEM, now=now, replayed=True)
+        events: Events = []
+        _weigh(session, row, cases, now=now, actor=audit.SYSTEM, override=True, events=events)
+        _destroy(session, row, cases, actor=audit.SYSTEM, now=now, replayed=True, events=events)
+        _record(events)
         again += 1
     if single:
-        query = select(Case.id).where(Case.shredded_at.is_(None), Case.closed_at.is_not(None)).order_by(Case.id)
+        query = select(Case.id).where(Case.shredded_at.is_(None)).order_by(Case.id)
         for case_id in session.scalars(query).all():
-            if tombstones.hashed(session, tombstones.CASE, str(case_id)) in single:
-                retention.shred_case(session, case_id, now=now)
-                requests += 1
+            at = single.get(tombstones.hashed(session, tombstones.CASE, str(case_id)))
+            if at is None:
+                continue
+            _once_more(session, case_id, at, now=now)
+            requests += 1
     for line in lines:
         _bury(session, line)
     session.flush()
     return again, requests
+
+
+def _once_more(session: Session, case_id: UUID, at: datetime, *, now: datetime) -> None:
+    """Shred a request that was destroyed at her wish at that time. Where the backup is older than its end it is open again, and
+    she had withdrawn it (only a closed one can be destroyed)."""
+    case = moves.lock(session, case_id)
+    events: Events = []
+    if case.state not in CLOSED:
+        _withdraw(session, case, actor=audit.SYSTEM, now=now, events=events)
+    session.execute(delete(UnsentForm).where(UnsentForm.customer_id == case.customer_id, UnsentForm.created_at <= at))
+    session.flush()
+    _record(events)
+    retention.shred_case(session, case_id, now=now)
 
 
 def _row(session: Session, customer_id: UUID, *, reason: str, asked_by: str, asked_at: datetime) -> ErasureRow:
@@ -392,7 +429,11 @@ def _may_ask(actor: audit.Actor, by: Staff | None, reason: str, customer_id: UUI
 
 
 def _lock(session: Session, customer_id: UUID) -> list[Case]:
-    """All her cases, then her account, locked: in the order of everybody. She can open no new one meanwhile."""
+    """All her cases, then her account, locked: in the order of everybody. She can open no new one meanwhile.
+
+    Then what others lock before they record an event (a mail that is being sent, a link that is opened): ending an agent's answer
+    records one as well, and whoever waited for these rows after it would wait for ever.
+    """
     session.flush()
     ids = session.scalars(select(Case.id).where(Case.customer_id == customer_id).order_by(Case.id)).all()
     for case_id in ids:
@@ -402,6 +443,8 @@ def _lock(session: Session, customer_id: UUID) -> list[Case]:
     for case in found:
         if case.id not in ids:  # opened between the two
             moves.lock(session, case.id)
+    for model in (Notification, Link):
+        session.execute(select(model.id).where(model.customer_id == customer_id).order_by(model.id).with_for_update()).all()
     return list(found)
 
 
@@ -414,21 +457,19 @@ def _of(session: Session, customer_id: UUID) -> ErasureRow | None:
 
 
 def _weigh(
-    session: Session, row: ErasureRow, cases: Sequence[Case], *, now: datetime, actor: audit.Actor, override: bool = False
+    session: Session,
+    row: ErasureRow,
+    cases: Sequence[Case],
+    *,
+    now: datetime,
+    actor: audit.Actor,
+    events: Events,
+    override: bool = False,
 ) -> None:
     """Withdraw what is open, and write down what the erasure waits for."""
     for case in cases:
-        if case.state in CLOSED:
-            continue
-        run = moves.running(session, case)
-        old = moves.move(session, case, Action.WITHDRAW, now=now)
-        if run is not None:
-            moves.abandon(run, now=now)
-            session.flush()
-            audit.record(
-                session, "run_abandoned", actor=audit.SYSTEM, now=now, case=case, run_id=run.id, fence=run.fence, why="erasure"
-            )
-        audit.record(session, "withdrawn", actor=actor, now=now, case=case, old=old, new=case.state)
+        if case.state not in CLOSED:
+            _withdraw(session, case, actor=actor, now=now, events=events)
     left = () if row.reason == "order" or override else holds(session, cases, now=now)
     times = [hold.until for hold in left]
     row.holds = [hold.code for hold in left]
@@ -436,8 +477,37 @@ def _weigh(
     session.flush()
 
 
+def _withdraw(session: Session, case: Case, *, actor: audit.Actor, now: datetime, events: Events) -> None:
+    """Close an open, locked case; a run that is looking is taken back."""
+    run = moves.running(session, case)
+    old = moves.move(session, case, Action.WITHDRAW, now=now)
+    if run is not None:
+        moves.abandon(run, now=now)
+        session.flush()
+        events.append(
+            partial(
+                audit.record, session, "run_abandoned", actor=audit.SYSTEM, now=now, case=case, run_id=run.id, fence=run.fence,
+                why="erasure",
+            )
+        )  # fmt: skip
+    events.append(partial(audit.record, session, "withdrawn", actor=actor, now=now, case=case, old=old, new=case.state))
+
+
+def _record(events: Events) -> None:
+    """Write the events down, after the last row was locked."""
+    for record in events:
+        record()
+
+
 def _destroy(
-    session: Session, row: ErasureRow, cases: Sequence[Case], *, actor: audit.Actor, now: datetime, replayed: bool = False
+    session: Session,
+    row: ErasureRow,
+    cases: Sequence[Case],
+    *,
+    actor: audit.Actor,
+    now: datetime,
+    events: Events,
+    replayed: bool = False,
 ) -> None:
     """Make everything of hers unreadable, and remember it for ever. One transaction; blobs follow in `finish`."""
     session.flush()
@@ -457,11 +527,15 @@ def _destroy(
     row.counts = {name: count for name, count in sorted(gone.items()) if count}
     session.flush()
     session.expire_all()  # much was changed past the session's objects
-    for case, photos, runs in shredded:  # last, because from the first event on other writers wait
-        audit.record(session, "shredded", actor=audit.SYSTEM, now=now, case=case, photos=photos, runs=runs)
-    audit.record(
-        session, "erased", actor=actor, now=now, customer_id=customer.id, erasure_id=row.id, reason=row.reason, requests=len(ids),
-        keys=gone["data_keys"], replayed=replayed,
+    events += [
+        partial(audit.record, session, "shredded", actor=audit.SYSTEM, now=now, case=case, photos=photos, runs=runs)
+        for case, photos, runs in shredded
+    ]
+    events.append(
+        partial(
+            audit.record, session, "erased", actor=actor, now=now, customer_id=customer.id, erasure_id=row.id, reason=row.reason,
+            requests=len(ids), keys=gone["data_keys"], replayed=replayed,
+        )
     )  # fmt: skip
 
 
@@ -596,22 +670,56 @@ def export(
     """
     made = exports.gather(session, customer_id, language=language, now=now)
     shown = []
-    for file in made.files:
-        entry: dict[str, Any] = {"what": file.what, "path": file.path, "request": None}
-        if file.case_id is not None:
-            entry["request"] = confirmations.number(file.case_id)
-        if pictures:
-            try:
-                opened = exports.open_file(session, file, customer_id=customer_id, now=now, viewer=actor, purpose=PURPOSE)
-            except (photo_store.PhotoGone, photo_store.PhotoBroken):
-                entry["pictures"] = []
-            else:
-                entry["pictures"] = [
-                    {"name": name, "media": "image/jpeg", "base64": base64.b64encode(data).decode()} for name, data in opened
-                ]
-        shown.append(entry)
+    with _read_before(session, customer_id) if pictures else nullcontext():
+        for file in made.files:
+            entry: dict[str, Any] = {"what": file.what, "path": file.path, "request": None}
+            if file.case_id is not None:
+                entry["request"] = confirmations.number(file.case_id)
+            if pictures:
+                try:
+                    opened = exports.open_file(session, file, customer_id=customer_id, now=now, viewer=actor, purpose=PURPOSE)
+                except (photo_store.PhotoGone, photo_store.PhotoBroken):
+                    entry["pictures"] = []
+                else:
+                    entry["pictures"] = [
+                        {"name": name, "media": "image/jpeg", "base64": base64.b64encode(data).decode()} for name, data in opened
+                    ]
+            shown.append(entry)
     audit.record(session, "person_exported", actor=actor, now=now, customer_id=customer_id, photos=len(shown) if pictures else 0)
     return {"format": "peremena person 1", "customer_id": str(customer_id), **made.document, "pictures": shown}
+
+
+class _Fetched:
+    """The ciphertext of some blobs, read before; nothing else."""
+
+    def __init__(self, blobs: dict[str, bytes]) -> None:
+        self.blobs = blobs
+
+    def read(self, name: str) -> bytes:
+        """Raises BlobMissing."""
+        if name not in self.blobs:
+            raise photo_store.BlobMissing(name)
+        return self.blobs[name]
+
+
+@contextmanager
+def _read_before(session: Session, customer_id: UUID) -> Iterator[None]:
+    """Fetch all her pictures' ciphertext, which then is what this session's store has.
+
+    Opening one records the look, and from the first of these events on other writers wait: none of them for a store that is slow.
+    """
+    store = photo_store.store_of(session)
+    blobs: dict[str, bytes] = {}
+    for model in _WITH_BLOBS:
+        live = (model.customer_id == customer_id, model.blob.is_not(None), model.shredded_at.is_(None))
+        for name in session.scalars(select(model.blob).where(*live)).all():
+            with suppress(photo_store.BlobMissing):
+                blobs[name] = store.read(name)
+    session.info["photos"] = _Fetched(blobs)
+    try:
+        yield
+    finally:
+        session.info["photos"] = store
 
 
 def _time(moment: datetime | None) -> str | None:

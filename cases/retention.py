@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, delete, func, select
+from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from cases import (
@@ -30,6 +30,7 @@ from cases import (
     unsent_forms,
 )
 from cases.crypto import destroy
+from cases.database import Database
 from cases.desk_tables import Paper
 from cases.lifecycle import Action, State
 from cases.models import Case, DataKey, HeadTurn, Link, Message, Photo, Run, UnsentForm, Upload
@@ -37,6 +38,9 @@ from cases.photo_store import LocalStore, store_of
 
 ORPHAN_AGE = timedelta(hours=1)
 """A younger blob without a row may belong to a transaction that has not committed yet."""
+
+AWAY = 10
+"""So many blobs in a row that cannot be removed: the store is away, and the next round tries again."""
 
 LINK_GRACE = timedelta(days=7)
 """How long an expired link is still told apart from one that never was."""
@@ -83,10 +87,11 @@ def expire_drafts(session: Session, *, now: datetime, limit: int = 100) -> list[
     return [case.id for case in stale]
 
 
-def shred_due(session: Session, *, now: datetime, limit: int = 100) -> list[UUID]:
+def shred_due(session: Session, *, now: datetime, limit: int = 100, blobs: bool = True) -> list[UUID]:
     """Shred the cases that `due` names, and what an earlier call left when it was cut off; returns the cases.
 
-    Keys first, then blobs: a crash in between, or a transaction that does not commit, is made good by the next call.
+    Keys first, then blobs: a crash in between, or a transaction that does not commit, is made good by the next call. Without
+    `blobs` the caller removes them (`remove_blobs`), so that no trouble of the store keeps keys from being destroyed.
     """
     session.flush()
     cases = session.scalars(
@@ -99,7 +104,8 @@ def shred_due(session: Session, *, now: datetime, limit: int = 100) -> list[UUID
     ).all()
     counts = {case.id: destroy_case(session, case, now) for case in cases}
     session.flush()
-    delete_blobs(session, now=now)
+    if blobs:
+        delete_blobs(session, now=now)
     unsent_forms.forget(session, now=now)
     for case in cases:  # last, because from the first event on other writers wait
         photos, runs = counts[case.id]
@@ -217,6 +223,56 @@ def delete_blobs(session: Session, *, now: datetime, limit: int = 1000) -> int:
         row.shredded_at = now
     session.flush()
     return len(rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removed:
+    """What became of blobs whose key is destroyed."""
+
+    count: int
+    failed: int  # the store did not remove them: tried again with the next round
+    why: str | None  # the type of the last failure
+
+
+def remove_blobs(database: Database, *, now: datetime, limit: int = 1000) -> Removed:
+    """Like `delete_blobs`, with no transaction open while the store is asked, which may hang; one that fails stops no other.
+
+    Safe without locks: a destroyed key never comes back, and no blob's name is used twice. Where many cannot be removed, each
+    round begins elsewhere, so that the rest gets its turn.
+    """
+    with database.reading() as session:
+        found = [
+            (model, row_id, blob)
+            for model in (Photo, HeadTurn, Message, Paper)
+            for row_id, blob in session.execute(
+                select(model.id, model.blob)
+                .join(DataKey, DataKey.id == model.data_key_id)
+                .where(model.blob.is_not(None), model.shredded_at.is_(None), DataKey.wrapped.is_(None))
+                .order_by(model.id)
+            )
+        ]
+    start = int(now.timestamp()) // 60 * AWAY % len(found) if found else 0
+    store = database.info["photos"]
+    gone: dict[type[Photo | HeadTurn | Message | Paper], list[UUID]] = {}
+    failed = in_a_row = 0
+    why = None
+    for model, row_id, blob in (found[start:] + found[:start])[:limit]:
+        try:
+            store.shred(blob)
+        except Exception as error:  # whatever a store may raise
+            failed, in_a_row, why = failed + 1, in_a_row + 1, type(error).__name__
+            if in_a_row >= AWAY:
+                break
+            continue
+        in_a_row = 0
+        gone.setdefault(model, []).append(row_id)
+    if gone:
+        with database.transaction() as session:
+            for model, ids in gone.items():
+                for at in range(0, len(ids), 500):
+                    some = model.id.in_(ids[at : at + 500])
+                    session.execute(update(model).where(some, model.shredded_at.is_(None)).values(shredded_at=now))
+    return Removed(count=sum(len(ids) for ids in gone.values()), failed=failed, why=why)
 
 
 @dataclass(frozen=True, kw_only=True)

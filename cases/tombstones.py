@@ -19,6 +19,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from cases.database import Database
 from cases.host_tables import Tombstone
 from cases.settings import Settings
 
@@ -57,21 +58,23 @@ def folder(settings: Settings) -> Path:
     return settings.tombstones or settings.data_dir / "tombstones"
 
 
-def write(session: Session, place: Path, *, now: datetime, limit: int = 1000) -> int:
-    """Append what is not in the file yet; returns how many lines. Cut off between file and note, lines stand there twice.
+def write(database: Database, place: Path, *, now: datetime, limit: int = 1000) -> int:
+    """Append what is not in the file yet; returns how many lines. Raises OSError.
 
+    Only what is committed is read, so that no line ever names somebody whose erasure was lost. That it was written is noted after
+    the file is on disk: cut off between the two, or with two upkeeps at once, lines stand there twice, which says nothing more.
     Where the file is gone (a new disk, say) all of them are written anew.
     """
     missing = not (place / FILE).exists()
     query = select(Tombstone).order_by(Tombstone.at, Tombstone.subject)
     if not missing:
         query = query.where(Tombstone.written_at.is_(None)).limit(limit)
-    rows = session.scalars(query.with_for_update(skip_locked=True)).all()
+    with database.reading() as session:
+        rows = session.execute(query.with_only_columns(Tombstone.at, Tombstone.kind, Tombstone.subject)).all()
     if not rows:
         return 0
-    settings: Settings = session.info["settings"]
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    text = "".join(_line(settings, row.at, row.kind, row.subject) for row in rows)
+    text = "".join(_line(database.settings, row.at, row.kind, row.subject) for row in rows)
     handle = os.open(place / FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         size = os.fstat(handle).st_size
@@ -82,8 +85,9 @@ def write(session: Session, place: Path, *, now: datetime, limit: int = 1000) ->
     finally:
         os.close(handle)
     subjects = [row.subject for row in rows]
-    for at in range(0, len(subjects), 500):
-        session.execute(update(Tombstone).where(Tombstone.subject.in_(subjects[at : at + 500])).values(written_at=now))
+    with database.transaction() as session:
+        for at in range(0, len(subjects), 500):
+            session.execute(update(Tombstone).where(Tombstone.subject.in_(subjects[at : at + 500])).values(written_at=now))
     return len(rows)
 
 

@@ -163,7 +163,10 @@ def backup(folder: Path, keep: int) -> None:
 def restore(
     folder: Path, at: str | None, only_check: bool, overwrite: bool, stones: tuple[Path, ...], without_tombstones: bool
 ) -> None:
-    """Bring a backup from FOLDER back into an empty system that does not run, and erase again whoever was erased since."""
+    """Bring a backup from FOLDER back into an empty system that does not run, and erase again whoever was erased since.
+
+    Stop everything first: workers that run are noticed and refused, but portal, desk and API leave no sign of life.
+    """
     config = settings()
     if only_check:
         _print(asdict(_tried(lambda: backups.check(config, folder, at=at))))

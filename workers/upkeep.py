@@ -1,7 +1,7 @@
 """The timetable: take back unfinished runs, ring again for what was lost, expire, shred, anchor the audit trail.
 
-Everything here may be done twice, by two upkeeps at once, or be cut off anywhere: each task is one transaction that
-finds its work in the database, and what it tells the queue is a hint.
+Everything here may be done twice, by two upkeeps at once, or be cut off anywhere: each task finds its work in the database, in
+one transaction or several that stand for themselves, and what it tells the queue is a hint.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 import structlog
 from sqlalchemy import delete, update
@@ -68,16 +69,18 @@ BATCH = 200
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """One line of the timetable: either `do`, or `in_turn`, which one upkeep of several does each time it is due.
+    """One line of the timetable: either `do`, or what one upkeep of several does each time it is due: `in_turn`, or `apart`.
 
-    Both return how much was done, for the log. `aside`: it may take half a minute, so it has a thread of its own, and nothing
-    waits for it.
+    `apart` opens transactions of its own, after the turn was taken: a store that hangs must keep nobody from writing, and SQLite
+    has one writer. All return how much was done, for the log. `aside`: it may take half a minute or hang, so it has a thread of
+    its own, and nothing waits for it.
     """
 
     name: str
     every: float  # seconds
     do: Callable[[], int] | None = None
     in_turn: Callable[[Session], int] | None = None
+    apart: Callable[[], int] | None = None
     aside: bool = False
 
 
@@ -99,8 +102,8 @@ def timetable(settings: Settings) -> tuple[Task, ...]:
         Task(name="halt", every=30, in_turn=halt),
         Task(name="expire", every=60, in_turn=expire),
         Task(name="resume", every=60, in_turn=resume),
-        Task(name="shred", every=60, in_turn=shred),
-        Task(name="erase", every=60, in_turn=erase),
+        Task(name="shred", every=60, apart=shred, aside=True),
+        Task(name="erase", every=60, apart=erase, aside=True),
         Task(name="forget_recipients", every=3600, in_turn=forget_recipients),
         Task(name="draw_quality", every=60, in_turn=draw_quality),
         Task(name="score_rescue", every=300, do=score_rescue),
@@ -108,7 +111,7 @@ def timetable(settings: Settings) -> tuple[Task, ...]:
         Task(name="owe_reports", every=60, in_turn=owe_reports),
         Task(name="anchor", every=3600, in_turn=anchor),
         Task(name="forget_processes", every=3600, in_turn=forget_processes),
-        Task(name="remove_orphans", every=6 * 3600, in_turn=remove_orphans),
+        Task(name="remove_orphans", every=6 * 3600, apart=remove_orphans, aside=True),
         Task(name="forget_links", every=24 * 3600, in_turn=forget_links),
         Task(name="forget_throttles", every=24 * 3600, in_turn=forget_throttles),
         Task(name="forget_answers", every=3600, in_turn=forget_answers),
@@ -155,8 +158,15 @@ def attempt(task: Task) -> bool:
 
 
 def take_turn(task: Task, *, now: datetime) -> int:
-    """Do a shared task if it is due and nobody else has done or is doing it. A crash gives the turn back."""
+    """Do a shared task if it is due and nobody else has done or is doing it. A crash gives the turn back, but not that of a task
+    with transactions of its own: what it left is found the next time."""
+    if task.apart is not None:
+        return task.apart() if _in_turn(task, lambda _: 1, now=now) else 0
     assert task.in_turn is not None
+    return _in_turn(task, task.in_turn, now=now)
+
+
+def _in_turn(task: Task, do: Callable[[Session], int], *, now: datetime) -> int:
     name = f"task:{task.name}"
     before = now - timedelta(seconds=task.every * 0.9)
     try:
@@ -167,7 +177,7 @@ def take_turn(task: Task, *, now: datetime) -> int:
                     return 0
                 session.add(Heartbeat(name=name, at=now))
                 session.flush()
-            return task.in_turn(session)
+            return do(session)
     except IntegrityError:
         with process.database().reading() as session:
             if session.get(Heartbeat, name) is None:
@@ -315,16 +325,55 @@ def resume(session: Session) -> int:
     return len(supporting.resume_due(session, now=utcnow()))
 
 
-def shred(session: Session) -> int:
-    """Shred photos and readings whose time is over, unreadable blobs, and faces kept from before biometrics went off."""
-    return by_eye.clean(session) + len(retention.shred_due(session, now=utcnow()))
+def shred() -> int:
+    """Shred photos and readings whose time is over, unreadable blobs, and faces kept from before biometrics went off.
+
+    Keys are destroyed for good before the store is asked for anything.
+    """
+    now, database = utcnow(), process.database()
+    with database.transaction() as session:
+        done = by_eye.clean(session) + len(retention.shred_due(session, now=now, blobs=False))
+    remove_blobs("shred", now=now)
+    return done
 
 
-def erase(session: Session) -> int:
-    """Carry out erasures whose holds are over, remove what is left of who was erased, and write tombstones off the database."""
-    now = utcnow()
-    done = privacy.carry_out_due(session, now=now) + privacy.finish(session, now=now)
-    return done + tombstones.write(session, tombstones.folder(process.settings()), now=now)
+def erase() -> int:
+    """Carry out erasures whose holds are over, write tombstones off the database, remove what is left of who was erased.
+
+    Each person and each step for itself: no trouble of one keeps the others from theirs, and none takes back what is done.
+    """
+    now, database = utcnow(), process.database()
+
+    def carry_out(customer_id: UUID) -> int:
+        with database.transaction() as session:
+            return int(privacy.carry_out(session, customer_id, now=now))
+
+    def finish() -> int:
+        with database.transaction() as session:
+            return privacy.finish(session, now=now, blobs=False)
+
+    with database.reading() as session:
+        due = privacy.due(session, now=now)
+    done = sum(tried("erase", partial(carry_out, customer_id)) for customer_id in due)
+    done += tried("erase", lambda: tombstones.write(database, tombstones.folder(process.settings()), now=now))
+    remove_blobs("erase", now=now)
+    return done + tried("erase", finish)
+
+
+def tried(task: str, do: Callable[[], int]) -> int:
+    """What `do` returns; 0 where it fails, which is logged: the next round tries again."""
+    try:
+        return do()
+    except Exception as error:
+        log.error("task_failed", task=task, type=type(error).__name__, where=logs.place(error))
+        return 0
+
+
+def remove_blobs(task: str, *, now: datetime) -> None:
+    """Remove blobs whose keys are destroyed, from whichever task destroyed them."""
+    removed = retention.remove_blobs(process.database(), now=now)
+    if removed.failed:
+        log.error("blobs_not_removed", task=task, count=removed.failed, type=removed.why)
 
 
 def forget_recipients(session: Session) -> int:
@@ -362,9 +411,10 @@ def owe_reports(session: Session) -> int:
     return len(report_mails.owe_due(session, now=utcnow()))
 
 
-def remove_orphans(session: Session) -> int:
+def remove_orphans() -> int:
     """Remove blobs of transactions that never committed."""
-    return retention.remove_orphans(session, now=utcnow())
+    with process.database().reading() as session:
+        return retention.remove_orphans(session, now=utcnow())
 
 
 def forget_links(session: Session) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text
 
-from cases import audit, backups, customers, exports, photo_store, privacy, profiles, queries, retention, tombstones
+from cases import __main__ as commands
+from cases import audit, backups, customers, exports, intake, photo_store, privacy, profiles, queries, retention, tombstones
 from cases.crypto import Vault
 from cases.database import Database
-from cases.models import Case, Customer, CustomerSession, DataKey, Event, Heartbeat, Link, Photo, Staff
+from cases.lifecycle import State
+from cases.models import Case, Customer, CustomerSession, DataKey, Event, Heartbeat, Link, Photo, Run, Staff
 from cases.photo_store import store_of
 from cases.settings import Settings
 from tests import factories as a
@@ -86,7 +89,7 @@ def test_who_was_erased_after_the_backup_stays_erased(system, folder, now, setti
     with system.transaction() as session:
         privacy.erase(session, going.customer_id, actor=audit.HOST, reason="wish", now=later)
         assert retention.erase(session, wish.customer_id, now=later) == [wish.id]
-        tombstones.write(session, tombstones.folder(settings), now=later)
+    tombstones.write(system, tombstones.folder(settings), now=later)
     destroyed(system)
     with backups._opened(settings) as empty:
         backups._load(settings, folder / backups.names(folder)[0], backups._manifest(settings, folder, None)[1])
@@ -101,6 +104,44 @@ def test_who_was_erased_after_the_backup_stays_erased(system, folder, now, setti
         assert live and not live & set(dict(store_of(session).names()))
         assert exports.gather(session, staying.customer_id, language="en", now=later).files
         assert audit.verify(session).ok
+
+
+def test_a_request_destroyed_at_her_wish_stays_destroyed_also_where_the_backup_knows_it_open(system, folder, now, settings):
+    with system.transaction() as session:
+        case, other = a.a_submitted(session, now=now), a.a_draft(session, now=now)
+        a.begun(session, case, now=now)  # a worker is looking
+    backups.backup(system, folder, now=now)
+    later = now + timedelta(hours=8)
+    with system.transaction() as session:
+        intake.withdraw(session, case.id, now=later)
+        assert retention.erase(session, case.customer_id, now=later) == [case.id]
+    tombstones.write(system, tombstones.folder(settings), now=later)
+    destroyed(system)
+    told = backups.restore(settings, folder, now=later + timedelta(hours=1))
+    assert (told.erased_again, told.requests_erased_again, told.broken) == (0, 1, 0)
+    with system.transaction() as session:
+        back = session.get_one(Case, case.id)
+        assert (back.state, back.claim_sealed, back.data_key.wrapped) == (State.WITHDRAWN, None, None)
+        assert session.scalars(select(Run.state).where(Run.case_id == case.id)).all() == ["abandoned"]
+        assert not set(session.scalars(select(Photo.blob).where(Photo.case_id == case.id))) & set(dict(store_of(session).names()))
+        assert session.get_one(Case, other.id).state is State.DRAFT and readable(system, case.customer_id)
+        assert audit.verify(session).ok
+        lines = tombstones.read(settings, [tombstones.folder(settings)])
+        assert privacy.replay(session, lines, now=later) == (0, 0)  # once more, nothing is left to do
+
+
+def test_the_number_of_a_cases_events_goes_on_above_what_a_receiver_saw(system, folder, now, settings):
+    with system.transaction() as session:
+        case = session.scalars(select(Case).where(Case.state == State.DRAFT)).one()
+        case.hook_sequence = 3
+    backups.backup(system, folder, now=now)
+    with system.transaction() as session:
+        session.get_one(Case, case.id).hook_sequence = 7  # four more were sent, and are lost
+    system.dispose()
+    backups.restore(settings, folder, now=now + DAY, overwrite=True)
+    with system.reading() as session:
+        assert session.get_one(Case, case.id).hook_sequence == 3 + backups.SEQUENCE_STEP > 7
+        assert session.get_one(Case, case.id).version == case.version
 
 
 def test_the_next_backup_lets_go_of_pictures_that_nothing_opens_and_copies_only_what_is_new(system, folder, now):
@@ -147,11 +188,11 @@ def test_a_changed_backup_is_not_restored(system, folder, now, settings):
 
 def test_only_an_empty_system_that_does_not_run_is_written_into(system, folder, now, settings):
     backups.backup(system, folder, now=now)
-    with pytest.raises(backups.BackupFailed, match="not empty"):
+    with pytest.raises(backups.BackupFailed, match=r"not empty. Stop portal, desk and API"):
         backups.restore(settings, folder, now=now)
     with system.transaction() as session:
         session.add(Heartbeat(name="verify-1", at=now))
-    with pytest.raises(backups.BackupFailed, match="stop them"):
+    with pytest.raises(backups.BackupFailed, match="stop everything first, portal, desk and API"):
         backups.restore(settings, folder, now=now, overwrite=True)
     assert backups.restore(settings, folder, now=now + DAY, overwrite=True).broken == 0
 
@@ -182,13 +223,20 @@ def test_what_was_ended_since_does_not_come_back_to_life(system, folder, now, se
     with system.transaction() as session:
         customer = session.scalars(select(Customer)).first()
         session.add(CustomerSession(customer_id=customer.id, began_at=now, seen_at=now))
+        case = session.scalars(select(Case).where(Case.state == State.APPROVED)).one()
+        customers.make_link(session, "hand_over", customer, lifetime=DAY, now=now)
+        token = customers.make_link(session, "not_me", case.customer, case=case, lifetime=14 * DAY, now=now)
         before = session.scalars(select(Staff.fs_uniquifier)).all()
     backups.backup(system, folder, now=now)
     system.dispose()
     backups.restore(settings, folder, now=now + DAY, overwrite=True)
     with system.reading() as session:
-        assert session.scalars(select(CustomerSession)).all() == [] and session.scalars(select(Link)).all() == []
+        assert session.scalars(select(CustomerSession)).all() == []
+        assert {link.purpose for link in session.scalars(select(Link))} == {"case", "not_me"}
         assert not set(before) & set(session.scalars(select(Staff.fs_uniquifier)))
+    with system.transaction() as session:  # the mail that she got before still tells us
+        link = customers.redeem_link(session, token, "not_me", now=now + DAY)
+        assert customers.report_not_me(session, link, now=now + DAY).disputed_at == now + DAY
 
 
 def test_anchors_of_what_was_lost_are_set_aside_and_kept(system, folder, now, settings):
@@ -257,3 +305,18 @@ def test_a_revert_after_a_restore_still_finds_the_version_before(system, folder,
 def test_settings_for_a_scratch_place_are_of_the_same_keys(settings: Settings, database, tmp_path):
     with backups._scratch(database, tmp_path) as scratch:
         assert scratch.keyring == settings.keyring and scratch.database_url != settings.database_url
+
+
+def test_after_a_restore_by_other_means_a_command_erases_again_and_steps_over_numbers_of_events(system, settings, now, capsys):
+    with system.transaction() as session:
+        draft = session.scalars(select(Case).where(Case.state == State.DRAFT)).one()
+        tombstones.put(session, tombstones.CASE, draft.id, now=now)
+    tombstones.write(system, tombstones.folder(settings), now=now)
+    given = argparse.Namespace(command="replay-tombstones", file=tombstones.folder(settings))
+    assert commands._run(given, system) == 0
+    assert "1 tombstones read; erased again: 0 persons, 1 single requests" in capsys.readouterr().out
+    with system.reading() as session:
+        case = session.get_one(Case, draft.id)
+        assert case.state is State.WITHDRAWN and case.data_key.wrapped is None
+        assert session.scalars(select(Case.hook_sequence)).all() == [backups.SEQUENCE_STEP] * 3
+        assert not set(session.scalars(select(Photo.blob).where(Photo.case_id == case.id))) & set(dict(store_of(session).names()))

@@ -13,10 +13,24 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import JSON, func, select, update
+from sqlalchemy import JSON, event, func, select, update
 from sqlalchemy.exc import NoResultFound
 
-from cases import audit, customer_sessions, customers, exports, head_turns, privacy, queries, retention, tombstones, who_looked
+from cases import (
+    audit,
+    customer_sessions,
+    customers,
+    exports,
+    head_turns,
+    intake,
+    moves,
+    privacy,
+    profiles,
+    queries,
+    retention,
+    tombstones,
+    who_looked,
+)
 from cases.crypto import vault_of
 from cases.desk_tables import Presence, ReplyUse, StaffAccount
 from cases.host_tables import ApiAnswer, ApiKey, ErasureRow, TicketMessage, Tombstone, WebhookDelivery, WebhookEndpoint
@@ -196,6 +210,11 @@ def erased(session: Any, person: Person, now: datetime, **more: Any) -> privacy.
     return told
 
 
+def carried_out(session: Any, now: datetime) -> int:
+    """How many that were due were carried out."""
+    return sum(privacy.carry_out(session, customer_id, now=now) for customer_id in privacy.due(session, now=now))
+
+
 @pytest.fixture
 def later(now, settings) -> datetime:
     """When nothing holds an erasure up any more."""
@@ -372,8 +391,8 @@ def test_every_state_can_be_erased_in_the_end_and_open_requests_are_withdrawn_at
     assert case.closed_at is not None
     if told.state == "waiting":
         assert case.shredded_at is None and told.holds and not told.erased
-        assert privacy.carry_out_due(session, now=told.not_before - timedelta(seconds=1)) == 0
-        assert privacy.carry_out_due(session, now=told.not_before) == 1
+        assert carried_out(session, told.not_before - timedelta(seconds=1)) == 0
+        assert carried_out(session, told.not_before) == 1
     assert privacy.of(session, case.customer_id, now=now).state == "done"
     assert session.get_one(Customer, case.customer_id).data_key.wrapped is None
 
@@ -392,12 +411,31 @@ def test_what_shows_a_stolen_account_keeps_its_time(session, now, make, code, da
     assert code in event.details["holds"]
 
 
+def test_a_case_whose_approval_was_undone_keeps_what_shows_who_was_there(session, now, settings):
+    case = a.an_approved(session, now=now)
+    profiles.take_back(session, moves.lock(session, case.id), requeue=True, now=now + DAY)
+    assert not session.scalars(select(Run.id).where(Run.outcome == "refer")).all()  # nothing else speaks against it
+    told = privacy.erase(session, case.customer_id, actor=HOST, reason="wish", now=now + 2 * DAY)
+    assert (told.state, [hold.code for hold in told.holds]) == ("waiting", ["recent_attempt"])
+    assert told.not_before == now + 2 * DAY + settings.undo_days * DAY and case.data_key.wrapped is not None
+    assert customers.drew_attention(session, case.id)
+    assert retention.erase(session, case.customer_id, now=now + 3 * DAY) == []  # neither by her own page
+    assert retention.erase(session, case.customer_id, now=told.not_before) == [case.id]
+
+
+def test_a_case_that_was_never_undone_or_referred_may_go_at_once(session, now):
+    case = a.a_submitted(session, now=now)
+    intake.withdraw(session, case.id, now=now)
+    assert not customers.drew_attention(session, case.id)
+    assert retention.erase(session, case.customer_id, now=now) == [case.id]
+
+
 def test_an_open_dispute_waits_for_a_person_and_an_order_does_not(session, now):
     case = a.an_approved(session, now=now)
     case.disputed_at = now
     told = privacy.erase(session, case.customer_id, actor=HOST, reason="wish", now=now)
     assert told.not_before is None and told.holds[0] == privacy.Hold(code="dispute", until=None)
-    assert privacy.carry_out_due(session, now=now + 3650 * DAY) == 0  # nobody has looked
+    assert carried_out(session, now + 3650 * DAY) == 0  # nobody has looked
     assert privacy.erase(session, case.customer_id, actor=HOST, reason="order", now=now).state == "done"
     events = session.scalars(select(Event).where(Event.kind == "erasure_asked").order_by(Event.id))
     assert [event.details["reason"] for event in events] == ["wish", "order"]
@@ -408,16 +446,16 @@ def test_a_settled_dispute_lets_it_go_on(session, now, settings):
     case.disputed_at = now
     privacy.erase(session, case.customer_id, actor=HOST, reason="wish", now=now)
     case.dispute_settled_at = now + DAY
-    assert privacy.carry_out_due(session, now=now + 2 * DAY) == 0
+    assert carried_out(session, now + 2 * DAY) == 0
     assert privacy.of(session, case.customer_id, now=now + 2 * DAY).not_before == now + settings.photo_days * DAY
-    assert privacy.carry_out_due(session, now=now + settings.photo_days * DAY) == 1
+    assert carried_out(session, now + settings.photo_days * DAY) == 1
 
 
 def test_one_that_waits_can_be_taken_back_and_one_that_is_done_cannot(session, now):
     case = a.an_approved(session, now=now)
     privacy.erase(session, case.customer_id, actor=HOST, reason="wish", now=now)
     assert privacy.cancel(session, case.customer_id, actor=HOST, now=now)
-    assert privacy.carry_out_due(session, now=now + 100 * DAY) == 0 and case.data_key.wrapped is not None
+    assert carried_out(session, now + 100 * DAY) == 0 and case.data_key.wrapped is not None
     assert privacy.erase(session, case.customer_id, actor=HOST, reason="wish", now=now + 100 * DAY).state == "done"
     assert not privacy.cancel(session, case.customer_id, actor=HOST, now=now + 100 * DAY)
 
@@ -478,6 +516,29 @@ def test_a_transaction_that_is_lost_has_erased_nothing(database, now):
         assert session.scalars(select(Tombstone)).all() == []
 
 
+def test_every_row_is_locked_and_changed_before_the_first_event(session, now, later, sealed, monkeypatch):
+    person = somebody(session, now)
+    running = a.a_submitted(session, now=later, customer=session.get_one(Customer, person.customer_id))
+    a.begun(session, running, now=later)
+    order: list[str] = []
+    real = audit.record
+    monkeypatch.setattr(audit, "record", lambda db, kind, **more: (order.append(kind), real(db, kind, **more))[1])
+
+    def seen(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(("UPDATE", "DELETE")) or "FOR " in statement.upper().split("WHERE")[-1]:
+            order.append("row")
+
+    engine = session.get_bind()
+    event.listen(engine, "before_cursor_execute", seen)
+    try:
+        privacy.erase(session, person.customer_id, actor=HOST, reason="order", now=later)
+    finally:
+        event.remove(engine, "before_cursor_execute", seen)
+    first = next(at for at, what in enumerate(order) if what != "row")
+    assert {"run_abandoned", "withdrawn", "erasure_asked", "shredded", "erased"} <= set(order[first:])
+    assert "row" in order[:first] and "row" not in order[first:]
+
+
 def test_a_running_worker_writes_nothing_back(session, now):
     case = a.a_submitted(session, now=now)
     order = a.begun(session, case, now=now)
@@ -495,8 +556,7 @@ def test_tombstones_go_to_a_file_that_says_nothing_and_cannot_be_changed(databas
         external = case.customer.external_id
         privacy.erase(session, case.customer_id, actor=HOST, reason="wish", now=now)
     for written in (1, 0):
-        with database.transaction() as session:
-            assert tombstones.write(session, tmp_path / "stones", now=now) == written
+        assert tombstones.write(database, tmp_path / "stones", now=now) == written
     file = tmp_path / "stones" / tombstones.FILE
     text = file.read_text()
     assert str(case.customer_id) not in text and external not in text and text.count("\n") == 1
@@ -509,11 +569,38 @@ def test_tombstones_go_to_a_file_that_says_nothing_and_cannot_be_changed(databas
     with database.transaction() as session:
         other = a.a_draft(session, now=now)
         privacy.erase(session, other.customer_id, actor=HOST, reason="wish", now=now + DAY)
-        assert tombstones.write(session, tmp_path / "stones", now=now) == 1
+    assert tombstones.write(database, tmp_path / "stones", now=now) == 1
     assert len(tombstones.read(database.settings, [file])) == 2
     file.unlink()  # a new disk
+    assert tombstones.write(database, tmp_path / "stones", now=now) == 2
+
+
+def test_a_tombstone_is_written_of_nobody_whose_erasure_is_not_committed(database, now, tmp_path):
     with database.transaction() as session:
-        assert tombstones.write(session, tmp_path / "stones", now=now) == 2
+        case = a.a_draft(session, now=now)
+    if database.engine.dialect.name == "postgresql":  # SQLite has one writer
+        with database.transaction() as session:
+            privacy.erase(session, case.customer_id, actor=HOST, reason="wish", now=now)
+            assert tombstones.write(database, tmp_path, now=now) == 0
+            session.rollback()
+    with pytest.raises(RuntimeError), database.transaction() as session:
+        privacy.erase(session, case.customer_id, actor=HOST, reason="wish", now=now)
+        raise RuntimeError("lost before the commit")
+    assert tombstones.write(database, tmp_path, now=now) == 0 and not (tmp_path / tombstones.FILE).exists()
+
+
+def test_a_tombstone_that_was_written_and_not_noted_stands_there_twice_and_says_nothing_more(
+    database, now, tmp_path, monkeypatch
+):
+    with database.transaction() as session:
+        case = a.a_draft(session, now=now)
+        privacy.erase(session, case.customer_id, actor=HOST, reason="wish", now=now)
+    with monkeypatch.context() as patched, pytest.raises(OSError):
+        patched.setattr(database, "transaction", lambda: (_ for _ in ()).throw(OSError("killed")))
+        tombstones.write(database, tmp_path, now=now)
+    assert tombstones.write(database, tmp_path, now=now) == 1
+    assert (tmp_path / tombstones.FILE).read_text().count("\n") == 2
+    assert len(tombstones.read(database.settings, [tmp_path])) == 1
 
 
 def test_a_wish_for_one_request_has_a_tombstone_too(session, now, later):
@@ -537,6 +624,25 @@ def test_the_export_is_plain_json_and_an_event_and_its_pictures_are_recorded_loo
     assert {(look.who, look.why) for look in looks} >= {("host", "host_copy")}
     events = session.scalars(select(Event).where(Event.kind == "person_exported").order_by(Event.id))
     assert [event.details["photos"] for event in events] == [0, 3]
+
+
+def test_the_store_is_asked_for_nothing_once_a_look_is_recorded(session, now, monkeypatch):
+    case = furnished_with_real_pictures(session, now)
+    store, order = store_of(session), []
+    real, read = audit.record, type(store).read
+    monkeypatch.setattr(audit, "record", lambda *given, **more: (order.append("event"), real(*given, **more))[1])
+    monkeypatch.setattr(type(store), "read", lambda self, name: (order.append("store"), read(self, name))[1])
+    made = privacy.export(session, case.customer_id, now=now, pictures=True)
+    assert all(one["pictures"] for one in made["pictures"])
+    assert order == ["store"] * len(made["pictures"]) + ["event"] * (len(made["pictures"]) + 1)
+    assert store_of(session) is store
+
+
+def test_a_picture_that_the_store_lost_is_left_out_of_the_export(session, now):
+    case = a.a_rejected(session, now=now)
+    store_of(session).shred(session.scalars(select(Photo.blob).where(Photo.case_id == case.id)).first())
+    made = privacy.export(session, case.customer_id, now=now, pictures=True)
+    assert sorted(len(one["pictures"]) for one in made["pictures"]) == [0, 1, 1]
 
 
 def test_every_kind_of_picture_can_be_exported_by_its_owner_and_by_the_host(session, now, settings):

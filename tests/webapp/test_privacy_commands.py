@@ -103,7 +103,7 @@ def test_a_backup_is_made_checked_and_brought_back_and_a_drill_is_good(office: O
     with office.db.transaction() as db:
         customer = db.scalars(select(Customer).where(Customer.external_id == external)).one()
         privacy.erase(db, customer.id, actor=a.Actor(kind="host"), reason="order", now=office.clock())
-        tombstones.write(db, tombstones.folder(office.db.settings), now=office.clock())
+    tombstones.write(office.db, tombstones.folder(office.db.settings), now=office.clock())
     office.db.dispose()
     back = run("restore", folder, "--overwrite")
     assert back.exit_code == 0 and answer(back)["erased_again"] == 1, back.output

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from cases import audit, notifications, privacy, tombstones
 from cases.database import Database, utcnow
 from cases.host_tables import ErasureRow
-from cases.models import Customer, Notification, Photo
+from cases.models import Case, Customer, Heartbeat, Notification, Photo
 from cases.settings import Settings
 from tests import factories
 from tests.workers.system import System, Valkey, valkey
-from workers import notify, process, queues, upkeep
+from workers import logs, notify, process, queues, upkeep
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +39,8 @@ def system(database: Database, settings: Settings, server: Valkey) -> Iterator[S
 
 def do(name: str) -> None:
     (task,) = (one for one in upkeep.timetable(process.settings()) if one.name == name)
-    assert task.in_turn is not None
-    with process.database().transaction() as session:
-        task.in_turn(session)
+    assert task.apart is not None and task.aside
+    task.apart()
 
 
 def in_redis(server: Valkey) -> str:
@@ -106,6 +106,113 @@ def test_upkeep_writes_tombstones_and_carries_out_what_waited(system: System) ->
     settings = process.settings()
     do("erase")
     assert len(tombstones.read(settings, [tombstones.folder(settings)])) == 1
+
+
+class Away:
+    """A store that does not answer."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise OSError("the store is away")
+
+
+def test_while_the_store_is_away_erasures_happen_and_tombstones_are_written(system: System) -> None:
+    now, settings = utcnow(), process.settings()
+    with process.database().transaction() as session:
+        at_once = factories.a_draft(session, now=now)
+        privacy.erase(session, at_once.customer_id, actor=audit.HOST, reason="wish", now=now)
+        waited = factories.a_rejected(session, now=now - timedelta(days=15))
+        privacy.erase(session, waited.customer_id, actor=audit.HOST, reason="wish", now=now - timedelta(days=14, hours=12))
+        over = factories.a_rejected(session, now=now - timedelta(days=60))
+    store = process.database().info["photos"]
+    process.database().info["photos"] = Away()
+    do("erase")
+    do("shred")
+    with process.database().reading() as session:
+        assert session.get_one(Customer, waited.customer_id).data_key.wrapped is None
+        assert session.get_one(Case, over.id).data_key.wrapped is None, "its key goes while its blobs stay"
+        assert session.scalars(select(ErasureRow.finished_at)).all() == [None, None]
+        assert privacy.counts(session).unwritten == 0
+    assert len(tombstones.read(settings, [tombstones.folder(settings)])) == 2
+    process.database().info["photos"] = store
+    do("erase")
+    with process.database().reading() as session:
+        assert None not in session.scalars(select(ErasureRow.finished_at)).all()
+        blobs = session.scalars(select(Photo.blob).where(Photo.case_id.in_((at_once.id, waited.id, over.id)))).all()
+        assert blobs and not set(blobs) & set(dict(store.names()))
+
+
+def test_one_blob_that_cannot_be_removed_keeps_no_other(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = utcnow()
+    with process.database().transaction() as session:
+        stuck, other = factories.a_draft(session, now=now), factories.a_draft(session, now=now)
+        for case in (stuck, other):
+            privacy.erase(session, case.customer_id, actor=audit.HOST, reason="wish", now=now)
+        bad = session.scalars(select(Photo.blob).where(Photo.case_id == stuck.id)).first()
+    store = process.database().info["photos"]
+    real = store.shred
+
+    def shred(name: str) -> None:
+        if name == bad:
+            raise OSError("locked")
+        real(name)
+
+    monkeypatch.setattr(store, "shred", shred)
+    do("erase")
+    assert [name for name, _ in store.names()] == [bad]
+    with process.database().reading() as session:
+        told = {row.customer_id: row.finished_at for row in session.scalars(select(ErasureRow))}
+        assert told[stuck.customer_id] is None and told[other.customer_id] is not None
+
+
+def test_one_person_who_cannot_be_erased_keeps_nobody_else(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = utcnow()
+    with process.database().transaction() as session:
+        ids = []
+        for _ in range(3):
+            case = factories.a_rejected(session, now=now - timedelta(days=15))
+            ids.append(case.customer_id)
+            privacy.erase(session, case.customer_id, actor=audit.HOST, reason="wish", now=now - timedelta(days=14, hours=12))
+    real = privacy._destroy
+
+    def destroy(session: Any, row: ErasureRow, *given: Any, **more: Any) -> None:
+        real(session, row, *given, **more)
+        if row.customer_id == ids[1]:
+            raise RuntimeError(factories.OLD_EMAIL)
+
+    monkeypatch.setattr(privacy, "_destroy", destroy)
+    with capture_logs() as lines:
+        do("erase")
+    with process.database().reading() as session:
+        assert [session.get_one(Customer, one).data_key.wrapped is None for one in ids] == [True, False, True]
+        assert [privacy.of(session, one, now=now).state for one in ids] == ["done", "waiting", "done"]
+    settings = process.settings()
+    assert len(tombstones.read(settings, [tombstones.folder(settings)])) == 2, "none of whom is not erased"
+    [line] = lines
+    assert (line["event"], line["task"], line["type"]) == ("task_failed", "erase", "RuntimeError")
+    assert set(line) - {"log_level"} <= logs.KEYS and factories.OLD_EMAIL not in str(line)
+
+
+def test_what_asks_the_store_stands_aside_and_holds_no_transaction(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = {task.name: task for task in upkeep.timetable(process.settings())}
+    now = utcnow()
+    with process.database().transaction() as session:
+        case = factories.a_draft(session, now=now)
+        privacy.erase(session, case.customer_id, actor=audit.HOST, reason="wish", now=now)
+    store, asked = process.database().info["photos"], []
+    real = type(store).shred
+
+    def shred(self: Any, name: str) -> None:
+        with process.database().transaction() as session:  # SQLite has one writer: nobody else is writing now
+            session.add(Heartbeat(name=f"other-{len(asked)}", at=now))
+        asked.append(name)
+        real(self, name)
+
+    monkeypatch.setattr(type(store), "shred", shred)
+    for name in ("erase", "shred", "remove_orphans"):
+        assert tasks[name].aside, "a store that hangs must stop nothing else"
+        assert upkeep.attempt(tasks[name])
+    assert len(asked) == 3
+    assert upkeep.take_turn(tasks["erase"], now=now) == 0, "its turn is taken"
 
 
 def test_a_mail_that_is_being_sent_is_waited_for(system: System) -> None:
