@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -226,56 +226,37 @@ def ring_cases() -> int:
     return len(lost)
 
 
-def ring_notifications() -> int:
-    """Ring for every message that is due and for which no ring lies in the queue."""
+def _ring_due(due: Callable[..., Sequence[UUID]], queue: str, ring: Callable[[UUID], None]) -> int:
+    """Ring for what one outbox owes now and for which no ring lies in its queue; returns how many."""
     with process.database().reading() as session:
-        ids = notifications.due(session, now=utcnow(), limit=BATCH)
+        ids = due(session, now=utcnow(), limit=BATCH)
     if not ids:
         return 0
-    rung = queues.waiting(queues.NOTIFY)
-    lost = [notification_id for notification_id in ids if notification_id not in rung]
-    for notification_id in lost:
-        queues.ring_notification(notification_id)
+    rung = queues.waiting(queue)
+    lost = [number for number in ids if number not in rung]
+    for number in lost:
+        ring(number)
     return len(lost)
+
+
+def ring_notifications() -> int:
+    """Ring for every message that is due and for which no ring lies in the queue."""
+    return _ring_due(notifications.due, queues.NOTIFY, queues.ring_notification)
 
 
 def ring_staff_mails() -> int:
     """Ring for every mail to staff that is due and for which no ring lies in the queue."""
-    with process.database().reading() as session:
-        ids = staff_mails.due(session, now=utcnow(), limit=BATCH)
-    if not ids:
-        return 0
-    rung = queues.waiting(queues.STAFF_MAILS)
-    lost = [mail_id for mail_id in ids if mail_id not in rung]
-    for mail_id in lost:
-        queues.ring_staff_mail(mail_id)
-    return len(lost)
+    return _ring_due(staff_mails.due, queues.STAFF_MAILS, queues.ring_staff_mail)
 
 
 def ring_hooks() -> int:
     """Ring for every event that is due at an endpoint and for which no ring lies in the queue."""
-    with process.database().reading() as session:
-        ids = webhooks.due(session, now=utcnow(), limit=BATCH)
-    if not ids:
-        return 0
-    rung = queues.waiting(queues.HOOKS)
-    lost = [delivery_id for delivery_id in ids if delivery_id not in rung]
-    for delivery_id in lost:
-        queues.ring_hook(delivery_id)
-    return len(lost)
+    return _ring_due(webhooks.due, queues.HOOKS, queues.ring_hook)
 
 
 def ring_tickets() -> int:
     """Ring for every message to the helpdesk that is due and for which no ring lies in the queue."""
-    with process.database().reading() as session:
-        ids = tickets.due(session, now=utcnow(), limit=BATCH)
-    if not ids:
-        return 0
-    rung = queues.waiting(queues.TICKETS)
-    lost = [message_id for message_id in ids if message_id not in rung]
-    for message_id in lost:
-        queues.ring_ticket(message_id)
-    return len(lost)
+    return _ring_due(tickets.due, queues.TICKETS, queues.ring_ticket)
 
 
 def ring_papers() -> int:
