@@ -12,7 +12,7 @@ from cases.wording import N_
 
 HALTED = {
     Bound.APPROVALS_PER_HOUR: N_("Stopped by itself: too many approvals in an hour"),
-    Bound.APPROVE_SHARE: N_("Stopped by itself: a greater share of approvals than usual"),
+    Bound.APPROVE_SHARE: N_("Stopped by itself: another share of approvals than usual"),
     Bound.OVERTURNED_SHARE: N_("Stopped by itself: people judged too many approvals otherwise"),
     Bound.REFERRAL_BACKLOG: N_("Stopped by itself: too many cases are late at the desk"),
     Bound.TECHNICAL_FAILURES: N_("Stopped by itself: too many runs failed"),

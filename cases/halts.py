@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from cases import audit, pace, quality, queue, ramps, staff_mails, switches, webhooks
 from cases.desk_tables import QualitySample
-from cases.models import AutomationSwitch
+from cases.models import AutomationSwitch, PolicyActivation
 from cases.ops_tables import DecisionCount, Halt
 from verification.decision import Outcome
 
@@ -49,8 +49,11 @@ LEAST_DAYS = 3
 SHARE_RISE = 0.15
 LEAST_RUNS = 50
 LEAST_BEFORE = 200
-"""A share of approvals has risen when the lower end of its hour's interval lies this far above the week before. Falling shares
-halt nothing: those customers are with people already, and if it is the machine's fault the backlog or failures tell."""
+"""A share of approvals has risen when the lower end of its hour's interval lies this far above the week before."""
+SHARE_FALL = 0.3
+"""It has collapsed when the upper end lies this far below what it was since people last changed what is approved: the reader or
+the faces no longer work as they did, and nobody knows what the rest of the approvals are worth. Twice the rise, since those who
+lost theirs are with people already. A stricter policy, or a country given to people, is no collapse."""
 
 REVIEWED = timedelta(days=28)
 LEAST_REVIEWED = 200
@@ -198,9 +201,27 @@ def _share(session: Session, since: datetime | None, now: datetime) -> Left | No
         return None
     hour, week = quality.share(latest.get("approve", 0), n), earlier.get("approve", 0) / before
     assert hour.low is not None
-    if hour.low <= week + SHARE_RISE:
+    if hour.low > week + SHARE_RISE:
+        return Left(bound=Bound.APPROVE_SHARE, figures={"approved": hour.found, "runs": n, "before": week, "rise": SHARE_RISE})
+    return _collapse(session, hour, begin, now=now)
+
+
+def _collapse(session: Session, hour: quality.Share, begin: datetime, *, now: datetime) -> Left | None:
+    """The share of this hour against what it was by the same rules: since the last change of a policy or a switch."""
+    since = begin - WEEK
+    for changed, by_people in (
+        (PolicyActivation.effective_at, PolicyActivation.proposed_by_id.is_not(None)),  # the shipped one changed nothing
+        (AutomationSwitch.effective_at, AutomationSwitch.effective_at.is_not(None)),
+    ):
+        since = _slots(session.scalar(select(func.max(changed)).where(by_people)), since)
+    if since >= begin:
         return None
-    return Left(bound=Bound.APPROVE_SHARE, figures={"approved": hour.found, "runs": n, "before": week, "rise": SHARE_RISE})
+    earlier = pace.counted(session, since=since, until=begin)
+    before = _decided(earlier)
+    assert hour.high is not None
+    if before < LEAST_BEFORE or hour.high >= (usual := earlier.get("approve", 0) / before) - SHARE_FALL:
+        return None
+    return Left(bound=Bound.APPROVE_SHARE, figures={"approved": hour.found, "runs": hour.n, "before": usual, "fall": SHARE_FALL})
 
 
 def _decided(counted: dict[str, int]) -> int:

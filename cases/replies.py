@@ -22,6 +22,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -593,6 +594,7 @@ def _changing(session: Session, case: Case) -> list[Field]:
     return profiles.differing(profiles.read_version(session, customer, version)[0], claim.values)
 
 
+@cache
 def _shipped(code: str) -> Reply:
     made = SHIPPED[code]
     return Reply(

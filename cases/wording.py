@@ -11,7 +11,7 @@ import gettext as _gettext
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from babel.messages.mofile import write_mo
@@ -636,15 +636,17 @@ def sign_sentence(sign: Sign, locale: str) -> str:
 
 def label(code: Code, locale: str) -> str:
     """The short name of a field, state, reason for a change, photo kind, side of a page, hint, sign or reason. Or KeyError."""
+    return gettext(locale)(_labels()[type(code), code])
+
+
+@cache
+def _labels() -> dict[tuple[type, object], str]:
+    """By type too: codes are strings, and the same one may stand in two tables."""
     tables: tuple[dict[object, str], ...] = (  # type: ignore[assignment]
         FIELDS, STATE_LABELS, CHANGE_REASONS, KINDS, SIDES, HINT_LABELS, SIGN_LABELS, REASON_LABELS, PAPER_KINDS, RISK_SIGNS,
         DROPPED,
     )  # fmt: skip
-    for table in tables:
-        for known, text in table.items():
-            if type(known) is type(code) and known == code:
-                return gettext(locale)(text)
-    raise KeyError(code)
+    return {(type(code), code): text for table in reversed(tables) for code, text in table.items()}
 
 
 def customer_sentences(codes: tuple[ReasonCode, ...], locale: str) -> list[str]:
@@ -696,22 +698,19 @@ def language_of(locale: str | None) -> str | None:
 
 
 def translations(locale: str) -> _gettext.NullTranslations:
-    """The catalogue of a language, read from its `.po` file; read again when the file changes."""
-    language = locale.replace("_", "-").split("-")[0].lower()
-    if not language.isalpha():
-        return _gettext.NullTranslations()
-    file = TRANSLATIONS / language / "LC_MESSAGES" / "messages.po"
-    try:
-        changed = file.stat().st_mtime_ns
-    except FileNotFoundError:
-        return _gettext.NullTranslations()
-    return _read(file, changed)
+    """The catalogue of a language, read from its `.po` file once a process: a page asks for hundreds of sentences."""
+    return _translations(locale.replace("_", "-").partition("-")[0].lower())
 
 
 @lru_cache(maxsize=32)
-def _read(file: Path, _changed: int) -> _gettext.GNUTranslations:
-    with file.open("rb") as source:
-        catalogue = read_po(source)
+def _translations(language: str) -> _gettext.NullTranslations:
+    if not language.isalpha():
+        return _gettext.NullTranslations()
+    try:
+        with (TRANSLATIONS / language / "LC_MESSAGES" / "messages.po").open("rb") as source:
+            catalogue = read_po(source)
+    except FileNotFoundError:
+        return _gettext.NullTranslations()
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)

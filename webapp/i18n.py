@@ -6,12 +6,14 @@ Order: the reader's own choice (the switch in the header), else her account's la
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from babel import Locale
 from babel.dates import get_month_names
 from flask import Flask, current_app, g, redirect, request, session
-from flask_babel import Babel, format_date, get_locale
+from flask_babel import Babel, Domain, format_date, get_domain, get_locale
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
@@ -36,7 +38,12 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Register the locale choice, filters and the names every template may use."""
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
     app.config["BABEL_DEFAULT_LOCALE"] = settings.default_locale
-    Babel(app, locale_selector=choose)
+    _Babel(app, locale_selector=choose)
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext=lambda text: catalogue().ugettext(text),
+        ngettext=lambda one, many, n: catalogue().ungettext(one, many, n),
+        newstyle=True,
+    )
     app.jinja_env.filters["label"] = label
     app.jinja_env.filters["sentence"] = sentence
     app.jinja_env.filters["advice"] = advice
@@ -48,6 +55,34 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.jinja_env.globals["locale"] = locale
     app.jinja_env.globals["months"] = months
     app.add_url_rule("/language", "language", switch, methods=["POST"])
+
+
+class _Domain(Domain):
+    """flask_babel's, with the catalogue looked up once for each language of a request, not for each of its hundreds of words."""
+
+    def get_translations(self) -> Any:
+        return catalogue()
+
+    def look_up(self) -> Any:
+        return super().get_translations()
+
+
+class _Babel(Babel):
+    @cached_property
+    def domain_instance(self) -> Domain:
+        return _Domain(domain=self.domain)
+
+
+def catalogue() -> Any:
+    """The catalogue of the language that is written now: the reader's, or the one within `force_locale`."""
+    language = get_locale()
+    kept: tuple[Any, Any] | None = g.get("catalogue") if language is not None else None
+    if kept is None or kept[0] is not language:
+        domain = get_domain()
+        kept = (language, domain.look_up() if isinstance(domain, _Domain) else domain.get_translations())
+        if language is not None:
+            g.catalogue = kept
+    return kept[1]
 
 
 def choose() -> str:

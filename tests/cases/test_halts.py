@@ -86,6 +86,7 @@ def test_a_quiet_night_and_a_usual_day_halt_nothing(session, now):
         (Bound.APPROVALS_PER_HOUR, lambda s, now: counted(s, now, approve=1_001, refer=1_500)),
         (Bound.APPROVALS_PER_HOUR, lambda s, now: (usual_week(s, now, approve=30), counted(s, now, approve=91, refer=9))),
         (Bound.APPROVE_SHARE, lambda s, now: (usual_week(s, now, approve=40, refer=60), counted(s, now, approve=58, refer=10))),
+        (Bound.APPROVE_SHARE, lambda s, now: (usual_week(s, now, approve=40, refer=4), counted(s, now, approve=2, refer=60))),
         (Bound.OVERTURNED_SHARE, lambda s, now: reviewed(s, now, wrong=2, of=200)),
         (Bound.OVERTURNED_SHARE, lambda s, now: reviewed(s, now, wrong=3, of=10)),
         (Bound.OVERTURNED_SHARE, lambda s, now: (reviewed(s, now, wrong=0, of=5, undone=4), counted(s, now, approve=20))),
@@ -108,7 +109,8 @@ def test_each_bound_halts_when_it_is_left(session, now, bound, spoil):
         lambda s, now: (usual_week(s, now, approve=5), counted(s, now, approve=60)),  # fewer than one a minute
         lambda s, now: counted(s, now, approve=900),  # the first day: nothing to compare with
         lambda s, now: (usual_week(s, now, approve=40, refer=60), counted(s, now, approve=49)),  # too few runs
-        lambda s, now: (usual_week(s, now, approve=20, refer=2), counted(s, now, approve=2, refer=60)),  # falling
+        lambda s, now: (usual_week(s, now, approve=60, refer=40), counted(s, now, approve=30, refer=60)),  # falls a little
+        lambda s, now: (usual_week(s, now, approve=40, refer=4), counted(s, now, approve=2, refer=40)),  # falls, too few runs
         lambda s, now: reviewed(s, now, wrong=1, of=199),
         lambda s, now: reviewed(s, now, wrong=1, of=250),
         lambda s, now: reviewed(s, now, wrong=2, of=5),
@@ -118,6 +120,26 @@ def test_each_bound_halts_when_it_is_left(session, now, bound, spoil):
 def test_within_bounds_or_with_too_few_runs_nothing_halts(session, now, spoil):
     spoil(session, now)
     assert halts.check(session, now=now + timedelta(seconds=1)) is None
+
+
+@pytest.mark.parametrize("by", ["a stricter policy", "a country given to people"])
+def test_a_share_that_people_lowered_themselves_halts_nothing(session, now, by):
+    """What was approved under other rules is no measure of what is approved now."""
+    usual_week(session, now, approve=40, refer=4)
+    ops = a.a_member(session, Role.OPS, now=now)
+    if by == "a stricter policy":
+        a.proposed(session, replace(SHIPPED, max_attempts=2), by=ops, now=now - 2 * HOUR)
+    else:
+        switches.to_people(session, by=ops, reason="Forged cards.", scope="country:KAZ", now=now - 2 * HOUR)
+    counted(session, now - HOUR - timedelta(minutes=20), approve=2, refer=60)
+    counted(session, now, approve=2, refer=60)
+    assert halts.check(session, now=now + timedelta(seconds=1)) is None
+    usual_week(session, now + DAY, approve=20, refer=2)  # by the same rules, a day of which was as before
+    counted(session, now + DAY, approve=250, refer=2)
+    later = now + DAY + HOUR
+    counted(session, later, approve=2, refer=60)
+    halt = halts.check(session, now=later + timedelta(seconds=1))
+    assert halt is not None and halt.bound == Bound.APPROVE_SHARE and "fall" in halt.figures
 
 
 def test_a_backlog_halts(session, now):

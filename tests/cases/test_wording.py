@@ -117,15 +117,22 @@ def test_every_text_is_translated_into_russian():
     assert wording.customer_sentence(State.APPROVED, "ru-RU") == catalogue["Your details are changed."]
 
 
-def test_a_catalogue_is_read_again_when_it_changes(tmp_path, monkeypatch):
+@pytest.fixture
+def unread():
+    wording._translations.cache_clear()
+    yield
+    wording._translations.cache_clear()
+
+
+def test_a_catalogue_is_read_with_its_plurals_once_a_process(tmp_path, monkeypatch, unread):
     monkeypatch.setattr(wording, "TRANSLATIONS", tmp_path)
     file = tmp_path / "ru" / "LC_MESSAGES" / "messages.po"
     file.parent.mkdir(parents=True)
     head = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\nLanguage: ru\\n"\n\n'
-    file.write_text(head + 'msgid "Draft"\nmsgstr "Раз"\n')
-    assert wording.label(State.DRAFT, "ru") == "Раз"
     plural = 'msgid "%d day"\nmsgid_plural "%d days"\nmsgstr[0] "день"\nmsgstr[1] "дня"\nmsgstr[2] "дней"\n'
-    file.write_text(head + 'msgid "Draft"\nmsgstr "Два-три"\n\n' + plural)
-    assert wording.label(State.DRAFT, "ru") == "Два-три"
+    file.write_text(head + 'msgid "Draft"\nmsgstr "Раз"\n\n' + plural)
+    assert wording.label(State.DRAFT, "ru") == "Раз"
+    file.write_text(head + 'msgid "Draft"\nmsgstr "Два"\n')
+    assert wording.label(State.DRAFT, "ru") == "Раз"
     days = wording.ngettext("ru")
     assert [days("%d day", "%d days", n) for n in (1, 3, 11)] == ["день", "дня", "дней"]

@@ -26,7 +26,7 @@ from cases.staff import NotAllowed
 from cases.wording import LANGUAGES
 from verification.evidence import Field
 from verification.reasons import PhotoKind, ReasonCode
-from webapp.context import database, now, settings
+from webapp.context import database, now, reading, settings
 from webapp.desk import forms
 from webapp.desk.page import already_words, changed_words, show_case
 from webapp.desk.surface import desk
@@ -448,7 +448,7 @@ def answer_offer(page: CasePage, answer: forms.Answer) -> Offer:
     made: Offer | None = g.get("answer_offer")
     if made is not None:
         return made
-    with database().reading() as db:
+    with reading() as db:
         choices = _choices(db, db.get_one(Case, case.id), customers_language(case), moment)
     found = set(page.reasons).union(*(run.reasons for run in page.runs[:1]))
     retakes = [
@@ -492,6 +492,7 @@ def _parts(page: CasePage, answer: forms.Answer) -> list[Part]:
 def _choices(db: Session, case: Case, language: str, moment: datetime) -> dict[str, list[Choice]]:
     """Saved replies by purpose, in the customer's language."""
     found: dict[str, list[Choice]] = {}
+    kept = replies.current(db)
     for purpose in replies.PURPOSES:
         filled = replies.values(db, case, purpose=purpose, locale=language, now=moment)
         if "photo" in filled:
@@ -503,7 +504,7 @@ def _choices(db: Session, case: Case, language: str, moment: datetime) -> dict[s
                 text=replies.fill(reply.texts.get(language) or reply.texts[wording.SOURCE], filled),
                 reason=reply.reason.value if reply.reason else "",
             )
-            for reply in replies.current(db)
+            for reply in kept
             if reply.purpose == purpose
         ]
     return found
@@ -525,7 +526,7 @@ def undo_offer() -> Undo | None:
     if signed_in() is None or not may("decide"):
         return None
     moment = now()
-    with database().reading() as db:
+    with reading() as db:
         last = answers.waiting_for(db, row(db), now=moment)
         if last is None:
             return None
@@ -556,7 +557,7 @@ def unsent_answers() -> list[Unsent]:
     """Answers that she believes sent and that were not, until she has read it."""
     if signed_in() is None or not may("decide"):
         return []
-    with database().reading() as db:
+    with reading() as db:
         return [
             Unsent(id=row.id, case_id=row.case_id, why=label(Dropped(row.why[0])) if row.why else "")
             for row in answers.dropped_for(db, row(db))

@@ -34,7 +34,7 @@ from cases.models import Case
 from cases.rescue import LINE
 from verification.evidence import Field
 from verification.reasons import PhotoKind
-from webapp.context import database, now, settings
+from webapp.context import database, now, reading, settings
 from webapp.desk import forms, liveness, paper_words, presenters
 from webapp.desk.pictures import may_see
 from webapp.desk.surface import desk
@@ -65,7 +65,7 @@ def show_case(case_id: UUID, moment: datetime, *, answer: forms.Answer | None = 
             return render_template("desk/withheld.html", told=told)
         audit.record(db, "case_opened_by_staff", actor=audit.Actor.staff(row(db)), now=moment, case=shown, purpose="review")
         queue.watch(db, case_id, row(db), now=moment)
-    with database().reading() as db:
+    with reading() as db:
         try:
             page = queries.case_page(db, case_id, now=moment)
         except NoResultFound:

@@ -15,7 +15,7 @@ from cases.desk_tables import PaperKind
 from cases.models import Case
 from cases.staff import NotAllowed
 from cases.supporting import Sight
-from webapp.context import database, now
+from webapp.context import database, now, reading
 from webapp.desk import paper_words, pictures
 from webapp.desk.page import show_case
 from webapp.desk.surface import desk
@@ -138,7 +138,7 @@ def _back(case_id: UUID) -> ResponseReturnValue:
 
 def papers_of(case: Case) -> list[supporting.Shown]:
     """Every paper of a case."""
-    with database().reading() as db:
+    with reading() as db:
         return supporting.of(db, db.get_one(Case, case.id), now=now())
 
 

@@ -19,7 +19,7 @@ from cases.rescue import LINE
 from cases.staff import permissions
 from verification.evidence import ChangeReason
 from verification.reasons import ReasonCode
-from webapp.context import database, now, settings
+from webapp.context import database, now, reading, settings
 from webapp.desk import clocks, presenters
 from webapp.desk.filters import Asked, read_filters
 from webapp.desk.surface import desk
@@ -56,7 +56,7 @@ def _shown(template: str, asked: Asked, *, found: Page | None = None, wanted: st
     """The page. `found` and `wanted`: of a search that stands in no address; `problem`: why a view was not kept."""
     me, moment = signed_in(), now()
     assert me is not None
-    with database().reading() as db:
+    with reading() as db:
         viewer = row(db)
         hidden = settings().hide_opinion and "decide" in permissions(viewer)
         if hidden:
