@@ -12,7 +12,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -20,8 +21,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import event as happening
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
 from cases.database import one_at_a_time
 from cases.models import Case, Customer, Event, Staff
@@ -132,6 +134,8 @@ KINDS: dict[str, Kind] = {
     "case_assigned": _kind("staff", "staff_id from_staff until"),
     "case_put_back": _kind("staff", "from_staff"),
     "case_withheld": _kind("staff", "why"),
+    "case_not_shown": _kind("staff", "why"),
+    "masked_case_opened": _kind("staff"),
     "note_added": _kind("staff", "note_id size"),
     "staff_account_said": _kind("staff system", "staff_id"),
     "staff_account_unsaid": _kind("staff system", "staff_id"),
@@ -152,6 +156,13 @@ KINDS: dict[str, Kind] = {
     # messages: that one was written and looked at, never a word of it
     "message_written": _kind("customer staff", "message_id size"),
     "messages_set_aside": _kind("staff", "count"),
+    # what waits before it leaves: an agent's message, her wish for papers
+    "message_given": _kind("staff", "message_id until"),
+    "message_taken_back": _kind("staff", "message_id"),
+    "message_dropped": _kind("system", "message_id why"),
+    "paper_wish_given": _kind("staff", "wish_id until"),
+    "paper_wish_taken_back": _kind("staff", "wish_id papers"),
+    "paper_wish_dropped": _kind("system", "wish_id why papers"),
     "message_photo_opened": _kind("customer staff host", "message_id purpose"),
     # practice of new agents: nobody's cases
     "practice_begun": _kind("staff system", "staff_id"),
@@ -176,8 +187,10 @@ KINDS: dict[str, Kind] = {
     "undo_proposed": _kind("staff", "undo_id count"),
     "undo_confirmed": _kind("staff", "undo_id count proposed_by"),
     "undo_withdrawn": _kind("staff", "undo_id"),
-    "undo_finished": _kind("system", "undo_id count requeued closed conflicts"),
+    "undo_finished": _kind("system", "undo_id count requeued closed erased conflicts gone failed"),
+    "undo_tried_again": _kind("staff", "undo_id count"),
     "approval_undone": _kind("system", "undo_id old new from_number to_number"),
+    "approval_not_undone": _kind("system", "undo_id outcome code"),
     "policy_proposed": _kind("staff", "activation_id policy_version loosens"),
     "policy_activated": _kind("staff system", "activation_id policy_version loosens proposed_by"),
     "policy_withdrawn": _kind("staff", "activation_id policy_version"),
@@ -191,7 +204,9 @@ KINDS: dict[str, Kind] = {
     # the faces
     "faces_forgotten": _kind("system", "count"),
     "faces_searched": _kind("machine", "count candidates"),
-    "calibrated": _kind("system", "calibration count people"),
+    "calibration_proposed": _kind("staff", "activation_id calibration count"),
+    "calibrated": _kind("staff", "activation_id calibration count proposed_by"),
+    "calibration_withdrawn": _kind("staff", "activation_id calibration"),
     # notifications
     "notification_added": _kind("machine staff system customer host", "notification_id notification to_old"),
     "notification_sent": _kind("system machine", "notification_id notification tries"),
@@ -244,7 +259,11 @@ KINDS: dict[str, Kind] = {
     # queues: what an operator started again or set aside
     "notification_resent": _kind("staff", "notification_id notification tries"),
     "paper_read_again": _kind("staff", "paper_id tries"),
+    "staff_mail_resent": _kind("staff", "staff_mail_id staff_mail staff_id tries"),
+    "failure_set_aside": _kind("staff", "failure thing_id failed_at why"),
+    "failure_put_back": _kind("staff", "failure thing_id failed_at"),
     "failed_rings_discarded": _kind("staff", "queue count"),
+    "failed_rings_kept": _kind("staff", "queue count"),
     "anchored": _kind("system", "head"),
     "migrated": _kind("system", "revision"),
     "seeded": _kind("system", "count"),
@@ -252,10 +271,56 @@ KINDS: dict[str, Kind] = {
 """Every kind of event, who may cause it and which details it may carry. Anything else raises."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _End:
+    """The newest event as this transaction knows it. While it stands, the transaction has the turn to append."""
+
+    of: SessionTransaction
+    id: int
+    hash: str
+
+
+_END = "end_of_the_trail"
+_TOGETHER = "events_together"
+
+
+@contextmanager
+def together(session: Session) -> Iterator[None]:
+    """Write the events recorded in here, and all else that the session has changed, with one flush at the end.
+
+    For changes of many rows at once, where a flush for each event costs more than the change. Whoever asks the database in
+    between has everything written before, as ever; what the tables refuse is refused at the end.
+    """
+    session.info[_TOGETHER] = True
+    try:
+        yield
+    finally:
+        session.info.pop(_TOGETHER, None)
+    session.flush()
+
+
+def _kept_end(session: Session) -> _End | None:
+    end: _End | None = session.info.get(_END)
+    return end if end is not None and end.of is session.get_transaction() else None
+
+
+@happening.listens_for(Session, "after_soft_rollback")
+def _rolled_back(session: Session, _previous: SessionTransaction) -> None:
+    """Forget the end: rolling back to a savepoint takes its events away, and on PostgreSQL a lock that was taken inside it."""
+    session.info.pop(_END, None)
+
+
+@happening.listens_for(Session, "after_transaction_end")
+def _over(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.parent is None:
+        session.info.pop(_END, None)
+
+
 def one_writer(session: Session) -> None:
     """Wait for the turn to append. For changes that must be weighed one after the other, before they are recorded."""
     session.flush()
-    one_at_a_time(session, CHAIN_LOCK)
+    if _kept_end(session) is None:
+        one_at_a_time(session, CHAIN_LOCK)
 
 
 def record(
@@ -281,10 +346,13 @@ def record(
     if not set(details) <= allowed.details:
         raise ValueError(f"{kind}: may not carry {', '.join(sorted(set(details) - allowed.details))}")
     plain = {key: _plain(f"{kind}.{key}", value) for key, value in details.items()}
-    one_writer(session)
-    last = session.execute(select(Event.id, Event.hash).order_by(Event.id.desc()).limit(1)).one_or_none()
+    end = _kept_end(session)
+    if end is None:
+        end = _read_end(session)
+    elif _TOGETHER not in session.info:
+        session.flush()
     event = Event(
-        id=last.id + 1 if last else 1,
+        id=end.id + 1,
         at=now.astimezone(UTC),
         kind=kind,
         actor_kind=actor.kind,
@@ -292,12 +360,23 @@ def record(
         case_id=case.id if case else case_id,
         customer_id=customer_id or (case.customer_id if case else None),
         details=plain,
-        previous=last.hash if last else BEGINNING,
+        previous=end.hash,
     )
     event.hash = _seal(_key(session), event.previous, vars(event))
     session.add(event)
-    session.flush()
+    session.info[_END] = _End(of=end.of, id=event.id, hash=event.hash)
+    if _TOGETHER not in session.info:
+        session.flush()
     return event
+
+
+def _read_end(session: Session) -> _End:
+    """Wait for the turn, then see where the chain ends."""
+    one_writer(session)
+    last = session.execute(select(Event.id, Event.hash).order_by(Event.id.desc()).limit(1)).one_or_none()
+    whole = session.get_transaction()
+    assert whole is not None  # a statement was just executed in it
+    return _End(of=whole, id=last.id if last else 0, hash=last.hash if last else BEGINNING)
 
 
 def happened(session: Session, kind: str, case: Case, *, actor: Actor) -> bool:

@@ -108,7 +108,6 @@ def add(
         )
         row.recipient_sealed = vault_of(session).seal(customer.data_key, address.encode(), _place(row.id))
         session.add(row)
-        session.flush()
         audit.record(
             session,
             "notification_added",

@@ -9,7 +9,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Integer, String, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cases.models import Base
@@ -85,15 +95,45 @@ class UndoItem(Base):
     __tablename__ = "undo_items"
     __table_args__ = (
         CheckConstraint("(outcome IS NULL) = (done_at IS NULL)", name="done_with_an_outcome"),
+        CheckConstraint("(code IS NOT NULL) = (outcome IS NOT NULL AND outcome = 'failed')", name="failed_with_a_code"),
         Index("ix_undo_items_outcome", "undo_id", "outcome"),
+        Index(
+            "ix_undo_items_left",
+            "undo_id",
+            "place",
+            postgresql_where=text("outcome IS NULL"),
+            sqlite_where=text("outcome IS NULL"),
+        ),
     )
     undo_id: Mapped[UUID] = mapped_column(ForeignKey("undos.id"), primary_key=True)
     case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"), primary_key=True)
     version_id: Mapped[UUID] = mapped_column(ForeignKey("profile_versions.id"), comment="What its approval made current")
-    outcome: Mapped[str | None] = mapped_column(
-        String(20), comment="requeued, closed, conflict or gone; NULL: not carried out yet"
-    )
+    outcome: Mapped[str | None] = mapped_column(String(20), comment="One of cases.undo.OUTCOMES; NULL: not carried out yet")
     done_at: Mapped[datetime | None] = mapped_column()
+    code: Mapped[str | None] = mapped_column(String(60), comment="Of what failed: the name of the exception, never its text")
+    place: Mapped[int] = mapped_column(default=0, server_default="0", comment="Its turn: the newest approval comes first")
+
+
+class SetAside(Base):
+    """A failure that a person left at that: it no longer counts as failed. What failed stays as it is, and may be tried again.
+
+    It holds for that one failure: what is tried again and given up again counts again.
+    """
+
+    __tablename__ = "failures_set_aside"
+    __table_args__ = (
+        CheckConstraint("kind IN ('notification', 'staff_mail', 'paper', 'webhook', 'ticket')", name="kind_is_known"),
+        CheckConstraint("why IN ('told', 'outdated', 'unreachable', 'mistake')", name="why_is_known"),
+        Index("ix_failures_set_aside_at", "at"),
+    )
+    kind: Mapped[str] = mapped_column(String(20), primary_key=True, comment="Of cases.backlog.Failed, what can be tried again")
+    thing_id: Mapped[UUID] = mapped_column(
+        primary_key=True, comment="Its row, by kind. No foreign key: webhooks go after 30 days"
+    )
+    failed_at: Mapped[datetime] = mapped_column(primary_key=True, comment="When it was given up")
+    why: Mapped[str] = mapped_column(String(20), comment="cases.backlog.Why")
+    by_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"))
+    at: Mapped[datetime] = mapped_column()
 
 
 class PolicyStep(Base):
@@ -161,6 +201,33 @@ class Halt(Base):
     figures: Mapped[dict[str, Any]] = mapped_column(comment="Counts and limits by which it was left; nothing of a person")
     switch_id: Mapped[int] = mapped_column(ForeignKey("automation_switches.id"), unique=True)
     rolled_back_id: Mapped[int | None] = mapped_column(ForeignKey("policy_activations.id"), comment="The ramp that it ended")
+
+
+class CalibrationActivation(Base):
+    """A calibration of the faces is to hold: proposed by one person, confirmed by another. The newest effective one holds.
+
+    `number` NULL: the shipped one. The row 0 was written by the migration that began this, for what held until then.
+    """
+
+    __tablename__ = "calibration_activations"
+    __table_args__ = (
+        CheckConstraint("confirmed_by_id IS NULL OR confirmed_by_id <> proposed_by_id", name="nobody_confirms_his_own"),
+        CheckConstraint("effective_at IS NULL OR confirmed_by_id IS NOT NULL OR id = 0", name="calibrating_needs_two"),
+        CheckConstraint("effective_at IS NULL OR withdrawn_at IS NULL", name="effective_or_withdrawn"),
+        CheckConstraint("proposed_by_id IS NOT NULL OR id = 0", name="only_what_held_before_has_no_proposer"),
+        Index("ix_calibration_activations_effective", "effective_at"),
+    )
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    number: Mapped[int | None] = mapped_column(ForeignKey("calibrations.number"), comment="NULL: the shipped one holds again")
+    against_id: Mapped[int | None] = mapped_column(
+        ForeignKey("calibration_activations.id"), comment="What held when it was proposed; NULL: nothing but the shipped one ever"
+    )
+    reason: Mapped[str] = mapped_column(String(500))
+    proposed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"), comment="NULL: held before it took two")
+    proposed_at: Mapped[datetime] = mapped_column()
+    confirmed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+    effective_at: Mapped[datetime | None] = mapped_column()
+    withdrawn_at: Mapped[datetime | None] = mapped_column()
 
 
 APPEND_ONLY: tuple[type[Base], ...] = (ReplayReport, PolicyStep, Halt)

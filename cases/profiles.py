@@ -191,31 +191,30 @@ def revert(session: Session, case_id: UUID, *, actor: audit.Actor, reason: str, 
     return case
 
 
-def take_back(session: Session, case: Case, *, requeue: bool, now: datetime) -> tuple[int, int]:
+def take_back(session: Session, case: Case, *, requeue: bool, now: datetime, customer: Customer | None = None) -> tuple[int, int]:
     """Undo a locked, approved case for `cases.undo`: the exact earlier version is current again.
 
     With `requeue` the case waits for a person, as if it had never been approved; else it is closed as reverted. Returns the
-    numbers of the version taken back and of the one that holds again. Raises ProfileMovedOn when the details were changed since
-    or the change is on hold, IllegalTransition. Rights are `cases.undo`'s to ask for.
+    numbers of the version taken back and of the one that holds again; nothing is flushed yet. `customer` is hers where the caller
+    has locked her already. Raises ProfileMovedOn when the details were changed since or the change is on hold, IllegalTransition.
+    Rights are `cases.undo`'s to ask for.
     """
     next_state(case.state, Action.UNDO if requeue else Action.REVERT)
-    customer = moves.lock_customer(session, case.customer_id)
+    if customer is None:
+        customer = moves.lock_customer(session, case.customer_id)
     if held(case) or customer.profile_version_id != case.applied_version_id:
         raise ProfileMovedOn("the details were changed again after this case")
     taken, given = case.applied_version_id, case.prior_version_id
-    numbers = dict(
-        session.execute(select(ProfileVersion.id, ProfileVersion.number).where(ProfileVersion.id.in_([taken, given]))).all()
-    )
     assert taken is not None and given is not None  # a CHECK of the table: approved means applied
+    former, earlier = session.get_one(ProfileVersion, taken), session.get_one(ProfileVersion, given)
     with session.no_autoflush:  # state and applied version change in one UPDATE: the table refuses one without the other
         customer.profile_version_id = given
         if requeue:
             case.applied_version_id = case.prior_version_id = None
         case.undone += 1
         moves.move(session, case, Action.UNDO if requeue else Action.REVERT, now=now)
-    session.flush()
-    _tell_swap(session, case, "undone", given=given, taken=taken, now=now)
-    return numbers[taken], numbers[given]
+    _tell_host(session, case, "undone", earlier, former, now=now)
+    return former.number, earlier.number
 
 
 def put_back(session: Session, case: Case, *, actor: audit.Actor, now: datetime) -> None:

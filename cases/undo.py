@@ -2,41 +2,54 @@
 
 One person chooses (a policy version, a time, a kind of change, a country) and proposes, another confirms; then upkeep carries it
 out, a few cases in each transaction. Whatever dies on the way, the next pass goes on with what is left; nothing is done twice.
-Each profile returns to the exact version from before its approval. Where the details were changed since, nothing is overwritten:
-the case is listed as a conflict, and a person clears it up.
+Each profile returns to the exact version from before its approval, the newest approval first, so that two of one customer both
+go back. Where the details were changed since, nothing is overwritten: the case is listed as a conflict, and a person clears it
+up. A case that cannot be taken back for a reason of its own stops nobody else's: it is listed as failed, and tried again when
+somebody asks.
 
 What a person approved is not chosen here: each of those can be put back by itself (`profiles.revert`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, and_, exists, func, insert, select, update
-from sqlalchemy.exc import NoResultFound
+from sqlalchemy import CTE, ColumnElement, and_, exists, func, insert, select, update
+from sqlalchemy.exc import InterfaceError, NoResultFound, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session, aliased
 
-from cases import audit, moves, notifications, policies, profiles, ramps, staff_mails, switches
+from cases import audit, notifications, policies, profiles, ramps, staff_mails, switches
 from cases import staff as people
 from cases.database import Database
 from cases.lifecycle import State
-from cases.models import UNMARKED, Case, Customer, Run, RunState, Staff
+from cases.models import UNMARKED, Case, Customer, DataKey, ProfileVersion, Run, RunState, Staff
 from cases.ops_tables import Undo, UndoItem
 from cases.policies import Outdated, SamePerson
 from verification.evidence import ChangeReason
 from verification.reasons import ReasonCode
 
-BATCH = 25
+BATCH = 50
 """Cases in one transaction: each holds the trail's only lock, and nobody should wait for it longer than a part of a second."""
 
-OUTCOMES = ("requeued", "closed", "conflict", "gone")
+LISTED = 200
+"""Cases named on a page; a command prints them all."""
+
+OUTCOMES = ("requeued", "closed", "erased", "conflict", "gone", "failed")
 """requeued: waits for a person. closed: put back and told, but not looked at again: the customer has another request open, which
-goes its own way, or photos and claim were shredded by now, so that she has to ask anew.
-conflict: the details were changed again, or the change is on hold. gone: somebody had put it back already."""
+goes its own way, or photos and claim were shredded by now, so that she has to ask anew. erased: put back and closed, and nobody
+was told: the person was erased since (`cases.privacy`), so there is no address and nothing to look at.
+conflict: the details were changed again, or the change is on hold. gone: somebody had put it back already. failed: it could not
+be done, and the item's code says why."""
+
+NOT_ITS_OWN = (OperationalError, InterfaceError, NoConnection, MemoryError)
+"""Trouble of the machine, not of a case: the database is away, locked, or ended a deadlock. The next pass tries again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,53 +96,117 @@ class Preview:
     count: int  # approvals of the machine that stand
     conflicts: int  # of these: details changed since, or the change is on hold
     closing: int  # of these: put back and closed, since another request is open or the photos are shredded by now
+    erased: int  # of `closing`: of a person who was erased, so that nobody is told
+    conflicting: tuple[UUID, ...]  # cases of `conflicts`, the newest approval first; at most as many as were asked for
     first: datetime | None
     last: datetime | None
     by_version: tuple[tuple[int, int], ...]  # policy version, approvals
     by_country: tuple[tuple[str, int], ...]
     by_reason: tuple[tuple[ChangeReason, int], ...]
+    gone: int = 0  # of a proposal: put back by somebody since it was made; not in `count`
 
 
 class NothingToUndo(ValueError):
     """No approval fits, or nothing was chosen."""
 
 
-def preview(session: Session, selection: Selection) -> Preview:
-    """Count what would be undone. Four queries. Raises NothingToUndo when nothing was chosen at all."""
-    wanted = _wanted(selection)
+def preview(session: Session, selection: Selection, *, listed: int | None = LISTED) -> Preview:
+    """Count what would be undone, and name up to `listed` conflicts, None: all. Six queries.
+
+    Raises NothingToUndo when nothing was chosen at all.
+    """
+    return _foresee(session, _chosen(*_wanted(selection)), listed=listed)
+
+
+def preview_of(session: Session, undo_id: UUID, *, listed: int | None = LISTED) -> Preview:
+    """The same of a proposal, whose approvals are fixed: what would become of them if it were carried out now."""
+    still = exists().where(
+        UndoItem.undo_id == undo_id, UndoItem.case_id == Case.id, UndoItem.version_id == Case.applied_version_id
+    )
+    fixed = session.scalar(select(func.count()).select_from(UndoItem).where(UndoItem.undo_id == undo_id)) or 0
+    seen = _foresee(session, _chosen(Case.state == State.APPROVED, still), listed=listed)
+    return replace(seen, gone=fixed - seen.count)
+
+
+def _chosen(*wanted: ColumnElement[bool]) -> CTE:
+    """One row for each approval, with what decides its outcome."""
     other = aliased(Case)
-    another = exists().where(other.customer_id == Case.customer_id, other.closed_at.is_(None), other.id != Case.id)
-    closes = Case.shredded_at.is_not(None) | another
-    count, conflicts, closing, first, last = session.execute(
+    return (
         select(
-            func.count(),
-            func.count().filter(_conflicts()),
-            func.count().filter(closes, ~_conflicts()),
-            func.min(Case.closed_at),
-            func.max(Case.closed_at),
+            Case.id,
+            Case.customer_id,
+            Case.applied_version_id.label("applied"),
+            Case.prior_version_id.label("prior"),
+            Case.closed_at,
+            Case.change_reason,
+            Run.policy_version,
+            _country().label("country"),
+            Customer.profile_version_id.label("holds"),
+            Case.held_at.is_not(None).label("held"),
+            Customer.profile_version_id.is_distinct_from(Case.applied_version_id).label("moved_on"),
+            Case.shredded_at.is_not(None).label("shredded"),
+            exists().where(other.customer_id == Case.customer_id, other.closed_at.is_(None)).label("another"),
+            DataKey.wrapped.is_(None).label("erased"),
         )
-        .select_from(Case)
         .join(Run, _approved_by_run())
         .join(Customer, Customer.id == Case.customer_id)
+        .join(DataKey, DataKey.id == Customer.data_key_id)
         .where(*wanted)
+        .cte("chosen")
+    )
+
+
+def _foresee(session: Session, chosen: CTE, *, listed: int | None) -> Preview:
+    c = chosen.c
+    moving = select(c.customer_id).where(c.moved_on, ~c.held)
+    alone = c.customer_id.not_in(moving)
+    count, held, closing, erased, first, last = session.execute(
+        select(
+            func.count(),
+            func.count().filter(alone, c.held),
+            func.count().filter(alone, ~c.held, c.shredded | c.another),
+            func.count().filter(alone, ~c.held, c.erased),
+            func.min(c.closed_at),
+            func.max(c.closed_at),
+        ).select_from(chosen)
     ).one()
+    # Of several approvals of one customer each waits for what becomes of the one after it: played through as carry_out does.
+    chain = session.execute(
+        select(chosen, ProfileVersion.number)
+        .join(ProfileVersion, ProfileVersion.id == c.applied)
+        .where(~alone)
+        .order_by(c.customer_id, ProfileVersion.number.desc())
+    ).all()
+    on_hold = select(c.closed_at, c.id).where(alone, c.held).order_by(c.closed_at.desc(), c.id).limit(listed)
+    found = [(at, case_id) for at, case_id in session.execute(on_hold)]
+    for _customer, rows in groupby(chain, key=attrgetter("customer_id")):
+        holds, another = None, False
+        for row in rows:
+            holds = row.holds if holds is None else holds
+            if row.held or holds != row.applied:
+                found.append((row.closed_at, row.id))
+                held += 1
+                continue
+            holds = row.prior
+            closing += row.shredded or row.another or another
+            erased += row.erased
+            another = True
+    found.sort(reverse=True)
 
     def by(column: Any) -> list[Any]:
-        return list(
-            session.execute(
-                select(column, func.count()).select_from(Case).join(Run, _approved_by_run()).where(*wanted).group_by(column)
-            ).all()
-        )
+        return list(session.execute(select(column, func.count()).select_from(chosen).group_by(column)).all())
 
     return Preview(
         count=count,
-        conflicts=conflicts,
+        conflicts=held,
         closing=closing,
+        erased=erased,
+        conflicting=tuple(case_id for _at, case_id in found[:listed]),
         first=first,
         last=last,
-        by_version=tuple(sorted((version, n) for version, n in by(Run.policy_version))),
-        by_country=tuple(sorted(((country or "", n) for country, n in by(Case.country)), key=lambda pair: -pair[1])),
-        by_reason=tuple(sorted(((reason, n) for reason, n in by(Case.change_reason)), key=lambda pair: -pair[1])),
+        by_version=tuple(sorted((version, n) for version, n in by(c.policy_version))),
+        by_country=tuple(sorted(((country or "", n) for country, n in by(c.country)), key=lambda pair: -pair[1])),
+        by_reason=tuple(sorted(((reason, n) for reason, n in by(c.change_reason)), key=lambda pair: -pair[1])),
     )
 
 
@@ -142,12 +219,22 @@ def propose(session: Session, selection: Selection, *, by: Staff, reason: str, n
     undo = Undo(id=uuid4(), selection=selection.to_json(), reason=reason, count=0, proposed_by_id=by.id, proposed_at=now)
     session.add(undo)
     session.flush()
-    chosen = select(Case.id, Case.applied_version_id).join(Run, _approved_by_run()).where(*_wanted(selection))
+    chosen = (
+        select(Case.id, Case.applied_version_id)
+        .join(Run, _approved_by_run())
+        .join(ProfileVersion, ProfileVersion.id == Case.applied_version_id)
+        .where(*_wanted(selection))
+        .order_by(Case.closed_at.desc(), ProfileVersion.number.desc(), Case.id)
+    )
     rows = session.execute(chosen).all()
     if not rows:
         raise NothingToUndo("no approval fits")
     session.execute(
-        insert(UndoItem), [{"undo_id": undo.id, "case_id": case_id, "version_id": version} for case_id, version in rows]
+        insert(UndoItem),
+        [
+            {"undo_id": undo.id, "case_id": case_id, "version_id": version, "place": place}
+            for place, (case_id, version) in enumerate(rows)
+        ],
     )
     undo.count = len(rows)
     session.flush()
@@ -202,6 +289,26 @@ def withdraw(session: Session, undo_id: UUID, *, by: Staff, now: datetime) -> Un
     return undo
 
 
+def try_again(session: Session, undo_id: UUID, *, by: Staff, now: datetime) -> int:
+    """Have what failed carried out once more; returns how many. Two people agreed to it, so it takes one.
+
+    Raises NothingToUndo where nothing failed, NotAllowed, NoResultFound.
+    """
+    people.require(by, "confirm_undo")
+    undo = _locked(session, undo_id)
+    failed = (UndoItem.undo_id == undo.id, UndoItem.outcome == "failed")
+    count = session.scalar(select(func.count()).select_from(UndoItem).where(*failed)) or 0
+    if not count:
+        raise NothingToUndo("nothing failed")
+    session.execute(
+        update(UndoItem).where(*failed).values(outcome=None, code=None, done_at=None).execution_options(synchronize_session=False)
+    )
+    undo.finished_at = None
+    session.flush()
+    audit.record(session, "undo_tried_again", actor=audit.Actor.staff(by), now=now, undo_id=undo.id, count=count)
+    return count
+
+
 def carry_out(database: Database, *, now: datetime, most: int | None = None) -> int:
     """Undo what was confirmed, BATCH cases in each transaction; returns how many were carried out.
 
@@ -209,26 +316,10 @@ def carry_out(database: Database, *, now: datetime, most: int | None = None) -> 
     """
     done = 0
     while most is None or done < most:
-        with database.transaction() as session:
-            undo = _begun(session)
-            if undo is None:
-                return done
-            left = list(
-                session.scalars(
-                    select(UndoItem.case_id)
-                    .where(UndoItem.undo_id == undo.id, UndoItem.outcome.is_(None))
-                    .order_by(UndoItem.case_id)
-                    .limit(BATCH if most is None else min(BATCH, most - done))
-                )
-            )
-            # Every row before the trail's lock, and all cases before any customer: her "not me" takes them in that order too.
-            for customer_id in sorted({moves.lock(session, case_id).customer_id for case_id in left}):
-                moves.lock_customer(session, customer_id)
-            for case_id in left:
-                _undo_one(session, undo, case_id, now=now)
-            done += len(left)
-            if not left:
-                _finish(session, undo, now=now)
+        count = _some(database, limit=BATCH if most is None else min(BATCH, most - done), now=now)
+        if count is None:
+            break
+        done += count
     return done
 
 
@@ -261,16 +352,30 @@ def all_of_them(session: Session, *, limit: int = 50) -> list[Standing]:
     return list(_standings(session, None, limit=limit))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """One approval of an undo, and why it failed, if it did."""
+
+    case_id: UUID
+    code: str | None
+
+
+def ended(session: Session, undo_id: UUID, outcome: str, *, limit: int | None = None) -> list[Ended]:
+    """The cases with this outcome, for a person to look after: conflicts, failures. Raises ValueError."""
+    if outcome not in OUTCOMES:
+        raise ValueError(f"unknown outcome: {outcome}")
+    rows = session.execute(
+        select(UndoItem.case_id, UndoItem.code)
+        .where(UndoItem.undo_id == undo_id, UndoItem.outcome == outcome)
+        .order_by(UndoItem.case_id)
+        .limit(limit)
+    )
+    return [Ended(case_id=case_id, code=code) for case_id, code in rows]
+
+
 def conflicts(session: Session, undo_id: UUID, *, limit: int | None = None) -> list[UUID]:
     """Cases that nobody may overwrite: their details were changed since. For a person to clear up."""
-    return list(
-        session.scalars(
-            select(UndoItem.case_id)
-            .where(UndoItem.undo_id == undo_id, UndoItem.outcome == "conflict")
-            .order_by(UndoItem.case_id)
-            .limit(limit)
-        )
-    )
+    return [one.case_id for one in ended(session, undo_id, "conflict", limit=limit)]
 
 
 def goes_on(session: Session, selection: Selection, *, now: datetime) -> bool:
@@ -299,8 +404,13 @@ def _wanted(selection: Selection) -> list[ColumnElement[bool]]:
     if selection.change_reason is not None:
         wanted.append(Case.change_reason == selection.change_reason)
     if selection.country:
-        wanted.append(Case.country == selection.country)
+        wanted.append(_country() == selection.country)
     return wanted
+
+
+def _country() -> ColumnElement[str | None]:
+    """What the run read from the document, as the switch goes by; what the customer said where nothing was read."""
+    return func.coalesce(func.nullif(Run.measures["country"].as_string(), ""), Case.country)
 
 
 def _approved_by_run() -> ColumnElement[bool]:
@@ -312,10 +422,6 @@ def _approved_by_run() -> ColumnElement[bool]:
         Run.outcome == "approve",
         Run.finished_at == Case.closed_at,
     )
-
-
-def _conflicts() -> ColumnElement[bool]:
-    return (Customer.profile_version_id != Case.applied_version_id) | Case.held_at.is_not(None)
 
 
 def _locked(session: Session, undo_id: UUID) -> Undo:
@@ -336,31 +442,156 @@ def _begun(session: Session) -> Undo | None:
     ).scalar_one_or_none()
 
 
-def _undo_one(session: Session, undo: Undo, case_id: UUID, *, now: datetime) -> None:
-    case = moves.lock(session, case_id)
-    item = session.get_one(UndoItem, (undo.id, case_id))
-    outcome = "gone"
-    if case.state is State.APPROVED and case.applied_version_id == item.version_id:
-        old = case.state
-        open_one = select(Case.id).where(Case.customer_id == case.customer_id, Case.closed_at.is_(None)).limit(1)
-        requeue = case.shredded_at is None and session.scalar(open_one) is None
-        try:
-            taken, given = profiles.take_back(session, case, requeue=requeue, now=now)
-        except profiles.ProfileMovedOn:
-            outcome = "conflict"
-        else:
-            outcome = "requeued" if requeue else "closed"
-            case.reasons = [ReasonCode.APPROVAL_UNDONE.value]
-            notifications.add(session, case, "rechecked" if requeue else "reverted", now=now, to_new=True)
-            audit.record(
-                session, "approval_undone", actor=audit.SYSTEM, now=now, case=case,
-                undo_id=undo.id, old=old, new=case.state, from_number=taken, to_number=given,
-            )  # fmt: skip
+def _some(database: Database, *, limit: int, now: datetime) -> int | None:
+    """Carry out up to `limit` cases of the oldest undo; None where nothing is left of any."""
+    left: list[tuple[UUID, UUID]] = []
+    try:
+        with database.transaction() as session:
+            undo = _begun(session)
+            if undo is None:
+                return None
+            undo_id = undo.id
+            left = _left(session, undo_id, limit=limit)
+            if left:
+                _undo_all(session, undo_id, left, now=now)
+            else:
+                _finish(session, undo, now=now)
+            return len(left)
+    except NOT_ITS_OWN:
+        raise
+    except Exception:  # one of them, and nobody knows which: whatever it is, it must not stop the others
+        if not left:
+            raise
+    return sum(_alone(database, undo_id, case_id, now=now) for case_id, _version in left)
+
+
+def _alone(database: Database, undo_id: UUID, case_id: UUID, *, now: datetime) -> int:
+    """Carry out one case in a transaction of its own, or write down in another that it failed; returns 1, or 0 if it was done."""
+    try:
+        with database.transaction() as session:
+            _locked(session, undo_id)  # another process may be at the same undo by now
+            left = _left(session, undo_id, only=case_id)
+            _undo_all(session, undo_id, left, now=now)
+            return len(left)
+    except NOT_ITS_OWN:
+        raise
+    except Exception as error:
+        code = type(error).__name__[:CODE_LENGTH]  # never its text, which may speak of a person
+    with database.transaction() as session:
+        _locked(session, undo_id)
+        if not _left(session, undo_id, only=case_id):
+            return 0
+        _write(session, undo_id, [(case_id, "failed", code)], now=now)
+        case = session.get_one(Case, case_id)
+        _left_alone(session, undo_id, case, "failed", now=now, code=code)
+    return 1
+
+
+CODE_LENGTH = 60
+"""What the column holds."""
+
+
+def _left(session: Session, undo_id: UUID, *, limit: int = 1, only: UUID | None = None) -> list[tuple[UUID, UUID]]:
+    """Cases that have no outcome yet and the version that each is to be undone of, in the order of doing it."""
+    asked = select(UndoItem.case_id, UndoItem.version_id).where(UndoItem.undo_id == undo_id, UndoItem.outcome.is_(None))
+    if only is not None:
+        asked = asked.where(UndoItem.case_id == only)
+    rows = session.execute(asked.order_by(UndoItem.place, UndoItem.case_id).limit(limit))
+    return [(case_id, version_id) for case_id, version_id in rows]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Batch:
+    """Everything that taking some cases back looks at, locked and read with one statement for each table.
+
+    It holds the rows, as the session by itself does not: whoever asks the session for one of them asks no database.
+    """
+
+    cases: dict[UUID, Case]
+    customers: dict[UUID, Customer]
+    versions: Sequence[ProfileVersion]
+    keys: Sequence[DataKey]
+    busy: set[UUID]  # customers who have a request open
+
+
+def _lock(session: Session, ids: Iterable[UUID]) -> _Batch:
+    """Every row before the trail's lock, and all cases before any customer, in the order of everybody."""
+    cases = session.scalars(
+        select(Case)
+        .where(Case.id.in_(ids))
+        .order_by(Case.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    customers = session.scalars(
+        select(Customer)
+        .where(Customer.id.in_({case.customer_id for case in cases}))
+        .order_by(Customer.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    wanted = {version for case in cases for version in (case.applied_version_id, case.prior_version_id) if version is not None}
+    keys = {customer.data_key_id for customer in customers} | {case.data_key_id for case in cases}
+    busy = select(Case.customer_id).where(Case.customer_id.in_([one.id for one in customers]), Case.closed_at.is_(None))
+    return _Batch(
+        cases={case.id: case for case in cases},
+        customers={customer.id: customer for customer in customers},
+        versions=session.scalars(select(ProfileVersion).where(ProfileVersion.id.in_(wanted))).all(),
+        keys=session.scalars(select(DataKey).where(DataKey.id.in_(keys)).execution_options(populate_existing=True)).all(),
+        busy=set(session.scalars(busy)),
+    )
+
+
+def _undo_all(session: Session, undo_id: UUID, left: Sequence[tuple[UUID, UUID]], *, now: datetime) -> None:
+    if not left:
+        return
+    batch = _lock(session, [case_id for case_id, _version in left])
+    with audit.together(session):
+        ends = [
+            (case_id, _undo_one(session, undo_id, batch, batch.cases[case_id], version_id, now=now), None)
+            for case_id, version_id in left
+        ]
+    _write(session, undo_id, ends, now=now)
+
+
+def _undo_one(session: Session, undo_id: UUID, batch: _Batch, case: Case, version_id: UUID, *, now: datetime) -> str:
+    """Take one locked approval back; returns its outcome."""
+    if case.state is not State.APPROVED or case.applied_version_id != version_id:
+        return _left_alone(session, undo_id, case, "gone", now=now)
+    customer, old = batch.customers[case.customer_id], case.state
+    requeue = case.shredded_at is None and customer.id not in batch.busy
+    try:
+        taken, given = profiles.take_back(session, case, requeue=requeue, now=now, customer=customer)
+    except profiles.ProfileMovedOn:
+        return _left_alone(session, undo_id, case, "conflict", now=now)
+    if requeue:
+        batch.busy.add(customer.id)
+    case.reasons = [ReasonCode.APPROVAL_UNDONE.value]
+    reachable = customer.data_key.wrapped is not None
+    if reachable:
+        notifications.add(session, case, "rechecked" if requeue else "reverted", now=now, to_new=True)
+    audit.record(
+        session, "approval_undone", actor=audit.SYSTEM, now=now, case=case,
+        undo_id=undo_id, old=old, new=case.state, from_number=taken, to_number=given,
+    )  # fmt: skip
+    return "requeued" if requeue else "closed" if reachable else "erased"
+
+
+def _left_alone(session: Session, undo_id: UUID, case: Case, outcome: str, *, now: datetime, code: str | None = None) -> str:
+    """Record why an approval stands; returns the outcome."""
+    audit.record(
+        session, "approval_not_undone", actor=audit.SYSTEM, now=now, case=case, undo_id=undo_id, outcome=outcome, code=code
+    )
+    return outcome
+
+
+def _write(session: Session, undo_id: UUID, ends: Iterable[tuple[UUID, str, str | None]], *, now: datetime) -> None:
     session.execute(
-        update(UndoItem)
-        .where(UndoItem.undo_id == undo.id, UndoItem.case_id == case_id)
-        .values(outcome=outcome, done_at=now)
-        .execution_options(synchronize_session=False)
+        update(UndoItem),
+        [
+            {"undo_id": undo_id, "case_id": case_id, "outcome": outcome, "code": code, "done_at": now}
+            for case_id, outcome, code in ends
+        ],
     )
 
 
@@ -370,7 +601,8 @@ def _finish(session: Session, undo: Undo, *, now: datetime) -> None:
     found = _outcomes(session, [undo.id]).get(undo.id, {})
     audit.record(
         session, "undo_finished", actor=audit.SYSTEM, now=now, undo_id=undo.id, count=undo.count,
-        requeued=found.get("requeued", 0), closed=found.get("closed", 0), conflicts=found.get("conflict", 0),
+        requeued=found.get("requeued", 0), closed=found.get("closed", 0), erased=found.get("erased", 0),
+        conflicts=found.get("conflict", 0), gone=found.get("gone", 0), failed=found.get("failed", 0),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from PIL import Image
+from sqlalchemy import event
 
 from cases import audit, customers, policies, schema, undo
 from cases.crypto import Vault
@@ -78,6 +79,13 @@ def main() -> int:
             undo_id = undo.propose(session, undo.Selection(version=1), by=ops, reason="Too lenient.", now=NOW).id
         with database.transaction() as session:
             undo.confirm(session, undo_id, by=lead, now=NOW)
+        statements = 0
+
+        @event.listens_for(database.engine, "after_cursor_execute")
+        def count(*_args: object) -> None:
+            nonlocal statements
+            statements += 1
+
         begun, spent, longest = time.perf_counter(), time.process_time(), 0.0
         while True:
             before = time.perf_counter()
@@ -85,16 +93,20 @@ def main() -> int:
                 break
             longest = max(longest, time.perf_counter() - before)
         seconds, cpu = time.perf_counter() - begun, time.process_time() - spent
+        each = statements / options.cases
         with database.reading() as session:
             standing = undo.standing(session, undo_id)
             back = customers.current_profile(session, session.get_one(Case, ids[-1]).customer)[0] == a.PROFILE
             whole = audit.verify(session).ok
         database.dispose()
     assert shown.count == options.cases and standing.outcomes == {"requeued": options.cases} and back and whole
-    result = {"cases": options.cases, "seconds": seconds, "cpu_seconds": cpu, "longest_batch": longest, "preview_seconds": looked}
+    result = {
+        "cases": options.cases, "seconds": seconds, "cpu_seconds": cpu, "statements_each": each, "longest_batch": longest,
+        "preview_seconds": looked,
+    }  # fmt: skip
     print(
-        f"{options.cases:,} approvals undone in {seconds:.1f} s ({cpu:.1f} CPU s), {seconds / options.cases * 1000:.1f} ms each; "
-        f"longest transaction {longest:.2f} s; preview {looked:.2f} s; the trail verifies"
+        f"{options.cases:,} approvals undone in {seconds:.1f} s ({cpu:.1f} CPU s), {seconds / options.cases * 1000:.1f} ms each, "
+        f"{each:.1f} statements each; longest transaction {longest:.2f} s; preview {looked:.2f} s; the trail verifies"
     )
     if options.json:
         options.json.write_text(json.dumps(result, indent=1))

@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import func, select
 from werkzeug.serving import make_server
 
-from cases import customers, policies, replays, undo
+from cases import customers, policies, profiles, replays, undo
+from cases.crypto import Unreadable
 from cases.models import Case, Role, Staff
 from cases.ops_tables import ReplayReport
 from tests import factories as a
@@ -100,6 +101,17 @@ def proposal(office: Office) -> Any:
         return undo.propose(db, undo.Selection(version=1), by=olga, reason=REASON, now=office.clock()).id
 
 
+def stubborn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on nothing can be taken back."""
+
+    def take_back(_session: Any, case: Case, **about: Any) -> Any:
+        if about["customer"].profile_version_id != case.applied_version_id:
+            raise profiles.ProfileMovedOn
+        raise Unreadable
+
+    monkeypatch.setattr(profiles, "take_back", take_back)
+
+
 @pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("ru", "dark")])
 def test_no_screen_has_an_axe_violation_or_breaks(
     office: Office, address: str, chromium: Any, language: str, scheme: str, monkeypatch: pytest.MonkeyPatch
@@ -148,9 +160,11 @@ def test_no_screen_has_an_axe_violation_or_breaks(
     undo.carry_out(office.db, now=office.clock(), most=3)
     soon(lambda: "3" in page.locator("#progress [role=status]").inner_text())
     look("undo-progress")
+    stubborn(monkeypatch)
     undo.carry_out(office.db, now=office.clock())
     page.locator("[data-done]").wait_for()
     page.locator(".conflicts a").wait_for()
+    page.locator("#failed").wait_for()
     look("undo-done")
     page.goto(f"{address}/ops/undo")
     look("undo-list")

@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from cases import customers, switches, undo
+from cases import audit, customers, privacy, profiles, switches, undo
 from cases.lifecycle import State
-from cases.models import Case, Role, Staff
+from cases.models import Case, Role, Run, Staff
 from cases.ops_tables import Undo
 from tests import factories as a
 from tests.webapp.staff_fixtures import Browser, Office, make_office
@@ -92,7 +92,8 @@ def test_nothing_chosen_shows_no_preview(office, olga):
         ("since=2026-11-22T10:00&until=2026-11-22T09:00", "The end has to come after the beginning."),
         ("kind=whim", "Please choose from the list."),
         ("version=x", "Please choose from the list."),
-        ("country=R1", "A country is a code of three letters"),
+        ("country=R1", "Please give the country’s code as it stands in the document"),
+        ("country=LONG", "Please give the country’s code as it stands in the document"),
     ],
 )
 def test_what_makes_no_sense_is_said(office, olga, query, sentence):
@@ -110,6 +111,17 @@ def test_approvals_are_chosen_by_time_kind_and_country(office, olga):
     assert "No approval fits" in plain(olga.get(f"/ops/undo?until={at}"))
     assert "2 approvals" in plain(olga.get("/ops/undo?kind=marriage&country=uto"))
     assert "No approval fits" in plain(olga.get("/ops/undo?kind=divorce"))
+
+
+def test_a_country_has_one_to_three_letters_as_the_switch_has_it(office, olga):
+    approved(office)
+    (german,) = approved(office)
+    with office.db.transaction() as db:
+        run = db.scalars(select(Run).where(Run.case_id == german)).one()
+        run.measures = {**run.measures, "country": "D"}
+    page = plain(olga.get("/ops/undo?country=d"))
+    assert "1 approvals" in page and "country: D" in page and "D 1" in page
+    assert proposed(olga, 1, country="D").status_code == 303
 
 
 def test_the_red_switch_comes_first_while_the_machine_goes_on(office, olga):
@@ -205,6 +217,68 @@ def test_conflicts_are_listed_and_linked_for_who_may_see_cases(office, olga, sec
     assert "1 conflict" in plain(olga.get("/ops/undo"))
 
 
+def test_which_were_changed_again_stands_before_anything_is_proposed_and_before_it_is_confirmed(office, olga, second):
+    case_id, other = approved(office, 2)
+    with office.db.transaction() as db:
+        customer = db.get_one(Case, case_id).customer
+        moved = Profile(values={**a.PROFILE.values, Field.SURNAME: "CHANGEDBYHOST"})
+        customers.upsert(db, customer.external_id, moved, email=a.OLD_EMAIL, locale="en", now=office.clock())
+    made = proposed(olga, 2)
+    for address in ("/ops/undo?version=1", made.location):
+        lead, ops = (browser.get(address).get_data(as_text=True) for browser in (second, olga))
+        assert f'href="/desk/cases/{case_id}"' in lead and "1 changed again since: not touched" in plain(second.get(address))
+        assert f"/desk/cases/{case_id}" not in ops and str(case_id) in ops, "who sees no cases sees the number alone"
+    with office.db.transaction() as db:
+        found = undo.standing(db, undos(office)[0].id)
+        senior = a.a_member(db, Role.SENIOR_AGENT, now=office.clock())
+        actor = audit.Actor.staff(senior)
+        profiles.revert(db, other, actor=actor, reason="By phone.", now=office.clock())
+        assert found.pending
+    assert "1 taken back by somebody meanwhile" in plain(second.get(made.location))
+
+
+def test_what_failed_is_listed_with_its_code_and_tried_again(office, olga, second, monkeypatch):
+    case_id, _other = approved(office, 2)
+    real = profiles.take_back
+
+    def take_back(session, case, **about):
+        if case.id == case_id:
+            raise ValueError(a.CLAIM.values[Field.SURNAME])
+        return real(session, case, **about)
+
+    made = proposed(olga, 2)
+    second.fresh(made.location)
+    second.post(f"{made.location}/confirm", count="2")
+    assert second.post(f"{made.location}/again").status_code == 409
+    with monkeypatch.context() as patched:
+        patched.setattr(profiles, "take_back", take_back)
+        assert carried_out(office) == 2
+    shown = olga.fresh(made.location)
+    page = shown.get_data(as_text=True)
+    assert "failed, still as it was 1" in plain(shown) and str(case_id) in page and "ValueError" in page
+    assert a.CLAIM.values[Field.SURNAME] not in page and "1 failure" in plain(olga.get("/ops/undo"))
+    auditor = office.signed_in(Role.AUDITOR)
+    assert "Try what failed again" not in plain(auditor.get(made.location))
+    assert auditor.post(f"{made.location}/again").status_code == 403
+    assert olga.post(f"{made.location}/again").status_code == 303
+    assert "1 left" in plain(olga.get("/ops/undo")) and olga.post(f"{made.location}/again").status_code == 409
+    assert carried_out(office) == 1
+    assert "failed, still as it was 0" in plain(olga.get(made.location))
+
+
+def test_of_an_erased_person_it_says_that_nobody_is_told(office, olga, second):
+    (case_id,) = approved(office)
+    with office.db.transaction() as db:
+        customer_id = db.get_one(Case, case_id).customer_id
+        privacy.erase(db, customer_id, reason="order", actor=audit.HOST, now=office.clock())
+    assert "1 of a person who was erased: nobody is told" in plain(olga.get("/ops/undo?version=1"))
+    made = proposed(olga, 1)
+    second.fresh(made.location)
+    second.post(f"{made.location}/confirm", count="1")
+    assert carried_out(office) == 1
+    assert "the person was erased, so nobody was told 1" in plain(olga.get(made.location))
+
+
 def test_a_proposal_is_withdrawn(office, olga, second):
     approved(office)
     made = proposed(olga, 1)
@@ -233,6 +307,7 @@ def test_numbers_of_nothing_are_not_found(office, olga):
     olga.fresh("/ops/undo")
     nobody = "/ops/undo/00000000-0000-4000-8000-000000000000"
     assert olga.get(nobody).status_code == 404 and olga.get(f"{nobody}/progress").status_code == 404
+    assert olga.post(f"{nobody}/again").status_code == 404
     assert olga.post(f"{nobody}/confirm", count="0").status_code == 404 and olga.post(f"{nobody}/withdraw").status_code == 404
 
 

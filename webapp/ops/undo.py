@@ -16,7 +16,7 @@ from flask_babel import gettext as _
 from sqlalchemy.exc import NoResultFound
 from werkzeug.datastructures import MultiDict
 
-from cases import policies, undo
+from cases import policies, switches, undo
 from cases.staff import NotAllowed
 from verification.evidence import ChangeReason
 from webapp.context import database, now
@@ -28,9 +28,6 @@ from webapp.security import may, needs, row
 
 FIELDS = ("version", "since", "until", "kind", "country")
 """What may be chosen, as the form names it."""
-
-LISTED = 200
-"""Conflicts on one page."""
 
 
 class _Moved(Exception):
@@ -126,6 +123,23 @@ def undo_withdraw(undo_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("ops.undo_page"), 303)
 
 
+@ops.post("/undo/<uuid:undo_id>/again")
+@needs("confirm_undo")
+def undo_again(undo_id: UUID) -> ResponseReturnValue:
+    """Try once more what failed."""
+    try:
+        with database().transaction() as db:
+            undo.try_again(db, undo_id, by=row(db), now=now())
+    except NoResultFound:
+        abort(404)
+    except undo.NothingToUndo:
+        return refused_page(_("Nothing has failed here, or somebody is trying it again already."), "ops.undo_page"), 409
+    except NotAllowed as refused:
+        return _refused(refused)
+    flash(_("What failed is being tried again now."))
+    return redirect(url_for("ops.undo_one", undo_id=undo_id), 303)
+
+
 def _refused(refused: Exception) -> ResponseReturnValue:
     if isinstance(refused, policies.SamePerson):
         return refused_page(_("You proposed this yourself. Another person has to confirm it."), "ops.undo_page"), 403
@@ -165,9 +179,12 @@ def read_selection(form: MultiDict[str, str]) -> tuple[undo.Selection, dict[str,
         except ValueError:
             problems["kind"] = _("Please choose from the list.")
     country = text["country"].upper() or None
-    if country and not (len(country) == 3 and country.isascii() and country.isalpha()):
-        problems["country"] = _("A country is a code of three letters.")
-        country = None
+    if country:
+        try:
+            switches.scope(f"{switches.Kind.COUNTRY}:{country}")  # what may be closed may be taken back
+        except switches.UnknownScope:
+            problems["country"] = _("Please give the country’s code as it stands in the document: KAZ, RUS, D.")
+            country = None
     return undo.Selection(version=version, since=since, until=until, change_reason=kind, country=country), problems
 
 
@@ -192,8 +209,10 @@ def outcome_said(outcome: str) -> str:
     return {
         "requeued": _("taken back, a person looks again"),
         "closed": _("taken back and closed, the customer was told"),
+        "erased": _("taken back and closed; the person was erased, so nobody was told"),
         "conflict": _("not touched: the details were changed since"),
         "gone": _("had been taken back already"),
+        "failed": _("failed, still as it was"),
     }.get(outcome, outcome)
 
 
@@ -221,7 +240,13 @@ def _page(form: MultiDict[str, str], *, look: bool, problems: dict[str, str] | N
             selections={one.undo.id: selection_said(undo.Selection.from_json(one.undo.selection)) for one in found},
             problems=problems,
             reason=reason,
+            desk=_desk(),
         )
+
+
+def _desk() -> str:
+    """The endpoint of a case's page for who may see cases, "" for others."""
+    return "desk.case" if may("see_case") and "desk.case" in current_app.view_functions else ""
 
 
 def _facts(undo_id: UUID) -> dict[str, Any]:
@@ -231,7 +256,9 @@ def _facts(undo_id: UUID) -> dict[str, Any]:
         except NoResultFound:
             abort(404)
         selection = undo.Selection.from_json(found.undo.selection)
-        conflicts = undo.conflicts(db, undo_id, limit=LISTED + 1)
+        conflicts = undo.conflicts(db, undo_id, limit=undo.LISTED + 1)
+        failed = undo.ended(db, undo_id, "failed", limit=undo.LISTED + 1)
+        seen = undo.preview_of(db, undo_id) if found.pending else None
         going = found.pending and undo.goes_on(db, selection, now=now())
         held = policies.current(db).version
     done = found.undo.count - found.left
@@ -241,11 +268,14 @@ def _facts(undo_id: UUID) -> dict[str, Any]:
         "outcomes": [(outcome_said(name), name, found.outcomes.get(name, 0)) for name in undo.OUTCOMES],
         "done": done,
         "place": round(400 * done / found.undo.count, 1) if found.undo.count else 400.0,
-        "conflicts": conflicts[:LISTED],
-        "more_conflicts": len(conflicts) > LISTED,
+        "conflicts": conflicts[: undo.LISTED],
+        "more_conflicts": len(conflicts) > undo.LISTED,
+        "failed": failed[: undo.LISTED],
+        "more_failed": len(failed) > undo.LISTED,
+        "preview": seen,
         "goes_on": going,
         "held": held,
-        "desk": "desk.case" if may("see_case") and "desk.case" in current_app.view_functions else "",
+        "desk": _desk(),
     }
 
 
