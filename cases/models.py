@@ -629,7 +629,10 @@ class AutomationSwitch(Base):
 
 
 class Calibration(Base):
-    """A deployment's own calibration of the faces. Append-only; the newest holds. Numbers of scores only, nothing of a person."""
+    """A deployment's own calibration of the faces, as it was fitted. Append-only. Numbers of scores only, nothing of a person.
+
+    Which one holds is told by the newest effective `ops_tables.CalibrationActivation`.
+    """
 
     __tablename__ = "calibrations"
     __table_args__ = (CheckConstraint("number >= 1 AND pairs >= 0", name="counts_never_negative"),)
@@ -673,7 +676,15 @@ class Notification(Base):
     """A message owed: the outbox. Rendered and sent by workers.notify, once, in the customer's locale."""
 
     __tablename__ = "notifications"
-    __table_args__ = (Index("ix_notifications_owed", "sent_at", "next_at"),)
+    __table_args__ = (
+        Index("ix_notifications_owed", "sent_at", "next_at"),
+        Index(
+            "ix_notifications_given_up",
+            "given_up_at",
+            postgresql_where=text("given_up_at IS NOT NULL"),
+            sqlite_where=text("given_up_at IS NOT NULL"),
+        ),
+    )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     customer_id: Mapped[UUID] = mapped_column(ForeignKey("customers.id"))
     case_id: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id"), index=True)

@@ -235,10 +235,30 @@ class FmrTable:
         """The same curve for strangers who score higher by `by`."""
         return replace(self, points=tuple((s + by, r) for s, r in self.points), card=card)
 
+    def never_below(self, other: FmrTable) -> bool:
+        """Whether at every similarity this curve gives strangers at least the rate that `other` gives.
+
+        A proof, not a sample: the logarithms of both are straight between their bends and level beyond the last, so what holds at
+        every bend of either holds everywhere.
+        """
+        return all(_rate(self, at) >= _rate(other, at) * (1.0 - 1e-9) for at in {*self._bends(), *other._bends()})
+
+    def _bends(self) -> list[float]:
+        """Similarities at which the curve changes its slope, the last where it meets `floor`."""
+        at, rate = self.points[-1]
+        return [s for s, _ in self.points] + [at + max(0.0, (math.log(self.floor) - math.log(rate)) / self._tail())]
+
     def strangers(self) -> tuple[float, float]:
         """Mean and standard deviation of strangers' scores, from the curve's own quantiles (16, 50 and 84 %)."""
         low, middle, high = (self.threshold(rate) for rate in (0.8413, 0.5, 0.1587))
         return middle, (high - low) / 2.0
+
+
+def _rate(table: FmrTable, similarity: float) -> float:
+    rate = table.fmr(similarity)
+    if rate is None:
+        raise ValueError("calibration: a curve bends at what is no number")
+    return rate
 
 
 _RATES = (
@@ -532,15 +552,26 @@ class FaceCalibration:
     voices: dict[str, dict[str, VoiceScale]]  # condition of the poorer face → voice → scale
     centres: dict[str, dict[str, Floats]]  # condition of a face → voice → mean encoding, taken away before comparing
     same_picture: float  # correlation of two aligned faces from which they are one photograph
-    tables: dict[str, FmrTable]
-    odds: dict[str, Odds]
+    tables: dict[str, FmrTable]  # by condition, and in a deployment's own calibration by kind of pair too, which goes first
+    odds: dict[str, Odds]  # as `tables`: by condition, and by kind of pair in a deployment's own calibration
     groups: tuple[GroupRates, ...] = ()
     card: dict[str, Any] = field(default_factory=dict)  # date, data, what the data cannot tell
 
     def fmr(self, pair: Pair, similarity: float) -> float | None:
         """Return the share of strangers that score at least this; None for what is no number or has no table."""
-        table = self.tables.get(CONDITION[pair])
+        table = self.table(pair)
         return table.fmr(similarity) if table else None
+
+    def table(self, pair: Pair) -> FmrTable | None:
+        """The curve by which a kind of pair is rated: one of its own where there is one, or that of its condition."""
+        return self.tables.get(pair.value) or self.tables.get(CONDITION[pair])
+
+    @property
+    def one_may_decide(self) -> bool:
+        """Whether by an own calibration the selfie beside the passport may decide alone: only once the strangers of that very
+        kind of pair were enough for a shift of its own. One fitted before kinds were told apart counted all pairs for it."""
+        kinds = self.card.get("kinds")
+        return kinds is None or bool(kinds[Pair.SELFIE_DOCUMENT.value]["own"])
 
     def percentage(self, pair: Pair, similarity: float, *, eyes: float | None = None) -> int | None:
         """Return the calibrated percentage that people are shown, 1 to 99; None where none can be given.
@@ -551,7 +582,7 @@ class FaceCalibration:
         condition = CONDITION[pair]
         if condition == PRINTED and eyes is not None and eyes < POOR_EYES:
             condition = POOR
-        odds = self.odds.get(condition)
+        odds = self.odds.get(condition) if condition == POOR else self.odds.get(pair.value) or self.odds.get(condition)
         return odds.percentage(similarity) if odds else None
 
     @classmethod
@@ -789,7 +820,12 @@ def shipped_errors() -> dict[str, CountedErrors]:
 OWN_PAIRS = 300
 """Labelled pairs from which a deployment's own calibration may be fitted (issue of the faces; a person asks for the command)."""
 OWN_EACH = 30
-"""Of each kind: with 30 pairs of which none errs, the rate may still be 10 % (rule of three)."""
+"""Of one person and of two, each: with 30 pairs of which none errs, the rate may still be 10 % (rule of three). As many strangers
+of one kind of pair, such as selfie and passport, give that kind a shift of its own; below it has that of all kinds together."""
+
+NEWEST_PAIRS = 20_000
+"""Newest labelled pairs that are read for a fit: at 1,000 strangers the mean is known to 0.1 standard deviations, and what came
+before says less of today's cameras and documents."""
 
 
 OWN_LABEL = "own face calibration "
@@ -808,15 +844,18 @@ class OwnPair:
     similarity: float
     same: bool
     person: str
+    sex: str = ""  # M, F, X; empty: not known
+    age: int = 0  # full tens of years; 0: not known
 
 
 def fit_own(base: FaceCalibration, pairs: Iterable[OwnPair], *, label: str, date: str, rounds: int = 200) -> FaceCalibration:
-    """Fit what `base`'s score means among a deployment's own customers. Raises TooFewPairs.
+    """Fit what `base`'s score means among a deployment's own customers. Raises TooFewPairs; ValueError where likeness does not
+    speak for one person.
 
     A few hundred pairs cannot show a false match rate of 1 in 10,000, so the shape of the curve stays that of `base`.
-    It is moved by as much as the own strangers score higher than those of `base` (upper end of the 90 % interval of the
-    mean), and at least so far that none of the n own strangers stands where the curve says rarer than 1 in 10 n, which a few
-    look-alikes may while the mean stays. Never below zero: stricter or equal, never kinder. The odds are fitted anew.
+    It is moved by as much as the own strangers score higher than those of `base` (`_shift`), each kind of pair by its own
+    strangers where there are OWN_EACH of them, else by those of all kinds together; the card says which. Never below zero:
+    stricter or equal to `base`, never kinder. The odds are fitted anew, each kind by itself where it has OWN_EACH of either sort.
     """
     known = [p for p in pairs if math.isfinite(p.similarity)]
     own, other = [p for p in known if p.same], [p for p in known if not p.same]
@@ -825,43 +864,87 @@ def fit_own(base: FaceCalibration, pairs: Iterable[OwnPair], *, label: str, date
             f"{len(known)} of {OWN_PAIRS} labelled pairs: {len(own)} of one person, {len(other)} of different people, "
             f"and at least {OWN_EACH} of each kind are needed"
         )
-    middles = {name: table.strangers()[0] for name, table in base.tables.items()}
-    above = np.array([p.similarity - middles[CONDITION[p.pair]] for p in other])
-    rare = {name: table.threshold(max(0.1 / len(other), 2.0 * table.floor)) for name, table in base.tables.items()}
-    beyond = max(p.similarity - rare[CONDITION[p.pair]] for p in other)
-    by = max(0.0, beyond, float(above.mean() + 1.645 * above.std(ddof=1) / math.sqrt(len(above))))
-    card = {
+    together = _shift(base, other)
+    card: dict[str, Any] = {
         "date": date,
         "data": "cases decided by agents of this deployment",
         "pairs": len(known),
         "genuine_pairs": len(own),
         "impostor_pairs": len(other),
         "people": len({p.person for p in known}),
-        "moved_by": round(by, 4),
+        "moved_by": round(together, 4),
         "base": base.label,
         "limits": "Agents saw the machine's scores. Too few pairs to show 1 in 10,000: the curve's shape is the base's.",
     }
-    number = {person: n for n, person in enumerate(dict.fromkeys(p.person for p in known))}
+    all_odds = _own_odds(known, card, rounds)
+    tables = {name: _moved(table, together) for name, table in base.tables.items()}
+    odds = {name: all_odds for name in base.tables}
+    kinds: dict[str, dict[str, Any]] = {}
+    for pair in Pair:
+        mine = [p for p in known if p.pair is pair]
+        strangers = [p for p in mine if not p.same]
+        enough = len(strangers) >= OWN_EACH
+        by = _shift(base, strangers) if enough else together
+        table = base.table(pair)
+        if table is not None:
+            tables[pair.value] = _moved(table, by)
+        odds[pair.value] = all_odds
+        if enough and len(mine) - len(strangers) >= OWN_EACH:
+            odds[pair.value] = _own_odds(mine, {**card, "pair": pair.value, "pairs": len(mine)}, rounds)
+        kinds[pair.value] = {
+            "genuine_pairs": len(mine) - len(strangers),
+            "impostor_pairs": len(strangers),
+            "moved_by": round(by, 4),
+            "own": enough,
+        }
+    return replace(base, label=label, tables=tables, odds=odds, card={**card, "kinds": kinds})
+
+
+def _shift(base: FaceCalibration, strangers: Sequence[OwnPair]) -> float:
+    """By how much these strangers score higher than those of `base`: the upper end of the 90 % interval of the mean.
+
+    And at least so far that none of the n stands where the curve says rarer than 1 in 10 n, which a few look-alikes may while
+    the mean stays.
+    """
+    found = {p.pair: base.table(p.pair) for p in strangers}
+    curves = {pair: table for pair, table in found.items() if table is not None}
+    middle = {pair: table.strangers()[0] for pair, table in curves.items()}
+    rare = {pair: table.threshold(max(0.1 / len(strangers), 2.0 * table.floor)) for pair, table in curves.items()}
+    above = np.array([p.similarity - middle[p.pair] for p in strangers])
+    beyond = max(p.similarity - rare[p.pair] for p in strangers)
+    return max(0.0, beyond, float(above.mean() + 1.645 * above.std(ddof=1) / math.sqrt(len(above))))
+
+
+def _moved(table: FmrTable, by: float) -> FmrTable:
+    return table.moved(by, {"moved_by": round(by, 4), "shape": table.card})
+
+
+def _own_odds(pairs: Sequence[OwnPair], card: dict[str, Any], rounds: int) -> Odds:
+    number = {person: n for n, person in enumerate(dict.fromkeys(p.person for p in pairs))}
     # Each impostor is somebody of her own: who he really is, nobody knows.
+    first = np.array([number[p.person] for p in pairs])
+    second = np.array([number[p.person] if p.same else len(number) + n for n, p in enumerate(pairs)])
+    _, second = np.unique(np.concatenate([first, second]), return_inverse=True)
     scores = LabelledScores(
-        score=np.array([p.similarity for p in known]),
-        first=np.array([number[p.person] for p in known]),
-        second=np.array([number[p.person] if p.same else len(number) + n for n, p in enumerate(known)]),
+        score=np.array([p.similarity for p in pairs]), first=second[: len(pairs)], second=second[len(pairs) :]
     )
-    _, second = np.unique(np.concatenate([scores.first, scores.second]), return_inverse=True)
-    scores = replace(scores, first=second[: len(known)], second=second[len(known) :])
-    odds = fit_odds([scores], card, ridge=RIDGE[PRINTED], rounds=rounds)
-    return replace(
-        base,
-        label=label,
-        tables={name: table.moved(by, {**card, "shape": table.card}) for name, table in base.tables.items()},
-        odds={name: odds for name in base.tables},
-        card=card,
-    )
+    return fit_odds([scores], card, ridge=RIDGE[PRINTED], rounds=rounds)
+
+
+def never_kinder(one: FaceCalibration, other: FaceCalibration) -> bool:
+    """Whether `one` gives strangers at least the rate that `other` gives, for every kind of pair at every similarity.
+
+    Speaks of the rates alone: whether one reference may decide is another question (`one_may_decide`).
+    """
+    for pair in Pair:
+        new, old = one.table(pair), other.table(pair)
+        if new is not None and (old is None or not new.never_below(old)):
+            return False
+    return True
 
 
 def applied(measures: Measures, own: FaceCalibration, base: FaceCalibration) -> Measures:
-    """Return measures whose `fmr` is by `own`, never lower than it was.
+    """Return measures whose `fmr` is by `own`, never lower than it was; that one reference may decide only where it says so.
 
     Left as they are where their scores are not those that `own` was fitted on.
     """
@@ -872,7 +955,24 @@ def applied(measures: Measures, own: FaceCalibration, base: FaceCalibration) -> 
         rate = own.fmr(pair, found.similarity)
         pairs[pair] = replace(found, fmr=max(rate, found.fmr) if rate is not None and found.fmr is not None else None)
     engines = tuple(own.label if name == base.label else name for name in measures.engines)
-    return replace(measures, pairs=pairs, own_calibration=True, engines=engines)
+    return replace(measures, pairs=pairs, own_calibration=own.one_may_decide, engines=engines)
+
+
+def rated(measures: Measures, by: FaceCalibration | None, base: FaceCalibration) -> Measures:
+    """Return an old run's measures as `by` would rate them, or `base` where it is None, whichever rated them then.
+
+    Left as they are where their scores are of another scale. A rate that was only measured under an earlier own calibration is
+    worked out from the score anew.
+    """
+    own = next((name for name in measures.engines if name.startswith(OWN_LABEL)), None)
+    if own is not None and base.label not in measures.engines:
+        pairs = {
+            pair: replace(found, fmr=base.fmr(pair, found.similarity) if found.fmr is not None else None)
+            for pair, found in measures.pairs.items()
+        }
+        engines = tuple(base.label if name == own else name for name in measures.engines)
+        measures = replace(measures, pairs=pairs, own_calibration=False, engines=engines)
+    return applied(measures, by, base) if by is not None else measures
 
 
 def _sorted(values: Floats, what: str) -> Floats:

@@ -1,4 +1,4 @@
-"""Commands of those who run the system, `flask --app webapp.app …`: seed, staff, audit, policy, calibrate, faces, specimens."""
+"""Commands of those who run the system, `flask --app webapp.app …`: seed, staff, audit, policy, faces, specimens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from sqlalchemy.orm import Session
 from cases import (
     audit,
     audit_export,
-    calibration,
     conflicts,
     duplicates,
     policies,
@@ -34,7 +33,6 @@ from cases import (
 from cases.models import Customer, Role, Staff
 from cases.settings import Mode, Settings
 from cases.wording import LANGUAGES
-from verification.calibration import TooFewPairs
 from webapp.context import database, now, settings
 
 LOGINS = "demo-logins.txt"
@@ -52,6 +50,7 @@ DEMO_STAFF = (
 def init_app(app: Flask) -> None:
     """Register the commands."""
     from webapp.automation_commands import automation_cli
+    from webapp.calibrate_commands import calibrate_cli
     from webapp.hook_commands import webhook_cli
     from webapp.key_commands import api_key_cli
     from webapp.ops_commands import policy_pack, policy_replay, undo_cli
@@ -63,7 +62,7 @@ def init_app(app: Flask) -> None:
         staff_cli,
         audit_cli,
         policy_cli,
-        calibrate,
+        calibrate_cli,
         faces_cli,
         specimens_cli,
         undo_cli,
@@ -334,30 +333,6 @@ def audit_check_export(file: Path, key: BinaryIO | None) -> None:
     except (audit_export.NotGenuine, ValueError) as wrong:
         raise click.ClickException(str(wrong)) from None
     click.echo("genuine: " + ", ".join(f"{name} {value}" for name, value in told.items()))
-
-
-@click.command("calibrate")
-@click.option("--dry-run", is_flag=True, help="Fit and print, but keep nothing.")
-@click.option("--shipped", is_flag=True, help="Set the own calibration aside: the shipped one holds again.")
-@with_appcontext
-def calibrate(dry_run: bool, shipped: bool) -> None:
-    """Fit what the faces' scores mean for the own customers, on cases that agents decided. Opens no photo.
-
-    Holds from the next run on. Until there is one, an automatic approval needs a face on file too.
-    """
-    if dry_run and shipped:
-        raise click.UsageError("--dry-run and --shipped do not go together.")
-    with database().transaction() as db:
-        if shipped:
-            calibration.give_up(db, now=now())
-            click.echo("the shipped calibration holds again")
-            return
-        try:
-            made = calibration.calibrate(db, now=now(), keep=not dry_run)
-        except TooFewPairs as few:
-            raise click.ClickException(f"{few}. Nothing was changed; the shipped calibration goes on.") from None
-    lines = {name: round(table.threshold(1e-4), 2) for name, table in made.tables.items()}
-    click.echo(json.dumps({"label": made.label, "kept": not dry_run, "similarity_at_1_in_10000": lines, "card": made.card}))
 
 
 faces_cli = AppGroup("faces", help="Encodings of faces that are kept to find the same face in other accounts.")

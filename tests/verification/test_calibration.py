@@ -33,6 +33,8 @@ from verification.calibration import (
     fit_fmr,
     fit_odds,
     fit_own,
+    never_kinder,
+    rated,
     shipped,
     summarise,
     threshold_at,
@@ -303,6 +305,95 @@ def test_strangers_like_those_of_the_shipped_one_move_it_by_little():
     own = fit_own(shipped(), own_pairs(1000, 3000), label="own", date="2026-11-23", rounds=10)
     assert own.card["moved_by"] < 0.2
     assert own.percentage(Pair.SELFIE_DOCUMENT, 11.0) == 99 and own.percentage(Pair.SELFIE_DOCUMENT, 1.0) == 1
+
+
+def of_kind(pair: Pair, genuine: int, impostor: int, *, of_strangers: float, seed: int = 0) -> list[OwnPair]:
+    return [
+        replace(p, pair=pair, person=f"{pair} {p.person}")
+        for p in own_pairs(genuine, impostor, of_strangers=of_strangers, seed=seed)
+    ]
+
+
+def test_each_kind_of_pair_is_moved_by_its_own_strangers_where_there_are_enough_and_says_so():
+    pairs = [
+        *of_kind(Pair.SELFIE_DOCUMENT, 120, 60, of_strangers=3.0),
+        *of_kind(Pair.SELFIE_ON_FILE, 120, 60, of_strangers=0.0, seed=1),
+        *of_kind(Pair.DOCUMENT_ON_FILE, 120, 29, of_strangers=0.0, seed=2),
+    ]
+    own = fit_own(shipped(), pairs, label="own", date="2026-11-23", rounds=5)
+    kinds = own.card["kinds"]
+    assert {k: (v["genuine_pairs"], v["impostor_pairs"], v["own"]) for k, v in kinds.items()} == {
+        "selfie_document": (120, 60, True), "selfie_on_file": (120, 60, True), "document_on_file": (120, 29, False),
+    }  # fmt: skip
+    moved = {k: v["moved_by"] for k, v in kinds.items()}
+    assert moved["selfie_on_file"] < 0.8 < moved["document_on_file"] == own.card["moved_by"] < 2.5 < moved["selfie_document"]
+    for pair in Pair:
+        by = moved[pair.value]
+        assert own.fmr(pair, 6.0) == pytest.approx(shipped().fmr(pair, 6.0 - by), rel=1e-3)
+    assert own.odds["selfie_on_file"].offset != own.odds["selfie_document"].offset
+    assert own.odds["document_on_file"] == own.odds[PRINTED]
+    assert own.one_may_decide
+
+
+def test_what_is_told_by_kind_survives_being_kept():
+    own = fit_own(shipped(), of_kind(Pair.SELFIE_DOCUMENT, 260, 60, of_strangers=2.0), label="own", date="2026-11-23", rounds=5)
+    tables = {name: FmrTable.from_json(table.to_json()) for name, table in own.tables.items()}
+    kept = replace(own, tables=tables)
+    for pair in Pair:
+        for similarity in (-3.0, 4.2, 7.0, 11.0):
+            assert kept.fmr(pair, similarity) == pytest.approx(own.fmr(pair, similarity), rel=1e-2)
+    assert never_kinder(kept, shipped())
+
+
+def test_one_reference_may_decide_only_where_selfie_and_passport_have_strangers_of_their_own():
+    few = [*of_kind(Pair.SELFIE_ON_FILE, 260, 60, of_strangers=0.0), *of_kind(Pair.SELFIE_DOCUMENT, 40, 29, of_strangers=0.0)]
+    own = fit_own(shipped(), few, label="own face calibration 1", date="2026-11-23", rounds=5)
+    rated_run = applied(a_run(), own, shipped())
+    assert not own.one_may_decide and not rated_run.own_calibration and rated_run.engines[-1] == own.label
+    assert rated_run.pairs[Pair.SELFIE_DOCUMENT].fmr >= a_run().pairs[Pair.SELFIE_DOCUMENT].fmr
+    before_kinds = replace(own, card={k: v for k, v in own.card.items() if k != "kinds"})
+    assert before_kinds.one_may_decide
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.05, 3), st.floats(0.02, 0.9)), min_size=2, max_size=6),
+    st.lists(st.tuples(st.floats(0.05, 3), st.floats(0.02, 0.9)), min_size=2, max_size=6),
+    st.floats(-1, 3),
+    st.floats(-20, 40),
+)
+def test_never_below_is_true_exactly_where_no_similarity_contradicts_it(steps, others, by, at):
+    one, other = a_curve(steps), a_curve(others).moved(by, {})
+    grid = [at, *np.linspace(-20, 40, 400)]
+    below = [s for s in grid if one.fmr(s) < other.fmr(s) * (1 - 1e-6)]
+    assert not (one.never_below(other) and below)
+    assert one.never_below(one) and one.moved(0.7, {}).never_below(one) and not one.never_below(one.moved(0.7, {}))
+
+
+def a_curve(steps: list[tuple[float, float]]) -> FmrTable:
+    """A curve by its steps: so much farther, and the rate falls to this share."""
+    points, at, rate = [(-1.0, 1.0)], -1.0, 1.0
+    for far, share in steps:
+        at, rate = at + far, rate * share
+        points.append((at, rate))
+    return FmrTable(points=tuple(points), supported=1e-6, floor=1e-12)
+
+
+def test_a_curve_that_is_lower_on_a_short_stretch_alone_is_found():
+    one = FmrTable(points=((0.0, 1.0), (1.0, 0.1), (2.0, 0.01), (3.0, 0.001)), supported=1e-3, floor=1e-7)
+    dented = replace(one, points=((0.0, 1.0), (1.0, 0.1), (1.5, 0.03), (2.0, 0.01), (3.0, 0.001)))
+    assert one.never_below(dented) and not dented.never_below(one)
+
+
+def test_an_old_run_is_rated_anew_by_another_calibration_or_by_the_shipped_one():
+    first = fit_own(shipped(), own_pairs(260, 60, of_strangers=3.0), label="own face calibration 1", date="2026-11-23", rounds=5)
+    second = fit_own(shipped(), own_pairs(260, 60, of_strangers=1.0), label="own face calibration 2", date="2026-11-23", rounds=5)
+    run = applied(a_run(), first, shipped())
+    assert rated(run, None, shipped()) == a_run()
+    again = rated(run, second, shipped())
+    assert again == applied(a_run(), second, shipped()) and again.engines[-1] == second.label
+    assert again.pairs[Pair.SELFIE_DOCUMENT].fmr < run.pairs[Pair.SELFIE_DOCUMENT].fmr
+    other = a_run(engines=("some other network",))
+    assert rated(other, second, shipped()) == other
 
 
 def a_run(**changes: object) -> Measures:
