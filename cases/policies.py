@@ -1,8 +1,8 @@
 """Policies as rows: draft, propose, confirm. The switch that sends everything to people is `cases.switches`.
 
-A version never changes. Which one holds is told by the newest effective activation. To tighten takes one person
-and holds from the next decision on; to loosen takes a replay, two people, and the steps of `cases.rollout`: what the second
-confirms is what the first proposed, and it decides nothing yet.
+A version never changes. Which one holds is told by the newest effective activation. Each is replayed before it is proposed.
+To tighten takes one person and holds from the next decision on; to loosen takes two, and the steps of `cases.rollout`: what the
+second confirms is what the first proposed, and it decides nothing yet.
 Changes happen one at a time (the trail has one writer), so each is weighed against what really holds.
 """
 
@@ -66,6 +66,17 @@ def careful_for(session: Session, case_id: UUID) -> Policy:
     return held if deciding.version == held.version else strictest(held, deciding)
 
 
+def hides_opinion(session: Session, case_id: UUID) -> bool:
+    """Whether who decides this case is to answer before she sees what the machine found: where either policy asks for it."""
+    return careful_for(session, case_id).hide_opinion
+
+
+def hides_anywhere(session: Session) -> bool:
+    """The same for lists of cases: where it is so of any case now, a list says of none what the machine found."""
+    ramp = ramps.under_way(session)
+    return current(session).hide_opinion or (ramp is not None and ramp.share > 0 and ramp.policy.hide_opinion)
+
+
 def get(session: Session, version: int) -> Policy:
     """One version. Raises NoResultFound."""
     return Policy.from_json(session.get_one(PolicyVersion, version).document)
@@ -93,9 +104,9 @@ def keep(session: Session, document: Policy, *, author: Staff, reason: str, now:
 
 
 def propose(session: Session, version: int, *, by: Staff, reason: str, now: datetime) -> PolicyActivation:
-    """Let a version hold. Tighter or equal: from now on, and a version on its way up is rolled back, for it was weighed against
-    another. Looser in anything: once it was replayed (replays.NotReplayed, Unopened), another person confirmed it, and it came
-    through the steps of `cases.rollout`.
+    """Let a version hold that was replayed (replays.NotReplayed, Unopened). Tighter or equal: from now on, and a version on its
+    way up is rolled back, for it was weighed against another. Looser in anything: once another person confirmed it, and it came
+    through the steps of `cases.rollout`. Who cannot wait for a replay sends everything to people (`cases.switches`).
     """
     from cases import replays  # it asks what holds
 
@@ -103,6 +114,7 @@ def propose(session: Session, version: int, *, by: Staff, reason: str, now: date
     reason = told(reason)
     audit.one_writer(session)
     held, wanted = current(session), get(session, version)
+    replays.require_seen(session, version, now=now)
     looser = loosens(held, wanted)
     if not looser:
         ended = ramps.end(session, by=by, reason=reason, now=now)
@@ -110,7 +122,6 @@ def propose(session: Session, version: int, *, by: Staff, reason: str, now: date
         if ended is not None:
             ramps.tell_rolled_back(session, ended.activation_id, version=ended.version, holds=wanted.version, by=by, now=now)
         return activation
-    replays.require_seen(session, version)
     activation = PolicyActivation(
         version=version,
         against_version=held.version,
@@ -162,8 +173,11 @@ def activate(session: Session, wanted: Policy, *, held: Policy, by: Staff, reaso
 def confirm(session: Session, activation_id: int, *, by: Staff, now: datetime) -> PolicyActivation:
     """Send a loosening on its way: into shadow, where it decides nothing. One at a time.
 
-    Raises SamePerson; UnderWay; Outdated when another policy holds than when it was proposed.
+    Raises SamePerson; UnderWay; Outdated when another policy holds than when it was proposed; replays.NotReplayed or Unopened
+    when what was looked at before it was proposed is too old by now, or not all that there is.
     """
+    from cases import replays  # it asks what holds
+
     people.require(by, "confirm_policy")
     audit.one_writer(session)
     activation = session.get_one(PolicyActivation, activation_id, populate_existing=True)
@@ -173,6 +187,7 @@ def confirm(session: Session, activation_id: int, *, by: Staff, now: datetime) -
         raise Outdated("this proposal is no longer open")
     if ramps.under_way(session) is not None:
         raise UnderWay("another version is on its way")
+    replays.require_seen(session, activation.version, now=now)
     activation.confirmed_by_id = by.id
     session.flush()
     ramps.step(session, activation, ramps.Stage.SHADOW, by=by, now=now)

@@ -3,7 +3,8 @@
 Every finished run leaves one packed record (`verification.replay`), some seven hundred bytes; a million of them are decided anew
 in seconds. What is replayed is the run, not the customer: whoever would have been asked for another photo instead might have sent
 one. The list of cases that a person refused, or put back, and that the draft would have approved is kept with the
-report, and each of them has to be opened before the draft may be proposed.
+report, and each of them, of all reports, has to be opened before the draft may be proposed. A report counts for a week, and only
+where it looked far enough back (docs/decisions/0022).
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from cases import audit, figures, policies
@@ -67,8 +69,29 @@ LEAST_TIMED = 30
 """Work of agents is measured on their newest answers of four weeks; fewer than this say little, and the target stands in."""
 
 
+REPORT_HOLDS = timedelta(days=7)
+"""A report counts for a proposal as long: of a month's runs and answers a quarter are others by then."""
+
+LEAST_WINDOW = timedelta(days=28)
+"""How far back a report looks at least, or to the first run: each weekday four times, and the turn of a month."""
+
+
+class Lack(StrEnum):
+    """Why no report of a version counts for a proposal."""
+
+    NO_REPORT = "no_report"
+    TOO_OLD = "too_old"  # than REPORT_HOLDS
+    SKIPPED_MOST = "skipped_most"  # it left out more runs than it looked at
+    SAW_NOTHING = "saw_nothing"  # it looked at no run, and there are some
+    TOO_SHORT = "too_short"  # there are runs before its window, within LEAST_WINDOW
+
+
 class NotReplayed(Exception):
-    """The version has no replay against the policy that holds now."""
+    """The version has no replay that counts, against the policy that holds now."""
+
+    def __init__(self, lack: Lack) -> None:
+        super().__init__(f"no replay of it counts: {lack.value}")
+        self.lack = lack
 
 
 class Unopened(Exception):
@@ -121,9 +144,6 @@ def backfill(session: Session, *, limit: int = 1_000) -> int:
     Of runs before records were kept, standing reasons are those of the run's reasons that its measures do not give under its own
     policy; sex and age stay unknown, unless the record that is replaced tells them. What a customer had erased stays forgotten.
     """
-    hers = exists().where(
-        Event.kind == "deletion_asked", Event.customer_id == Case.customer_id, Event.at == Case.shredded_at
-    )  # fmt: skip
     missing: Any = session.execute(
         select(Run, Case, RunRecord)
         .join(Case, Case.id == Run.case_id)
@@ -132,7 +152,7 @@ def backfill(session: Session, *, limit: int = 1_000) -> int:
             Run.state == RunState.FINISHED,
             Run.measures.is_not(None),
             or_(RunRecord.run_id.is_(None), func.substr(RunRecord.packed, 1, 1) != bytes([VERSION])),
-            or_(Case.shredded_at.is_(None), ~hers),
+            ~_never_kept(),
         )
         .order_by(Run.finished_at, Run.id)
         .limit(limit)
@@ -151,6 +171,15 @@ def backfill(session: Session, *, limit: int = 1_000) -> int:
             session.add(RunRecord(run_id=run.id, finished_at=run.finished_at, packed=packed))
     session.flush()
     return len(missing)
+
+
+def _never_kept() -> ColumnElement[bool]:
+    """Of a joined Case: its runs have no record and shall get none. It is a trial, or the customer wished it gone."""
+    shredded = exists().where(
+        Event.kind == "deletion_asked", Event.customer_id == Case.customer_id, Event.at == Case.shredded_at
+    )  # fmt: skip
+    erased = exists().where(Event.kind == "erased", Event.customer_id == Case.customer_id)
+    return or_(Case.trial, and_(Case.shredded_at.is_not(None), or_(shredded, erased)))
 
 
 def _standing(session: Session, run: Run, measures: Measures) -> tuple[ReasonCode, ...]:
@@ -215,7 +244,7 @@ class Replay:
     since: datetime
     until: datetime
     runs: int
-    skipped: int  # records of another version of the packing: run `flask policy pack`
+    skipped: int  # without a record, or with one of another version of the packing: run `flask policy pack`
     flows: dict[str, int]  # "approve>refer" → runs; unchanged ones among them
     reasons: tuple[tuple[str, int, int], ...]  # reason, runs that get it, runs that lose it; most moved first
     answered: int  # cases newly approved which a person answered
@@ -328,7 +357,7 @@ def replay(
         since=since,
         until=until,
         runs=total,
-        skipped=_kept(session, since, until) - total,
+        skipped=_left_out(session, since, until, read=total),
         flows={
             f"{was.value}>{now.value}": int(flows[i, j])
             for i, was in enumerate(OUTCOMES)
@@ -426,10 +455,44 @@ def _answers(session: Session) -> tuple[dict[UUID, str], frozenset[UUID]]:
     return refused, approved
 
 
-def _kept(session: Session, since: datetime, until: datetime) -> int:
-    """Records of a time, whatever packed them."""
-    found = select(func.count()).select_from(RunRecord).where(RunRecord.finished_at >= since, RunRecord.finished_at < until)
-    return session.scalar(found) or 0
+def _left_out(session: Session, since: datetime, until: datetime, *, read: int) -> int:
+    """Of `read` and other runs of a time, those others that could be packed: no record holds them, or one of another packing.
+
+    What is never kept is not missed. Counted from an index, and joined only where some have no record.
+    """
+    kept = select(func.count()).select_from(RunRecord).where(RunRecord.finished_at >= since, RunRecord.finished_at < until)
+    missing = _count(session, kept) - read
+    of_the_time = (Run.finished_at >= since, Run.finished_at < until, Run.state == RunState.FINISHED)
+    finished = _count(session, select(func.count()).select_from(Run).where(*of_the_time)) - read
+    if finished > missing:
+        gone = (
+            select(func.count())
+            .select_from(Run)
+            .join(Case, Case.id == Run.case_id)
+            .where(*of_the_time, _never_kept(), ~_packed())
+        )
+        missing = max(missing, finished - _count(session, gone))
+    return max(missing, 0)
+
+
+def _packed() -> ColumnElement[bool]:
+    return exists().where(RunRecord.run_id == Run.id)
+
+
+def _count(session: Session, query: Select[Any]) -> int:
+    return session.scalar(query) or 0
+
+
+def _any_run(session: Session, *, since: datetime | None = None, until: datetime) -> bool:
+    """Whether there is a run of a time that could be replayed, packed or not."""
+    found = (
+        select(Run.id)
+        .join(Case, Case.id == Run.case_id)
+        .where(Run.finished_at < until, Run.state == RunState.FINISHED, Run.measures.is_not(None), ~_never_kept())
+    )
+    if since is not None:
+        found = found.where(Run.finished_at >= since)
+    return session.scalars(found.limit(1)).first() is not None
 
 
 def kept_rows(session: Session, since: datetime, until: datetime) -> Iterator[npt.NDArray[np.void]]:
@@ -550,12 +613,18 @@ def keep_report(session: Session, answer: Replay, wrong: tuple[Wrong, ...], *, b
 
 def attached(session: Session, version: int) -> ReplayReport | None:
     """The newest report of a version against the policy that holds now; None: it has to be replayed (again)."""
-    return session.scalars(
-        select(ReplayReport)
-        .where(ReplayReport.version == version, ReplayReport.against_version == policies.current(session).version)
-        .order_by(ReplayReport.created_at.desc(), ReplayReport.id)
-        .limit(1)
-    ).first()
+    return next(iter(_reports(session, version)), None)
+
+
+def _reports(session: Session, version: int) -> list[ReplayReport]:
+    """All reports of a version against the policy that holds now, newest first."""
+    return list(
+        session.scalars(
+            select(ReplayReport)
+            .where(ReplayReport.version == version, ReplayReport.against_version == policies.current(session).version)
+            .order_by(ReplayReport.created_at.desc(), ReplayReport.id)
+        )
+    )
 
 
 def of(report: ReplayReport) -> Replay:
@@ -670,32 +739,101 @@ def _packed_standing(record: RunRecord) -> tuple[ReasonCode, ...] | None:
     return tuple(reason for at, reason in enumerate(REASONS) if int(words[at // 64]) >> (at % 64) & 1)
 
 
-def next_unopened(session: Session, report_id: UUID) -> UUID | None:
-    """A case of the report that nobody opened yet."""
-    return session.scalars(
-        select(ReplayWrong.case_id)
-        .where(ReplayWrong.report_id == report_id, ReplayWrong.opened_at.is_(None))
-        .order_by(ReplayWrong.case_id)
-        .limit(1)
-    ).first()
+@dataclass(frozen=True, kw_only=True)
+class ToOpen:
+    """A would-be wrong approval of a version, once, however many reports found it."""
+
+    case_id: UUID
+    report_id: UUID  # the newest that found it
+    answer: str  # "rejected", "reverted"
+    opened_at: datetime | None  # first, from any of the reports
 
 
-def require_seen(session: Session, version: int) -> ReplayReport:
-    """Before a version may be proposed. Raises NotReplayed or Unopened."""
-    report = attached(session, version)
-    if report is None:
-        raise NotReplayed("replay it against the policy that holds now")
-    unopened = (
-        session.scalar(
-            select(func.count())
-            .select_from(ReplayWrong)
-            .where(ReplayWrong.report_id == report.id, ReplayWrong.opened_at.is_(None))
+def to_open(session: Session, version: int) -> list[ToOpen]:
+    """The would-be wrong approvals of all reports of a version against the policy that holds, unopened ones first.
+
+    Of all, and not of the newest: another look, at other days or a year later, makes none of them right.
+    """
+    found: dict[UUID, ToOpen] = {}
+    for wrong, _newest_last in session.execute(
+        select(ReplayWrong, ReplayReport.created_at)
+        .join(ReplayReport, ReplayReport.id == ReplayWrong.report_id)
+        .where(ReplayReport.version == version, ReplayReport.against_version == policies.current(session).version)
+        .order_by(ReplayReport.created_at, ReplayReport.id.desc())
+    ):
+        before = found.get(wrong.case_id)
+        opened = [at for at in (wrong.opened_at, before.opened_at if before else None) if at is not None]
+        found[wrong.case_id] = ToOpen(
+            case_id=wrong.case_id, report_id=wrong.report_id, answer=wrong.answer, opened_at=min(opened, default=None)
         )
-        or 0
+    return sorted(found.values(), key=lambda one: (one.opened_at is not None, one.case_id))
+
+
+def next_unopened(session: Session, version: int) -> ToOpen | None:
+    """A would-be wrong approval of a version that nobody opened yet."""
+    return next((one for one in to_open(session, version) if one.opened_at is None), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What was looked at of a version, before it may be proposed."""
+
+    report: ReplayReport | None  # the newest that counts
+    lack: Lack | None  # why none does
+    unopened: int
+    excess: int  # would-be wrong approvals beyond those that a report keeps; such a draft cannot be proposed
+
+    @property
+    def left(self) -> int:
+        """Would-be wrong approvals that nobody has opened, or that are too many to be."""
+        return max(self.unopened, self.excess)
+
+    @property
+    def state(self) -> str:
+        """In one word: "not_replayed", "unopened", "ready"."""
+        if self.lack is not None:
+            return "not_replayed"
+        return "unopened" if self.left else "ready"
+
+    @property
+    def blind(self) -> bool:
+        """It may be proposed although nothing could be looked at: there is no finished run yet."""
+        return self.report is not None and self.report.runs == 0
+
+
+def seen(session: Session, version: int, *, now: datetime) -> Seen:
+    """What `require_seen` weighs, for pages too."""
+    reports = _reports(session, version)
+    fresh = [(report, _lack(session, report, now=now)) for report in reports if now - report.created_at <= REPORT_HOLDS]
+    counts = next((report for report, lack in fresh if lack is None), None)
+    newest = fresh[0][1] if fresh else Lack.TOO_OLD if reports else Lack.NO_REPORT
+    return Seen(
+        report=counts,
+        lack=newest if counts is None else None,
+        unopened=sum(one.opened_at is None for one in to_open(session, version)),
+        excess=max((report.wrong - MOST_WRONG for report in reports if report.wrong > MOST_WRONG), default=0),
     )
-    if unopened or report.wrong > MOST_WRONG:
-        raise Unopened(max(unopened, report.wrong - MOST_WRONG))
-    return report
+
+
+def _lack(session: Session, report: ReplayReport, *, now: datetime) -> Lack | None:
+    """Why a report that is new enough does not count; None: it does."""
+    found = of(report)
+    if found.skipped > found.runs:
+        return Lack.SKIPPED_MOST
+    if not found.runs:
+        return Lack.SAW_NOTHING if _any_run(session, until=now) else None
+    first = found.until - LEAST_WINDOW
+    return Lack.TOO_SHORT if found.since > first and _any_run(session, since=first, until=found.since) else None
+
+
+def require_seen(session: Session, version: int, *, now: datetime) -> ReplayReport:
+    """Before a version may be proposed or confirmed. Raises NotReplayed or Unopened; returns the report that counts."""
+    found = seen(session, version, now=now)
+    if found.report is None:
+        raise NotReplayed(found.lack or Lack.NO_REPORT)
+    if found.left:
+        raise Unopened(found.left)
+    return found.report
 
 
 def upper_bound(wrong: int, n: int, confidence: float = 0.95) -> float | None:

@@ -41,7 +41,7 @@ class Threshold:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """All that `decide` may weigh. On the line passes."""
+    """All that `decide` may weigh, and what binds the people who decide in its stead. On the line passes."""
 
     version: int = 1
     # Faces; similarity is the fused score of faces.compare, in standard deviations above a typical stranger.
@@ -88,6 +88,8 @@ class Policy:
     max_mistake_letters: int = 2
     # Patience.
     max_attempts: int = 3
+    # The people who look. `decide` does not weigh it; decision 22 says which way is looser.
+    hide_opinion: bool = False
     # Set by `for_given` alone: no editor has it, and no stored or given policy may.
     files_only: bool = False
 
@@ -235,6 +237,11 @@ THRESHOLDS: dict[str, Threshold] = {
     "max_attempts": Threshold(
         label="Attempts before a person looks", unit="submissions", looser=Looser.HIGHER, low=1, high=10,
         help="Every attempt is another chance for a stranger, so keep it small.",
+    ),
+    "hide_opinion": Threshold(
+        label="Agents answer before they see what the machine found", unit="", looser=Looser.OFF,
+        help="On: scores, hints and reasons are shown once she has answered, so that people look for themselves. Off: at once, "
+        "which is quicker and draws people to what the machine thinks.",
     ),
 }  # fmt: skip
 

@@ -13,10 +13,11 @@ import click
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import NoResultFound
 
-from cases import replays, undo
+from cases import replays, switches, undo
 from verification.evidence import ChangeReason
 from webapp.acting import acting_as, identify, person, refusals
 from webapp.context import database, now
+from webapp.policy_commands import LACKS
 
 PACK_AT_ONCE = 1_000
 """Runs packed in one transaction."""
@@ -49,6 +50,12 @@ def policy_replay(version: int, days: int, email: str | None) -> None:
     with refusals(), database().transaction() as db:
         kept = replays.keep_report(db, found, wrong, by=person(db, acting), now=moment)
         click.echo(f"kept as report {kept.id}")
+        left = sum(one.opened_at is None for one in replays.to_open(db, version))
+        lack = replays.seen(db, version, now=moment).lack
+    if lack is not None:
+        click.echo(f"it does not count for a proposal: {LACKS[lack]}")
+    if left:
+        click.echo(f"{left} to open before it may be proposed; to list them: flask policy look {version} --as {email}")
 
 
 def _tell(found: replays.Replay) -> None:
@@ -57,7 +64,7 @@ def _tell(found: replays.Replay) -> None:
         f"from {found.since:%Y-%m-%d %H:%M} to {found.until:%Y-%m-%d %H:%M} UTC"
     )
     if found.skipped:
-        click.echo(f"left out: {found.skipped} runs packed by another version of the program; run: flask policy pack")
+        click.echo(f"left out: {found.skipped} runs not packed by this version of the program; run: flask policy pack")
     for flow, count in sorted(found.flows.items(), key=lambda pair: (len(set(pair[0].split(">"))) == 1, -pair[1])):
         was, after = flow.split(">")
         click.echo(f"{count:9}  {was if was == after else f'{was} -> {after}'}")
@@ -97,7 +104,7 @@ undo_cli = AppGroup("undo", help="Approvals of the machine, taken back by two pe
 def _chosen(command: Any) -> Any:
     """The options that choose approvals."""
     for option in (
-        click.option("--country", metavar="CODE", help="Three letters, such as KAZ."),
+        click.option("--country", metavar="CODE", help="As it stands in the document: KAZ, RUS, D."),
         click.option("--kind", type=click.Choice([kind.value for kind in ChangeReason]), help="Kind of change."),
         click.option("--until", type=click.DateTime(), help="Approved before then, UTC."),
         click.option("--since", type=click.DateTime(), help="Approved from then on, UTC."),
@@ -111,8 +118,11 @@ def _selection(
     version: int | None, since: datetime | None, until: datetime | None, kind: str | None, country: str | None
 ) -> undo.Selection:
     code = country.upper() if country else None
-    if code and not (len(code) == 3 and code.isascii() and code.isalpha()):
-        raise click.UsageError("--country is a code of three letters, such as KAZ.")
+    if code:
+        try:
+            switches.scope(f"{switches.Kind.COUNTRY}:{code}")
+        except switches.UnknownScope:
+            raise click.UsageError("--country is the code that stands in the document: KAZ, RUS, D.") from None
     if since and until and since >= until:
         raise click.UsageError("--until has to come after --since.")
     found = undo.Selection(
@@ -127,28 +137,40 @@ def _selection(
     return found
 
 
-def _preview(selection: undo.Selection) -> undo.Preview:
+def _preview(selection: undo.Selection, *, listed: int | None = undo.LISTED) -> None:
     with database().reading() as db:
-        seen = undo.preview(db, selection)
+        seen = undo.preview(db, selection, listed=listed)
         goes_on = undo.goes_on(db, selection, now=now())
+    _tell_preview(seen)
+    if goes_on:
+        click.echo("The machine goes on approving such cases: send everything to people first.", err=True)
+
+
+def _tell_preview(seen: undo.Preview) -> None:
     click.echo(
         f"{seen.count} approvals" + (f", {seen.first:%Y-%m-%d %H:%M} to {seen.last:%Y-%m-%d %H:%M} UTC" if seen.last else "")
     )
     click.echo(f"  {seen.count - seen.conflicts - seen.closing} taken back, a person looks again")
     click.echo(f"  {seen.closing} taken back and only closed: another request is open, or the photos are shredded")
+    if seen.erased:
+        click.echo(f"    {seen.erased} of these of people who were erased: nobody is told")
     click.echo(f"  {seen.conflicts} changed again since: not touched")
+    if seen.gone:
+        click.echo(f"  {seen.gone} taken back by somebody meanwhile")
     for name, rows in (("policy", seen.by_version), ("country", seen.by_country), ("kind", seen.by_reason)):
         click.echo(f"by {name}: " + (", ".join(f"{code or 'not known'} {n}" for code, n in rows) or "none"))
-    if goes_on:
-        click.echo("The machine goes on approving such cases: send everything to people first.", err=True)
-    return seen
+    for case_id in seen.conflicting:
+        click.echo(f"conflict {case_id}")
+    if more := seen.conflicts - len(seen.conflicting):
+        click.echo(f"and {more} more conflicts: flask undo preview --all")
 
 
 @undo_cli.command("preview")
 @_chosen
-def undo_preview(**chosen: Any) -> None:
-    """Print what an undo would do at this moment. Changes nothing."""
-    _preview(_selection(**chosen))
+@click.option("--all", "every", is_flag=True, help=f"Name every conflict, not only the first {undo.LISTED}.")
+def undo_preview(every: bool, **chosen: Any) -> None:
+    """Print what an undo would do at this moment, and which cases it would leave alone. Changes nothing."""
+    _preview(_selection(**chosen), listed=None if every else undo.LISTED)
 
 
 @undo_cli.command("propose")
@@ -173,7 +195,10 @@ def undo_confirm(number: UUID, acting: UUID) -> None:
     with refusals():
         with database().reading() as db:
             standing = undo.standing(db, number)
+            seen = undo.preview_of(db, number) if standing.pending else None
         click.echo(f"{standing.proposed_by} proposed: {standing.undo.reason}")
+        if seen is not None:
+            _tell_preview(seen)
         typed = click.prompt(f"To confirm, type how many approvals are taken back ({standing.undo.count})")
         if "".join(str(typed).split()) != str(standing.undo.count):
             raise click.ClickException("that is not the number. Nothing was changed.")
@@ -192,13 +217,27 @@ def undo_withdraw(number: UUID, acting: UUID) -> None:
     click.echo("withdrawn")
 
 
+@undo_cli.command("retry")
+@click.argument("number", type=click.UUID)
+@acting_as
+def undo_retry(number: UUID, acting: UUID) -> None:
+    """Have what failed in the undo NUMBER tried once more. Two people agreed to it, so it takes one."""
+    with refusals(), database().transaction() as db:
+        count = undo.try_again(db, number, by=person(db, acting), now=now())
+    click.echo(f"{count} to be tried again: upkeep does it now, or: flask undo run")
+
+
+NAMED = ("conflict", "failed", "erased")
+"""Outcomes whose cases are named: a person has to look after them."""
+
+
 @undo_cli.command("list")
 @click.argument("number", type=click.UUID, required=False)
 def undo_list(number: UUID | None) -> None:
-    """Print what was proposed and how far it is, newest first; of NUMBER also the cases that were left alone. Changes nothing."""
+    """Print what was proposed and how far it is, newest first; of NUMBER also conflicts, failures and erased people's cases."""
     with refusals(), database().reading() as db:
         found = [undo.standing(db, number)] if number else undo.all_of_them(db)
-        left_alone = undo.conflicts(db, number) if number else []
+        special = [(name, one) for name in NAMED for one in undo.ended(db, number, name)] if number else []
     for one in found:
         over = "withdrawn" if one.undo.withdrawn_at else "done" if one.undo.finished_at else f"{one.left} left"
         parts = ", ".join(f"{n} {name}" for name, n in one.outcomes.items())
@@ -206,8 +245,8 @@ def undo_list(number: UUID | None) -> None:
         when = f"{one.undo.proposed_at:%Y-%m-%d %H:%M}"
         state = "waits" if one.pending else over
         click.echo(f"{one.undo.id}  {when}  {one.undo.count:7}  {state}  {parts}  ({who}) {one.undo.reason}")
-    for case_id in left_alone:
-        click.echo(f"conflict {case_id}")
+    for name, item in special:
+        click.echo(f"{name} {item.case_id}" + (f" {item.code}" if item.code else ""))
     if not found:
         click.echo("nothing was proposed")
 

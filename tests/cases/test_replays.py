@@ -157,16 +157,16 @@ def test_a_draft_needs_its_replay_and_open_eyes(session, now, lead):
     a.a_rejected(session, now=now)
     version = policies.draft(session, LENIENT, author=lead, reason="Fewer referrals.", now=now).version
     with pytest.raises(replays.NotReplayed):
-        replays.require_seen(session, version)
+        replays.require_seen(session, version, now=now + DAY)
     report = replays.attach(session, version, since=now - DAY, by=lead, now=now + DAY)
     assert replays.of(report).wrong == report.wrong == 1
     with pytest.raises(replays.Unopened) as unopened:
-        replays.require_seen(session, version)
+        replays.require_seen(session, version, now=now + DAY)
     assert unopened.value.count == 1
     (wrong,) = replays.wrongs(session, report)
     for _twice in range(2):
         replays.open_wrong(session, report.id, wrong.case_id, by=lead, now=now + DAY)
-    assert replays.require_seen(session, version).id == report.id
+    assert replays.require_seen(session, version, now=now + DAY).id == report.id
     kinds = session.scalars(select(Event.kind).where(Event.kind.in_(("policy_replayed", "would_be_approval_opened")))).all()
     assert sorted(kinds) == ["policy_replayed", "would_be_approval_opened"] and set(kinds) <= set(KINDS)
     assert session.scalar(select(func.count()).select_from(ReplayWrong).where(ReplayWrong.opened_by_id == lead.id)) == 1
@@ -175,12 +175,11 @@ def test_a_draft_needs_its_replay_and_open_eyes(session, now, lead):
 def test_a_replay_against_what_no_longer_holds_counts_for_nothing(session, now, lead):
     version = policies.draft(session, LENIENT, author=lead, reason="Fewer referrals.", now=now).version
     replays.attach(session, version, since=now - DAY, by=lead, now=now)
-    assert replays.require_seen(session, version)
-    tighter = policies.draft(session, STRICT, author=lead, reason="Safer.", now=now).version
-    policies.propose(session, tighter, by=lead, reason="Safer.", now=now + DAY)
+    assert replays.require_seen(session, version, now=now + DAY)
+    tighter = a.proposed(session, STRICT, by=lead, now=now + DAY).version
     assert policies.current(session).version == tighter
     with pytest.raises(replays.NotReplayed):
-        replays.require_seen(session, version)
+        replays.require_seen(session, version, now=now + DAY)
 
 
 def test_agents_neither_replay_nor_open(session, now, lead):
@@ -256,7 +255,6 @@ def test_one_of_them_is_shown_with_what_stood_beside_its_measures(session, now, 
 def test_a_report_is_not_kept_against_what_no_longer_holds(session, now, lead):
     version = policies.draft(session, LENIENT, author=lead, reason="Fewer referrals.", now=now).version
     found, wrong = replays.weigh(session, version, since=now - DAY, now=now)
-    tighter = policies.draft(session, STRICT, author=lead, reason="Safer.", now=now).version
-    policies.propose(session, tighter, by=lead, reason="Safer.", now=now + DAY)
+    a.proposed(session, STRICT, by=lead, now=now + DAY)
     with pytest.raises(policies.Outdated):
         replays.keep_report(session, found, wrong, by=lead, now=now + DAY)

@@ -139,10 +139,72 @@ def test_each_would_be_wrong_approval_has_to_be_opened(office, olga):
     assert "all opened" in plain(olga.get(f"{address}/{other}"))
     assert "ready to be proposed" in plain(olga.get(f"/ops/policies/{number}/what-if"))
     with office.db.reading() as db:
-        assert replays.require_seen(db, number).id == report.id
+        assert replays.require_seen(db, number, now=office.clock()).id == report.id
     assert count(office, Event, Event.kind == "would_be_approval_opened") == 2
     assert olga.get(f"{address}/{report.id}").status_code == 404
     assert olga.get(f"/ops/policies/1/what-if/{report.id}/{one}").status_code == 404
+
+
+def test_a_second_shorter_replay_takes_no_case_off_the_list(office, olga):
+    with office.db.transaction() as db:
+        old = a.a_rejected(db, now=office.clock() - timedelta(days=20)).id
+        a.an_approved(db, now=office.clock() - timedelta(days=1))
+    number = drafted(office)
+    replayed(olga, number)
+    office.clock.forward(minutes=1)
+    replayed(olga, number, days=7)
+    shown = olga.get(f"/ops/policies/{number}/what-if")
+    page = plain(shown)
+    assert "1 case not opened" in page and "0 of 1 are. Those of earlier replays count too." in page
+    with office.db.reading() as db:
+        (one,) = replays.to_open(db, number)
+    assert f'href="/ops/policies/{number}/what-if/{one.report_id}/{old}"' in shown.text
+    assert "all opened" in plain(olga.get(f"/ops/policies/{number}/what-if/{one.report_id}/{old}"))
+    assert "ready to be proposed" in plain(olga.get(f"/ops/policies/{number}/what-if"))
+
+
+def test_the_page_says_why_a_replay_does_not_count(office, olga):
+    past(office, a.an_approved)
+    with office.db.transaction() as db:
+        a.an_approved(db, now=office.clock() - timedelta(days=20))
+    number = drafted(office)
+    page = plain(olga.get(f"/ops/policies/{number}/what-if"))
+    assert "For a proposal a replay counts for 7 days. It has to look back 28 days, or as far as there are runs." in page
+    replayed(olga, number, days=7)
+    short = "The last replay looked back less than 28 days, and there are older runs. Please look further back."
+    for address in (f"/ops/policies/{number}/what-if", f"/ops/policies/{number}"):
+        page = plain(olga.get(address))
+        assert short in page and "replay again" in page
+    refused = olga.post(f"/ops/policies/{number}/propose", reason="Too many referrals")
+    assert refused.status_code == 409 and short in plain(refused)
+    replayed(olga, number)
+    assert short not in plain(olga.get(f"/ops/policies/{number}/what-if"))
+    assert olga.post(f"/ops/policies/{number}/propose", reason="Too many referrals").status_code == 303
+    office.clock.forward(days=8)
+    olga = office.sign_in(olga_of(office))
+    old = "The last replay is more than 7 days old. Please replay it again."
+    assert old in plain(olga.get(f"/ops/policies/{number}"))
+    second = office.signed_in(Role.LEAD)
+    second.fresh("/ops/policies")
+    late = second.post("/ops/policies/proposals/2/confirm")
+    assert late.status_code == 409 and old in plain(late) and "Nothing was changed" in plain(late)
+
+
+def olga_of(office: Office) -> str:
+    with office.db.reading() as db:
+        return db.scalars(select(Staff.email).where(Staff.name == "Olga Ops")).one()
+
+
+def test_without_any_run_the_pages_say_that_nobody_could_look(office, olga):
+    number = drafted(office)
+    replayed(olga, number)
+    page = plain(olga.get(f"/ops/policies/{number}/what-if"))
+    assert (
+        "ready to be proposed" in page and "There is no finished run yet, so nobody can tell what this version would do." in page
+    )
+    assert olga.post(f"/ops/policies/{number}/propose", reason="Too many referrals").status_code == 303
+    told = plain(office.signed_in(Role.LEAD).get(f"/ops/policies/{number}"))
+    assert "There was no finished run to replay: nobody could look at what it would do." in told, "who confirms is told"
 
 
 def test_the_page_of_one_shows_both_lines_and_the_answer_but_nobody(office, olga):
@@ -193,6 +255,7 @@ def test_a_report_against_another_policy_is_not_shown(office, olga):
     tighter = drafted(office, replace(SHIPPED, min_selfie_document=9.5))
     with office.db.transaction() as db:
         author = db.scalars(select(Staff).where(Staff.name == "Olga Ops")).one()
+        a.seen(db, tighter, by=author, now=office.clock())
         policies.propose(db, tighter, by=author, reason="Safer.", now=office.clock())
     assert "not replayed yet" in plain(olga.get(f"/ops/policies/{number}/what-if"))
 

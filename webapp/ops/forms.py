@@ -8,6 +8,7 @@ from typing import Any
 
 from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 
 from verification.policy import SHIPPED, THRESHOLDS, Looser, Policy, Threshold
@@ -15,9 +16,9 @@ from verification.policy import SHIPPED, THRESHOLDS, Looser, Policy, Threshold
 REASON_LENGTH = 500
 """What the column holds."""
 
-GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (
-        "Faces",
+        _l("Faces"),
         (
             "min_selfie_document",
             "min_selfie_on_file",
@@ -30,13 +31,14 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     (
-        "Signs of life",
+        _l("Signs of life"),
         ("require_liveness_for", "min_turned", "min_depth", "min_same_face", "refer_on_liveness_signs"),
     ),
-    ("The document", ("accepted_types", "require_valid_mrz", "min_days_to_expiry", "refer_on_hints")),
-    ("What was typed, against the document", ("min_agreement", "min_confidence", "require_certain")),
-    ("The account", ("require_profile", "require_earlier_number", "automatic_reasons", "max_mistake_letters")),
-    ("Patience", ("max_attempts",)),
+    (_l("The document"), ("accepted_types", "require_valid_mrz", "min_days_to_expiry", "refer_on_hints")),
+    (_l("What was typed, against the document"), ("min_agreement", "min_confidence", "require_certain")),
+    (_l("The account"), ("require_profile", "require_earlier_number", "automatic_reasons", "max_mistake_letters")),
+    (_l("Patience"), ("max_attempts",)),
+    (_l("The people who look"), ("hide_opinion",)),
 )
 """The editor's order. A test holds it against THRESHOLDS."""
 

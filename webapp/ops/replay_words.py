@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from flask_babel import format_decimal, format_percent
+from flask_babel import format_decimal, format_percent, ngettext
 from flask_babel import gettext as _
 
-from cases.replays import GROUPS, Group, Replay, WrongPage, upper_bound
+from cases.replays import GROUPS, LEAST_WINDOW, REPORT_HOLDS, Group, Lack, Replay, WrongPage, upper_bound
 from verification.decision import Outcome
 from verification.evidence import ChangeReason, Field, Measures, Pair
 from verification.policy import Policy
@@ -216,6 +216,41 @@ def bound_said(wrong: int, n: int) -> str:
         wrong=format_decimal(wrong),
         n=format_decimal(n),
         bound=format_percent(up, digits),
+    )
+
+
+def lack_said(lack: Lack) -> str:
+    """Why no report of a version counts for a proposal, and what to do about it."""
+    return {
+        Lack.NO_REPORT: lambda: _("It has to be replayed against the policy that holds now, before it may be proposed."),
+        Lack.TOO_OLD: lambda: ngettext(
+            "The last replay is more than %(num)s day old. Please replay it again.",
+            "The last replay is more than %(num)s days old. Please replay it again.",
+            REPORT_HOLDS.days,
+        ),
+        Lack.SKIPPED_MOST: lambda: _(
+            "The last replay left out more runs than it looked at. Please run %(command)s, then replay it again.",
+            command="flask policy pack",
+        ),
+        Lack.SAW_NOTHING: lambda: _(
+            "The last replay looked at no run, and there are some. Please look further back. "
+            "If that finds none either, run %(command)s first.",
+            command="flask policy pack",
+        ),
+        Lack.TOO_SHORT: lambda: ngettext(
+            "The last replay looked back less than %(num)s day, and there are older runs. Please look further back.",
+            "The last replay looked back less than %(num)s days, and there are older runs. Please look further back.",
+            LEAST_WINDOW.days,
+        ),
+    }[lack]()
+
+
+def unopened_said(count: int) -> str:
+    """That would-be wrong approvals are left to open."""
+    return ngettext(
+        "%(num)s case that it would have approved wrongly has not been opened yet.",
+        "%(num)s cases that it would have approved wrongly have not been opened yet.",
+        count,
     )
 
 

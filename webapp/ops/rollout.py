@@ -7,13 +7,12 @@ from typing import Any
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 
 from cases import halts, policies, ramps, replays, rollout
 from cases.ramps import Stage
 from verification.policy import THRESHOLDS, loosens
 from webapp.context import database, now
-from webapp.ops import forms, presenters, rollout_words, whatif
+from webapp.ops import forms, presenters, replay_words, rollout_words
 from webapp.ops.steps import carry_out, refused_page, version_or_404
 from webapp.ops.surface import ops
 from webapp.security import needs, row
@@ -51,7 +50,7 @@ def _policy_page(version: int, problem: str | None = None, reason: str = "") -> 
         versions = policies.versions(db)
         under_way, back = rollout.status(db, now=now()), rollout.back_from(db)
         steps = rollout.steps(db, version)
-        seen = whatif.standing(db, version) if any(v.version == version and not v.active for v in versions) else None
+        seen = replays.seen(db, version, now=now()) if any(v.version == version and not v.active for v in versions) else None
         counted = {s.activation_id: tuple(ramps.trials(db, s.activation_id)) for s in steps}
     shown = next((v for v in versions if v.version == version), None)
     if shown is None:
@@ -74,6 +73,7 @@ def _policy_page(version: int, problem: str | None = None, reason: str = "") -> 
         steps=steps,
         counted=counted,
         seen=seen,
+        lack=replay_words.lack_said(seen.lack) if seen and seen.lack else "",
         words=rollout_words,
         problem=problem,
         reason=reason,
@@ -83,7 +83,7 @@ def _policy_page(version: int, problem: str | None = None, reason: str = "") -> 
 @ops.post("/policies/<int:version>/propose")
 @needs("propose_policy")
 def policy_propose(version: int) -> ResponseReturnValue:
-    """Let a version hold: at once when it only tightens, else once a second person confirms."""
+    """Let a version hold that was replayed: at once when it only tightens, else once a second person confirms."""
     reason, problem = forms.read_reason(request.form)
     if problem:
         return _policy_page(version, problem, reason), 422
@@ -93,16 +93,10 @@ def policy_propose(version: int) -> ResponseReturnValue:
                 abort(404)
             activation = policies.propose(db, version, by=row(db), reason=reason, now=now())
             waits = activation.effective_at is None
-    except replays.NotReplayed:
-        why = _("It has to be replayed against the policy that holds now, before it may be proposed.")
-        return _policy_page(version, why, reason), 409
+    except replays.NotReplayed as refused:
+        return _policy_page(version, replay_words.lack_said(refused.lack), reason), 409
     except replays.Unopened as left:
-        why = ngettext(
-            "%(num)s case that it would have approved wrongly has not been opened yet.",
-            "%(num)s cases that it would have approved wrongly have not been opened yet.",
-            left.count,
-        )
-        return _policy_page(version, why, reason), 409
+        return _policy_page(version, replay_words.unopened_said(left.count), reason), 409
     if waits:
         flash(_("Proposed. When a second person confirms, it begins in shadow."))
     else:
@@ -114,11 +108,16 @@ def policy_propose(version: int) -> ResponseReturnValue:
 @needs("confirm_policy")
 def policy_confirm(activation_id: int) -> ResponseReturnValue:
     """Send a loosening on its way, as the second person: it begins in shadow."""
-    return carry_out(
-        lambda db: policies.confirm(db, activation_id, by=row(db), now=now()),
-        said=_("Confirmed. The version is in shadow: it decides nothing, and what it would decide is counted."),
-        back="ops.policies_page",
-    )
+    try:
+        return carry_out(
+            lambda db: policies.confirm(db, activation_id, by=row(db), now=now()),
+            said=_("Confirmed. The version is in shadow: it decides nothing, and what it would decide is counted."),
+            back="ops.policies_page",
+        )
+    except replays.NotReplayed as refused:
+        return refused_page(replay_words.lack_said(refused.lack), "ops.policies_page"), 409
+    except replays.Unopened as left:
+        return refused_page(replay_words.unopened_said(left.count), "ops.policies_page"), 409
 
 
 @ops.post("/policies/proposals/<int:activation_id>/withdraw")

@@ -5,7 +5,6 @@ Translates HTTP; `cases.replays` decides anew, keeps the report and says what ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -26,35 +25,14 @@ from webapp.ops.steps import version_or_404
 from webapp.ops.surface import ops
 from webapp.security import may, needs, row
 
-SPANS = (7, 30, 90)
-"""Days that a replay may look back."""
+SPANS = (7, 30, 90, 366)
+"""Days that a replay may look back; the first only to see quickly, it counts for a proposal where there is nothing older."""
 
 ONCE = timedelta(days=1)
 """How long the number of a form is remembered: sent twice, it starts one replay."""
 
 LISTED = 200
 """Would-be wrong approvals on the page; those not opened come first, so the list moves on as they are opened."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Seen:
-    """How far one has come before a version may be proposed."""
-
-    state: str  # "not_replayed", "unopened", "ready"
-    unopened: int = 0
-    too_many: bool = False
-
-
-def standing(db: Session, version: int) -> Seen:
-    """What `replays.require_seen` says of a version, for pages."""
-    try:
-        replays.require_seen(db, version)
-    except replays.NotReplayed:
-        return Seen(state="not_replayed")
-    except replays.Unopened as left:
-        report = replays.attached(db, version)
-        return Seen(state="unopened", unopened=left.count, too_many=report is not None and report.wrong > replays.MOST_WRONG)
-    return Seen(state="ready")
 
 
 @ops.get("/what-if")
@@ -116,7 +94,7 @@ def would_be_wrong(version: int, report_id: UUID, case_id: UUID) -> ResponseRetu
     except NoResultFound:
         abort(404)
     with database().reading() as db:
-        following, left = replays.next_unopened(db, report_id), standing(db, version)
+        following, left = replays.next_unopened(db, version), replays.seen(db, version, now=now())
     return render_template(
         "ops/wrong.html",
         page=page,
@@ -137,8 +115,8 @@ def _what_if(version: int, *, problem: str = "", running: bool = False) -> str:
             abort(404)
         held = next(v for v in versions if v.active)
         report = replays.attached(db, version) if shown is not held else None
-        listed = replays.wrongs(db, report) if report else []
-        seen = standing(db, version) if shown is not held else None
+        listed = replays.to_open(db, version) if report else []
+        seen = replays.seen(db, version, now=now()) if shown is not held else None
         by = _by(db, report)
     found = replays.of(report) if report else None
     return render_template(
@@ -151,6 +129,7 @@ def _what_if(version: int, *, problem: str = "", running: bool = False) -> str:
         by=by,
         found=found,
         seen=seen,
+        lack=replay_words.lack_said(seen.lack) if seen and seen.lack and report else "",
         wrongs=listed[:LISTED],
         listed=len(listed),
         opened=sum(1 for one in listed if one.opened_at is not None),
@@ -162,7 +141,9 @@ def _what_if(version: int, *, problem: str = "", running: bool = False) -> str:
         words=replay_words,
         share_said=share_said,
         spans=SPANS,
-        days=_days(report),
+        window=replays.LEAST_WINDOW.days,
+        holds=replays.REPORT_HOLDS.days,
+        days=SPANS[1] if seen and seen.lack else _days(report),
         least=replays.LEAST_GROUP,
         shift=round(replays.SHIFT * 100),
         most=replays.MOST_WRONG,
