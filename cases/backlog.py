@@ -1,7 +1,10 @@
-"""What waits, what works and what has failed, by queue; and the few things an operator may start again by hand.
+"""What waits, what works and what has failed, by queue; and the few things an operator may start again or leave at that.
 
 The database says what is waiting; what lies in Redis (`workers.queues`) is only told beside it. Codes, ids and times: nothing of
 a person. Whatever recovers by itself (runs whose lease ended, lost rings) has no button here.
+
+What was given up (RETRIABLE) counts as failed until it is tried again or a person sets it aside with a reason. Setting aside
+deletes nothing: the thing stays given up, may still be tried again, and counts again where that fails.
 """
 
 from __future__ import annotations
@@ -14,12 +17,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy import ColumnElement, and_, exists, func, select, text
 from sqlalchemy.orm import Session
 
-from cases import audit, moves, staff, trials
+from cases import audit, moves, staff, tickets, trials, webhooks
 from cases.desk_tables import Paper
-from cases.host_tables import StaffMail, TicketMessage, WebhookDelivery
+from cases.host_tables import StaffMail, TicketMessage, WebhookDelivery, WebhookEndpoint
 from cases.lifecycle import State
 from cases.models import (
     UNMARKED,
@@ -35,7 +38,7 @@ from cases.models import (
     RunState,
     Staff,
 )
-from cases.ops_tables import Undo, UndoItem
+from cases.ops_tables import SetAside, Undo, UndoItem
 from verification.evidence import Step
 
 ALIVE = timedelta(seconds=45)
@@ -47,6 +50,8 @@ LATEST = 1000
 """Runs whose steps are read: enough for a 90th percentile of each to within a few per cent."""
 LISTED = 50
 """Failures of one kind that are listed; all are counted."""
+AT_ONCE = 200
+"""Failures that one press of a button may try again or set aside: each is an event, some 10 ms, so two seconds at most."""
 KINDS = ("verify", "notify", "upkeep")
 """Kinds of processes that leave signs of life; one that is missing is shown as such."""
 
@@ -73,8 +78,32 @@ class Failed(StrEnum):
     NOTIFICATION = "notification"
     STAFF_MAIL = "staff_mail"
     PAPER = "paper"
+    HOOK = "webhook"
+    TICKET = "ticket"
     UNDO_CONFLICT = "undo_conflict"
     ANSWER = "answer"
+
+
+RETRIABLE = (Failed.NOTIFICATION, Failed.STAFF_MAIL, Failed.PAPER, Failed.HOOK, Failed.TICKET)
+"""What was given up and may be tried again or set aside."""
+
+
+class Why(StrEnum):
+    """Why a failure is left at that. A closed list: it stands in the audit trail, where no words may stand."""
+
+    TOLD = "told"  # who was to hear of it heard of it another way
+    OUTDATED = "outdated"  # nobody needs it any more
+    UNREACHABLE = "unreachable"  # an address or a system that there is no more
+    MISTAKE = "mistake"  # a test, or it should not have been there
+
+
+class NotNow(ValueError):
+    """Trying again, or setting aside, is no use. `code`: "over" (no longer given up, or its case is closed), "endpoint_off",
+    "account_closed", "forgotten" (the address was emptied)."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +137,18 @@ class Failure:
     case_id: UUID | None
     thing_id: UUID | None  # what `again` names
     again: bool = False
+    instead: str = ""  # why not, where it could be tried again otherwise: a code of NotNow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aside:
+    """One failure that a person set aside. `standing`: it is still given up, so that it may be put back."""
+
+    failure: Failure
+    why: str
+    by: str  # name of a member of staff
+    at: datetime
+    standing: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,21 +281,45 @@ def storage(session: Session) -> Storage:
     return Storage(database=int(database) if database else None, photos=size, files=files)
 
 
+def again(session: Session, kind: Failed, thing_id: UUID, *, agent: Staff, now: datetime) -> None:
+    """Try one thing of RETRIABLE once more, from the first try on, whether it was set aside or not. Permission "mend_queues".
+
+    Raises NotAllowed, NoResultFound, and NotNow where that is no use: nothing is sent twice at anybody's wish.
+    """
+    if kind is Failed.NOTIFICATION:
+        resend(session, thing_id, agent=agent, now=now)
+    elif kind is Failed.STAFF_MAIL:
+        _mail_again(session, thing_id, agent=agent, now=now)
+    elif kind is Failed.PAPER:
+        read_again(session, thing_id, agent=agent, now=now)
+    elif kind is Failed.HOOK:
+        try:
+            webhooks.retry(session, thing_id, agent=agent, now=now)
+        except webhooks.EndpointDisabled:
+            raise NotNow("endpoint_off") from None
+        except webhooks.StillWaiting:
+            raise NotNow("over") from None
+    elif kind is Failed.TICKET:
+        try:
+            tickets.send_again(session, thing_id, by=agent, now=now, permission="mend_queues")
+        except tickets.NotGivenUp:
+            raise NotNow("over") from None
+    else:
+        raise ValueError(f"{kind} is nothing that is tried again")
+
+
 def resend(session: Session, notification_id: UUID, *, agent: Staff, now: datetime) -> Notification:
     """Try a message that was given up once more, from the first try on. Permission "mend_queues".
 
-    Raises NotAllowed, NoResultFound, and ValueError when it was not given up: nothing is sent twice at anybody's wish.
+    Raises NotAllowed, NoResultFound, and NotNow when it was not given up, or nobody knows any more to whom it was.
     """
     staff.require(agent, "mend_queues")
-    row = session.execute(
-        select(Notification).where(Notification.id == notification_id).with_for_update().execution_options(populate_existing=True)
-    ).scalar_one()
+    row: Notification = _locked(session, Notification, notification_id)
     if row.given_up_at is None or row.sent_at is not None:
-        raise ValueError("this message was not given up")
-    tries, row.tries = row.tries, 0
-    row.given_up_at = row.lease_until = None
-    row.next_at = now
-    session.flush()
+        raise NotNow("over")
+    if not row.recipient_sealed:
+        raise NotNow("forgotten")
+    tries = _from_the_first_try(session, row, now=now)
     audit.record(
         session, "notification_resent", actor=audit.Actor.staff(agent), now=now, case_id=row.case_id, customer_id=row.customer_id,
         notification_id=row.id, notification=row.kind, tries=tries,
@@ -262,17 +327,40 @@ def resend(session: Session, notification_id: UUID, *, agent: Staff, now: dateti
     return row
 
 
+def _mail_again(session: Session, mail_id: UUID, *, agent: Staff, now: datetime) -> None:
+    staff.require(agent, "mend_queues")
+    row: StaffMail = _locked(session, StaffMail, mail_id)
+    if row.given_up_at is None or row.sent_at is not None:
+        raise NotNow("over")
+    if not session.get_one(Staff, row.staff_id).active:
+        raise NotNow("account_closed")
+    tries = _from_the_first_try(session, row, now=now)
+    audit.record(
+        session, "staff_mail_resent", actor=audit.Actor.staff(agent), now=now, staff_mail_id=row.id, staff_mail=row.kind,
+        staff_id=row.staff_id, tries=tries,
+    )  # fmt: skip
+
+
+def _from_the_first_try(session: Session, row: Notification | StaffMail, *, now: datetime) -> int:
+    """Owe it again; returns how often it had been tried."""
+    tries, row.tries = row.tries, 0
+    row.given_up_at = row.lease_until = None
+    row.next_at = now
+    session.flush()
+    return tries
+
+
 def read_again(session: Session, paper_id: UUID, *, agent: Staff, now: datetime) -> Paper:
     """Have a paper read once more whose readings never ended. Permission "mend_queues".
 
-    Only while its case is open: afterwards nobody needs it. Raises NotAllowed, NoResultFound, ValueError.
+    Only while its case is open: afterwards nobody needs it. Raises NotAllowed, NoResultFound, NotNow.
     """
     staff.require(agent, "mend_queues")
     case_id = session.scalars(select(Paper.case_id).where(Paper.id == paper_id)).one()
     case = moves.lock(session, case_id)
     row = session.get_one(Paper, paper_id, with_for_update=True, populate_existing=True)
     if not _given_up(row) or case.closed_at is not None or case.shredded_at is not None:
-        raise ValueError("this paper was not given up, or its case is closed")
+        raise NotNow("over")
     tries, row.tries = row.tries, 0
     row.read_at = row.rung_at = row.lease_until = None
     session.flush()
@@ -280,10 +368,83 @@ def read_again(session: Session, paper_id: UUID, *, agent: Staff, now: datetime)
     return row
 
 
-def discarded(session: Session, queue: str, count: int, *, agent: Staff, now: datetime) -> None:
-    """Write down that failed rings were removed from Redis. Nothing is lost by it: the database knows what waits."""
+def set_aside(session: Session, kind: Failed, thing_id: UUID, *, why: Why, agent: Staff, now: datetime) -> SetAside:
+    """Leave one thing of RETRIABLE that was given up at that: it counts as failed no longer. Permission "mend_queues".
+
+    Nothing is deleted. Raises NotAllowed, NoResultFound, and NotNow where it is not given up (any more) or was set aside before.
+    """
+    staff.require(agent, "mend_queues")
+    row, failed_at = _given_up_thing(session, kind, thing_id)
+    if session.get(SetAside, (kind.value, thing_id, failed_at)) is not None:
+        raise NotNow("over")
+    made = SetAside(kind=kind.value, thing_id=thing_id, failed_at=failed_at, why=Why(why).value, by_id=agent.id, at=now)
+    session.add(made)
+    session.flush()
+    audit.record(
+        session, "failure_set_aside", actor=audit.Actor.staff(agent), now=now, case_id=getattr(row, "case_id", None),
+        failure=kind, thing_id=thing_id, failed_at=failed_at, why=Why(why),
+    )  # fmt: skip
+    return made
+
+
+def put_back(session: Session, kind: Failed, thing_id: UUID, *, agent: Staff, now: datetime) -> None:
+    """Have something that was set aside count as failed again. Permission "mend_queues".
+
+    Raises NotAllowed, NoResultFound, and NotNow where it is not given up any more or was not set aside.
+    """
+    staff.require(agent, "mend_queues")
+    row, failed_at = _given_up_thing(session, kind, thing_id)
+    made = session.get(SetAside, (kind.value, thing_id, failed_at))
+    if made is None:
+        raise NotNow("over")
+    session.delete(made)
+    session.flush()
+    audit.record(
+        session, "failure_put_back", actor=audit.Actor.staff(agent), now=now, case_id=getattr(row, "case_id", None),
+        failure=kind, thing_id=thing_id, failed_at=failed_at,
+    )  # fmt: skip
+
+
+def asides(session: Session, *, now: datetime) -> tuple[Aside, ...]:
+    """What was set aside within LOOK_BACK, the newest LISTED, newest first."""
+    rows = session.execute(
+        select(SetAside, Staff.name)
+        .join(Staff, Staff.id == SetAside.by_id)
+        .where(SetAside.at >= now - LOOK_BACK)
+        .order_by(SetAside.at.desc(), SetAside.kind, SetAside.thing_id)
+        .limit(LISTED)
+    ).all()
+    found = []
+    for made, name in rows:
+        kind = Failed(made.kind)
+        thing = session.get(_SOURCES[kind].table, made.thing_id)
+        standing = thing is not None and _failed_at(kind, thing) == made.failed_at
+        gone = Failure(kind=kind, at=made.failed_at, code="gone", case_id=None, thing_id=made.thing_id)
+        failure = _of_row(session, kind, thing, made.failed_at) if standing else gone
+        found.append(Aside(failure=failure, why=made.why, by=name, at=made.at, standing=standing))
+    return tuple(found)
+
+
+def newest(session: Session, kind: Failed, *, now: datetime, limit: int = AT_ONCE) -> list[UUID]:
+    """What of RETRIABLE counts as failed within LOOK_BACK, newest first, at most `limit`."""
+    source = _SOURCES[kind]
+    ids = select(source.table.id).where(*_counts_as_failed(kind, now - LOOK_BACK))
+    return list(session.scalars(ids.order_by(source.at.desc(), source.table.id).limit(limit)))
+
+
+def discarding(session: Session, queue: str, count: int, *, agent: Staff, now: datetime) -> None:
+    """Write down that `count` failed rings are being removed from Redis; commit it before they are. Permission "mend_queues".
+
+    So none goes without an event, wherever the process dies. Nothing is lost by it: the database knows what waits.
+    """
     staff.require(agent, "mend_queues")
     audit.record(session, "failed_rings_discarded", actor=audit.Actor.staff(agent), now=now, queue=queue, count=count)
+
+
+def kept(session: Session, queue: str, count: int, *, agent: Staff, now: datetime) -> None:
+    """Write down that Redis went away: up to `count` of what was to be removed lie there still. Permission "mend_queues"."""
+    staff.require(agent, "mend_queues")
+    audit.record(session, "failed_rings_kept", actor=audit.Actor.staff(agent), now=now, queue=queue, count=count)
 
 
 def _owed(session: Session, queue: Waiting, table: Any, done_at: Any, *, now: datetime) -> Depth:
@@ -304,61 +465,133 @@ def _depth(session: Session, queue: Waiting, since: Any, *which: ColumnElement[b
 _EVENTS = {
     Failed.ABANDONED_RUN: ("run_requeued",),
     Failed.TECHNICAL_REFERRAL: ("referred",),
-    Failed.NOTIFICATION: ("notification_given_up",),
-    Failed.STAFF_MAIL: ("staff_mail_given_up",),
-    Failed.PAPER: ("paper_read",),
     Failed.ANSWER: ("answer_dropped",),
 }
-"""Events that tell of each; the trail is read by kind and time."""
+"""Events that tell of each; the trail is read by kind and time. The others are read from their rows: they can be mended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    """Where one kind of RETRIABLE stands: its table, the column of when it was given up, and what else makes it a failure."""
+
+    table: Any
+    at: Any
+    which: tuple[ColumnElement[bool], ...] = ()
+
+
+_LIVE = select(WebhookEndpoint.id).where(WebhookEndpoint.mode == "live", WebhookEndpoint.deleted_at.is_(None))
+"""Test endpoints are in no figure; with one that was removed, what it was owed was given up on purpose."""
+
+_SOURCES = {
+    # An address that is gone was erased or forgotten with its person; that nobody is told then is right.
+    Failed.NOTIFICATION: _Source(
+        table=Notification, at=Notification.given_up_at, which=(func.length(Notification.recipient_sealed) > 0,)
+    ),
+    Failed.STAFF_MAIL: _Source(table=StaffMail, at=StaffMail.given_up_at),
+    Failed.PAPER: _Source(
+        table=Paper, at=Paper.read_at, which=(Paper.readings_sealed.is_(None), Paper.tries > 0, Paper.shredded_at.is_(None))
+    ),
+    Failed.HOOK: _Source(table=WebhookDelivery, at=WebhookDelivery.given_up_at, which=(WebhookDelivery.endpoint_id.in_(_LIVE),)),
+    Failed.TICKET: _Source(table=TicketMessage, at=TicketMessage.given_up_at),
+}
+
+
+def _counts_as_failed(kind: Failed, since: datetime) -> tuple[ColumnElement[bool], ...]:
+    source = _SOURCES[kind]
+    put = and_(SetAside.kind == kind.value, SetAside.thing_id == source.table.id, SetAside.failed_at == source.at)
+    return (source.at >= since, *source.which, ~exists().where(put))
 
 
 def _failed(session: Session, kind: Failed, since: datetime) -> Failures:
     if kind is Failed.UNDO_CONFLICT:
         return _conflicts(session, since)
+    if kind in RETRIABLE:
+        return _rows(session, kind, since)
     which = [Event.kind.in_(_EVENTS[kind]), Event.at >= since]
-    wanted = {Failed.PAPER: ("outcome", "given_up"), Failed.ANSWER: ("why", "failed")}.get(kind)
-    if wanted:
-        name, value = wanted
-        which.append(Event.details[name].as_string() == value)
+    if kind is Failed.ANSWER:
+        which.append(Event.details["why"].as_string() == "failed")
     number = session.scalar(select(func.count()).where(*which)) or 0
     events = session.scalars(select(Event).where(*which).order_by(Event.at.desc(), Event.id.desc()).limit(LISTED)).all()
-    listed = tuple(_told(session, kind, event) for event in events)
+    listed = tuple(_told(kind, event) for event in events)
     return Failures(kind=kind, count=number, codes=dict(Counter(one.code for one in listed)), listed=listed)
 
 
-def _told(session: Session, kind: Failed, event: Event) -> Failure:
+def _rows(session: Session, kind: Failed, since: datetime) -> Failures:
+    source, which = _SOURCES[kind], _counts_as_failed(kind, since)
+    number = session.scalar(select(func.count()).select_from(source.table).where(*which)) or 0
+    if not number:
+        return Failures(kind=kind, count=0, codes={}, listed=())
+    rows = session.scalars(select(source.table).where(*which).order_by(source.at.desc(), source.table.id).limit(LISTED)).all()
+    listed = tuple(_of_row(session, kind, row, _failed_at(kind, row)) for row in rows)
+    return Failures(kind=kind, count=number, codes=dict(Counter(one.code for one in listed)), listed=listed)
+
+
+def _told(kind: Failed, event: Event) -> Failure:
     details = event.details
-    thing: UUID | None = None
-    again = False
-    if kind is Failed.NOTIFICATION:
-        code, thing = details["notification"], UUID(details["notification_id"])
-        row = session.get(Notification, thing)
-        again = row is not None and row.given_up_at is not None and row.sent_at is None
-    elif kind is Failed.STAFF_MAIL:
-        code = details["staff_mail"]
-    elif kind is Failed.PAPER:
-        thing = UUID(details["paper_id"])
-        paper = session.get(Paper, thing)
-        case = session.get(Case, paper.case_id) if paper else None
-        code = paper.kind.value if paper else "gone"
-        again = paper is not None and _given_up(paper) and case is not None and case.closed_at is None
-    elif kind is Failed.TECHNICAL_REFERRAL:
+    if kind is Failed.TECHNICAL_REFERRAL:
         code = ",".join(details.get("reasons") or ()) or "unknown"
     else:
         code = details.get("why") or "unknown"
-    return Failure(kind=kind, at=event.at, code=code, case_id=event.case_id, thing_id=thing, again=again)
+    return Failure(kind=kind, at=event.at, code=code, case_id=event.case_id, thing_id=None)
+
+
+def _of_row(session: Session, kind: Failed, row: Any, at: datetime) -> Failure:
+    """A thing that was given up at `at`."""
+    instead = ""
+    if kind is Failed.NOTIFICATION:
+        code = row.kind
+        instead = "" if row.recipient_sealed else "forgotten"
+    elif kind is Failed.STAFF_MAIL:
+        code = row.kind
+        instead = "" if session.get_one(Staff, row.staff_id).active else "account_closed"
+    elif kind is Failed.PAPER:
+        code = row.kind.value
+        instead = "over" if session.get_one(Case, row.case_id).closed_at is not None else ""
+    else:
+        code = row.last_code or "unknown"
+        if kind is Failed.HOOK and not session.get_one(WebhookEndpoint, row.endpoint_id).enabled:
+            instead = "endpoint_off"
+    case_id = getattr(row, "case_id", None)
+    return Failure(kind=kind, at=at, code=code, case_id=case_id, thing_id=row.id, again=not instead, instead=instead)
+
+
+def _failed_at(kind: Failed, row: Any) -> Any:
+    """When this row was given up; None: it is not."""
+    if kind is Failed.PAPER:
+        return row.read_at if _given_up(row) else None
+    return row.given_up_at
+
+
+def _given_up_thing(session: Session, kind: Failed, thing_id: UUID) -> tuple[Any, datetime]:
+    """One thing of RETRIABLE, locked, and when it was given up. Raises NoResultFound, NotNow."""
+    if kind not in RETRIABLE:
+        raise ValueError(f"{kind} is nothing that is set aside")
+    row = _locked(session, _SOURCES[kind].table, thing_id)
+    failed_at = _failed_at(kind, row)
+    if failed_at is None:
+        raise NotNow("over")
+    return row, failed_at
+
+
+def _locked(session: Session, table: Any, thing_id: UUID) -> Any:
+    """One row, locked as it is now. Raises NoResultFound."""
+    wanted = select(table).where(table.id == thing_id).with_for_update(key_share=True, of=table)
+    return session.execute(wanted.execution_options(populate_existing=True)).scalar_one()
 
 
 def _conflicts(session: Session, since: datetime) -> Failures:
-    """Approvals that an undo left alone because the profile had changed since; a person looks at each."""
-    which = (UndoItem.outcome == "conflict", UndoItem.done_at >= since)
-    number = session.scalar(select(func.count()).where(*which)) or 0
+    """Approvals that an undo left alone: the profile had changed since, or it could not be done. A person looks at each."""
+    which = (UndoItem.outcome.in_(("conflict", "failed")), UndoItem.done_at >= since)
+    counted = select(UndoItem.outcome, func.count()).where(*which).group_by(UndoItem.outcome)
+    codes = {outcome: number for outcome, number in session.execute(counted) if outcome}
     rows = session.scalars(select(UndoItem).where(*which).order_by(UndoItem.done_at.desc(), UndoItem.case_id).limit(LISTED)).all()
     listed = tuple(
-        Failure(kind=Failed.UNDO_CONFLICT, at=row.done_at or since, code="conflict", case_id=row.case_id, thing_id=row.undo_id)
+        Failure(
+            kind=Failed.UNDO_CONFLICT, at=row.done_at or since, code=row.outcome or "", case_id=row.case_id, thing_id=row.undo_id
+        )
         for row in rows
     )
-    return Failures(kind=Failed.UNDO_CONFLICT, count=number, codes={"conflict": number} if number else {}, listed=listed)
+    return Failures(kind=Failed.UNDO_CONFLICT, count=sum(codes.values()), codes=codes, listed=listed)
 
 
 def _given_up(paper: Paper) -> bool:

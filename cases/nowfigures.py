@@ -14,14 +14,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, literal, or_, select, union_all
+from sqlalchemy import BindParameter, CompoundSelect, Select, and_, bindparam, exists, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from cases import queue, trials
 from cases.lifecycle import CLOSED, State
 from cases.models import MARKED, UNMARKED, Case, Disposition, Heartbeat, Notification, Run, RunState
+from cases.ops_tables import SetAside
+from verification.evidence import Step
 from verification.reasons import ReasonCode
 
 DAY = timedelta(hours=24)
@@ -29,10 +32,10 @@ WEEK = timedelta(days=7)
 WEEKS = 4
 """How many earlier days make the usual: a month, so that one holiday among them is a quarter."""
 
-SAMPLE = 1000
-"""Newest cases and runs of the day behind its percentiles: of 1 000, a p90 is one of the 88.1th to 91.9th
+SAMPLE = 500
+"""Newest cases and runs of the day behind its percentiles: of 500, a p90 is one of the 87.3th to 92.7th
 (two standard errors)."""
-SAMPLE_BEFORE = 250
+SAMPLE_BEFORE = 125
 """The same of each of the four earlier days."""
 
 ALIVE = timedelta(seconds=45)
@@ -164,6 +167,7 @@ class Now:
     by_machine: Times  # sent → closed, decided without a person
     by_people: Times  # sent → closed, with an agent's answer
     run: Times  # one run
+    steps: dict[str, Times]  # of the same runs, by verification.evidence.Step in its order; only steps that one of them took
     busy: dict[str, int]  # running now, by verification.evidence.Step
     waiting: int  # sent or being looked at
     oldest_waiting: datetime | None
@@ -184,10 +188,11 @@ def now_figures(session: Session, *, now: datetime) -> Now:
     sent = _less(_counts(session, windows, _sent), _sent_for_trial(session, windows))
     runs = _less(_counts(session, windows, _runs), _counts(session, windows, _runs_of_trials))
     answers = _counts(session, windows, _answers)
-    technical = _counts(session, windows, _technical(session.info["settings"].max_runs))
+    technical = _counts(session, windows, _technical, max_runs=session.info["settings"].max_runs)
     active = [k for k in range(1, WEEKS + 1) if sent[k] or runs[k]]
     given_up, owed, oldest_mail = _mails(session, windows, now)
     took = _decided(session, windows)
+    seconds, steps = _run_seconds(session, windows)
     reasons, looked_at = _reasons(session, windows[0])
     waiting, oldest = session.execute(
         select(func.count(), func.min(Case.submitted_at)).where(Case.state.in_([State.SUBMITTED, State.VERIFYING]), UNMARKED)
@@ -226,7 +231,8 @@ def now_figures(session: Session, *, now: datetime) -> Now:
         ),
         by_machine=_times([[s for s, person in rows if not person] for rows in took], len(took[0]) >= SAMPLE),
         by_people=_times([[s for s, person in rows if person] for rows in took], len(took[0]) >= SAMPLE),
-        run=_times(seconds := _run_seconds(session, windows), len(seconds[0]) >= SAMPLE),
+        run=_times(seconds, len(seconds[0]) >= SAMPLE),
+        steps={step: _times(found, len(seconds[0]) >= SAMPLE) for step, found in steps.items()},
         busy={
             step: n
             for step, n in session.execute(
@@ -251,20 +257,29 @@ def now_figures(session: Session, *, now: datetime) -> Now:
 
 
 Window = tuple[datetime, datetime]
+Bounds = tuple[BindParameter[Any], BindParameter[Any]]
+"""A window whose times are given when the query is asked."""
+Counting = Callable[[int, Bounds], Select[*tuple[Any, ...]]]
 
 
-def _counts(
-    session: Session, windows: Sequence[Window], of: Callable[[int, Window], Select[*tuple[Any, ...]]]
-) -> list[dict[str, int]]:
-    """One query: how many of what in each window. `of` selects window number, name, count."""
+def _counts(session: Session, windows: Sequence[Window], of: Counting, **values: Any) -> list[dict[str, int]]:
+    """One query: how many of what in each window. `of` selects window number, name, count; `values` are what else it asks for."""
     found: list[dict[str, int]] = [{} for _ in windows]
-    for number, name, n in session.execute(union_all(*(of(k, window) for k, window in enumerate(windows)))):
+    for k, (begin, end) in enumerate(windows):
+        values |= {f"begin_{k}": begin, f"end_{k}": end}
+    for number, name, n in session.execute(_counting(of, len(windows)), values):
         if n:
             found[number][name] = found[number].get(name, 0) + n
     return found
 
 
-def _sent(number: int, window: Window) -> Select[*tuple[Any, ...]]:
+@cache
+def _counting(of: Counting, windows: int) -> CompoundSelect[Any]:
+    """The query is put together once: doing it for each page cost more of the processor than all that it counts."""
+    return union_all(*(of(k, (bindparam(f"begin_{k}"), bindparam(f"end_{k}"))) for k in range(windows)))
+
+
+def _sent(number: int, window: Bounds) -> Select[*tuple[Any, ...]]:
     """All of them, sandbox cases too: so the index alone answers. The few sandbox cases are taken off (`_less`)."""
     within = and_(Case.submitted_at >= window[0], Case.submitted_at < window[1])
     return select(literal(number), literal("sent"), func.count()).select_from(Case).where(within)
@@ -280,7 +295,7 @@ def _less(found: list[dict[str, int]], off: list[dict[str, int]]) -> list[dict[s
     return [{name: n - less.get(name, 0) for name, n in some.items()} for some, less in zip(found, off, strict=True)]
 
 
-def _runs(number: int, window: Window) -> Select[*tuple[Any, ...]]:
+def _runs(number: int, window: Bounds) -> Select[*tuple[Any, ...]]:
     """Finished ones by outcome; those taken back by their state."""
     name = func.coalesce(Run.outcome, RunState.ABANDONED.value)
     return (
@@ -290,11 +305,11 @@ def _runs(number: int, window: Window) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _runs_of_trials(number: int, window: Window) -> Select[*tuple[Any, ...]]:
+def _runs_of_trials(number: int, window: Bounds) -> Select[*tuple[Any, ...]]:
     return _runs(number, window).where(Run.case_id.in_(select(Case.id).where(MARKED)))
 
 
-def _answers(number: int, window: Window) -> Select[*tuple[Any, ...]]:
+def _answers(number: int, window: Bounds) -> Select[*tuple[Any, ...]]:
     return (
         select(literal(number), Disposition.action, func.count())
         .where(Disposition.created_at >= window[0], Disposition.created_at < window[1])
@@ -302,35 +317,35 @@ def _answers(number: int, window: Window) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _technical(max_runs: int) -> Callable[[int, Window], Select[*tuple[Any, ...]]]:
+def _technical(number: int, window: Bounds) -> Select[*tuple[Any, ...]]:
     """Attempts of which every run was taken back until there were `max_runs`: then `runs` hands the case to a person."""
-
-    def of(number: int, window: Window) -> Select[*tuple[Any, ...]]:
-        other = aliased(Run)
-        lost = (
-            select(Run.case_id, Run.attempt)
-            .where(Run.finished_at >= window[0], Run.finished_at < window[1], Run.outcome.is_(None))  # taken back
-            .where(trials.real(Run.case_id))
-            .order_by(Run.finished_at.desc())
-            .limit(MANY_ABANDONED)
-            .subquery()
-        )
-        same = and_(other.case_id == lost.c.case_id, other.attempt == lost.c.attempt)
-        tries = select(func.count()).select_from(other).where(same).scalar_subquery()
-        going_on = exists().where(same, other.state != RunState.ABANDONED)
-        return select(literal(number), literal("referred"), func.count(lost.c.case_id.distinct())).where(
-            tries >= max_runs, ~going_on
-        )
-
-    return of
+    other = aliased(Run)
+    lost = (
+        select(Run.case_id, Run.attempt)
+        .where(Run.finished_at >= window[0], Run.finished_at < window[1], Run.outcome.is_(None))  # taken back
+        .where(trials.real(Run.case_id))
+        .order_by(Run.finished_at.desc())
+        .limit(MANY_ABANDONED)
+        .subquery()
+    )
+    same = and_(other.case_id == lost.c.case_id, other.attempt == lost.c.attempt)
+    tries = select(func.count()).select_from(other).where(same).scalar_subquery()
+    going_on = exists().where(same, other.state != RunState.ABANDONED)
+    return select(literal(number), literal("referred"), func.count(lost.c.case_id.distinct())).where(
+        tries >= bindparam("max_runs"), ~going_on
+    )
 
 
 def _mails(session: Session, windows: Sequence[Window], now: datetime) -> tuple[list[dict[str, int]], int, datetime | None]:
-    """Those never sent are few: one look at them tells how many were given up when, and how many are owed since when."""
-    owed = Notification.given_up_at.is_(None)
+    """Those never sent are few: one look at them tells how many were given up when, and how many are owed since when.
+
+    What a person set aside is not counted, today or earlier.
+    """
+    at, owed = Notification.given_up_at, Notification.given_up_at.is_(None)
+    aside = exists().where(SetAside.kind == "notification", SetAside.thing_id == Notification.id, SetAside.failed_at == at)
     row = session.execute(
         select(
-            *(func.count().filter(Notification.given_up_at >= begin, Notification.given_up_at < end) for begin, end in windows),
+            *(func.count().filter(at >= begin, at < end, ~aside) for begin, end in windows),
             func.count().filter(owed),
             func.min(Notification.created_at).filter(owed, Notification.next_at <= now),
         ).where(Notification.sent_at.is_(None))
@@ -379,11 +394,11 @@ def _decided(session: Session, windows: Sequence[Window]) -> list[list[tuple[flo
     return found
 
 
-def _run_seconds(session: Session, windows: Sequence[Window]) -> list[list[float]]:
-    """Of the newest finished runs; read from the index alone."""
+def _run_seconds(session: Session, windows: Sequence[Window]) -> tuple[list[list[float]], dict[str, list[list[float]]]]:
+    """Seconds of the newest finished runs, and of each of their steps; runs of before steps were timed have none."""
 
     def of(number: int, window: Window) -> Select[*tuple[Any, ...]]:
-        return select(literal(number).label("k"), Run.seconds).where(
+        return select(literal(number).label("k"), Run.seconds, Run.step_seconds).where(
             Run.finished_at >= window[0],
             Run.finished_at < window[1],
             Run.outcome.is_not(None),  # finished: said like this, so that no index of states looks better than that of times
@@ -392,9 +407,14 @@ def _run_seconds(session: Session, windows: Sequence[Window]) -> list[list[float
         )
 
     found: list[list[float]] = [[] for _ in windows]
-    for number, seconds in session.execute(_newest(windows, of, "finished")):
+    steps: dict[str, list[list[float]]] = {}
+    for number, seconds, took in session.execute(_newest(windows, of, "finished")):
         found[number].append(seconds)
-    return found
+        for step, part in (took or {}).items():
+            if step not in steps:
+                steps[step] = [[] for _ in windows]
+            steps[step][number].append(float(part))
+    return found, {step.value: steps[step.value] for step in Step if step.value in steps}
 
 
 def _reasons(session: Session, window: Window) -> tuple[tuple[tuple[ReasonCode, int], ...], int]:

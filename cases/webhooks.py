@@ -552,11 +552,32 @@ def replay(session: Session, delivery_id: UUID, *, by: By, now: datetime) -> Web
     row = session.get_one(WebhookDelivery, delivery_id, with_for_update=True, populate_existing=True)
     if row.outcome == "waiting":
         raise StillWaiting
+    return _once_more(session, to, row, actor=_actor(by), now=now)
+
+
+def retry(session: Session, delivery_id: UUID, *, agent: Staff, now: datetime) -> WebhookDelivery:
+    """Send one again that was given up, as who mends queues: endpoints themselves are not hers. Permission "mend_queues".
+
+    Raises NotAllowed, NoResultFound, EndpointDisabled, and StillWaiting where it was not given up.
+    """
+    people.require(agent, "mend_queues")
+    to = _mine(session, delivery(session, delivery_id, by=None).endpoint_id, None)
+    if not to.enabled:
+        raise EndpointDisabled
+    row = session.get_one(WebhookDelivery, delivery_id, with_for_update=True, populate_existing=True)
+    if row.outcome != "failed":
+        raise StillWaiting
+    return _once_more(session, to, row, actor=audit.Actor.staff(agent), now=now)
+
+
+def _once_more(
+    session: Session, to: WebhookEndpoint, row: WebhookDelivery, *, actor: audit.Actor, now: datetime
+) -> WebhookDelivery:
     row.delivered_at = row.given_up_at = row.lease_until = None
     row.tries, row.next_at = 0, now
     session.flush()
     audit.record(
-        session, "webhooks_replayed", actor=_actor(by), now=now, endpoint_id=to.id, delivery_id=row.id, count=1,
+        session, "webhooks_replayed", actor=actor, now=now, endpoint_id=to.id, delivery_id=row.id, count=1,
         case_id=row.case_id, customer_id=row.customer_id,
     )  # fmt: skip
     return row

@@ -7,6 +7,7 @@ doubled and need not be waited for. What stands in Redis is the name of a job an
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -140,20 +141,30 @@ def rings() -> list[Rings]:
     ]
 
 
-def discard_failed(name: str) -> int:
-    """Remove what is left of the failed jobs of one queue; returns how many. Loses nothing: upkeep rings for what waits.
+def failed(name: str) -> list[str]:
+    """The jobs of one queue that failed and of which something is left. Raises RingFailed, and KeyError for no queue of ours."""
+    if name not in JOBS:
+        raise KeyError(name)
+    try:
+        return list(FailedJobRegistry(name, connection=_client(), serializer=JSONSerializer).get_job_ids(cleanup=False))
+    except (RedisError, OSError) as error:
+        raise RingFailed(type(error).__name__) from None
 
-    Raises RingFailed, and KeyError for a queue that there is not.
+
+def discard_failed(name: str, job_ids: Sequence[str]) -> int:
+    """Remove what is left of these failed jobs; returns how many there still were. Loses nothing: upkeep rings for what waits.
+
+    Raises RingFailed, and KeyError for no queue of ours.
     """
     if name not in JOBS:
         raise KeyError(name)
     try:
         registry = FailedJobRegistry(name, connection=_client(), serializer=JSONSerializer)
         removed = 0
-        for job_id in registry.get_job_ids(cleanup=False):
-            registry.connection.zrem(registry.key, job_id)
-            registry.connection.delete(Job.key_for(job_id))
-            removed += 1
+        for job_id in job_ids:
+            if registry.connection.zrem(registry.key, job_id):  # else it is over, or somebody else removed it
+                registry.connection.delete(Job.key_for(job_id))
+                removed += 1
     except (RedisError, OSError) as error:
         raise RingFailed(type(error).__name__) from None
     return removed

@@ -13,6 +13,7 @@ from cases.models import Heartbeat, Notification, Role, Run
 from cases.nowfigures import Count, Difference, Share, Times, Way, now_figures
 from tests import factories as a
 from tests.cases.test_queries import counted
+from verification.evidence import Step
 from verification.reasons import ReasonCode
 
 MINUTE = timedelta(minutes=1)
@@ -168,3 +169,34 @@ def test_times_differ_by_more_than_a_tenth_and_not_of_a_few():
     assert times(20, 7.0).difference().way is Way.LESS
     assert times(19, 13.0).difference().way is Way.NOTHING
     assert times(20, 13.0).difference(p90=True).way is Way.SAME
+
+
+def a_timed_run(session, at, **took):
+    """A run that ended at this time, with the seconds of its steps."""
+    order = a.begun(session, a.a_submitted(session, now=at), now=at)
+    found = a.good_evidence(order.claim, order.profile)
+    steps = {Step[name.upper()]: float(seconds) for name, seconds in took.items()}
+    runs.finish(session, order, found, a.a_decision(found), seconds=sum(took.values()) or 1.0, steps=steps, now=at)
+
+
+def test_each_step_stands_beside_the_same_weekday(session, now):
+    for n in range(10):
+        a_timed_run(session, now - HOUR, passport=1 + n, faces=2)
+    a_timed_run(session, now - HOUR)  # of before steps were timed
+    for week in (1, 2):
+        for n in range(5):
+            a_timed_run(session, now - week * WEEK - HOUR, photos=0.5, passport=10 * (1 + n))
+    a_timed_run(session, now - WEEK + 2 * HOUR, passport=500)  # another weekday's 24 hours
+    steps = now_figures(session, now=now).steps
+    assert list(steps) == ["photos", "passport", "faces"], "in the order of a run; one that nobody took is not told"
+    assert steps["passport"] == Times(n=10, median=5.0, p90=9.0, usual_n=10, usual_median=30.0, usual_p90=50.0)
+    assert (steps["photos"].n, steps["photos"].median, steps["photos"].usual_n) == (0, None, 10)
+    assert (steps["faces"].median, steps["faces"].usual_n, steps["faces"].usual_median) == (2.0, 0, None)
+
+
+def test_steps_are_of_the_newest_runs_and_say_so(session, now, monkeypatch):
+    monkeypatch.setattr(nowfigures, "SAMPLE", 3)
+    for minutes in range(5):
+        a_timed_run(session, now - HOUR - minutes * MINUTE, faces=1 + minutes)
+    faces = now_figures(session, now=now).steps["faces"]
+    assert (faces.n, faces.median, faces.p90, faces.sampled) == (3, 2.0, 3.0, True)

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from werkzeug.serving import make_server
 
-from cases import switches
-from cases.models import Heartbeat, Role
+from cases import runs, switches
+from cases.models import Heartbeat, Role, Run
 from cases.nowfigures import Count, Difference, Share, Times, Way
 from tests import factories as a
 from tests.webapp.staff_fixtures import PASSWORD, Browser, Office, make_office
 from tests.webapp.waiting import shot
+from verification.evidence import Step
 from webapp.ops import now_words
 
 SHOTS = Path(__file__).resolve().parents[1] / ".shots"
@@ -146,6 +148,35 @@ def test_differences_are_words(olga):
         assert (now_words.timed("x", slow).mood, now_words.timed("x", slow).n) == ("warn", "n = 50, the newest")
 
 
+def test_the_steps_of_a_run_stand_beside_the_usual_in_words(office, olga):
+    now = office.clock()
+    with office.db.transaction() as db:
+        for at, took in ((now - timedelta(hours=1), 6.0), (now - WEEK - timedelta(hours=1), 3.0)):
+            for _ in range(20):
+                order = a.begun(db, a.a_submitted(db, now=at), now=at)
+                found = a.good_evidence(order.claim, order.profile)
+                steps = {Step.PASSPORT: took, Step.FACES: 0.5}
+                runs.finish(db, order, found, a.a_decision(found), seconds=took + 0.5, steps=steps, now=at)
+    page = plain(olga.get("/ops"))
+    assert "reading the passport 6.00 s 6.00 s 20 2 times as long as usual 3.00 s / 3.00 s of n = 20" in page
+    assert "comparing the faces 0.50 s 0.50 s 20 as usual 0.50 s / 0.50 s of n = 20" in page
+
+
+def test_a_step_that_is_slow_for_one_in_ten_is_told(olga):
+    with olga.client.application.test_request_context(headers={"Accept-Language": "en"}):
+        late = Times(n=50, median=1.0, p90=9.0, usual_n=90, usual_median=1.0, usual_p90=3.0)
+        few = Times(n=19, median=9.0, p90=9.0, usual_n=90, usual_median=1.0, usual_p90=3.0)
+        new = Times(n=50, median=9.0, p90=9.0, usual_n=0, usual_median=None, usual_p90=None)
+        told = [
+            (one.compared, one.slower, one.usual) for one in now_words.steps_said({"faces": late, "photos": few, "details": new})
+        ]
+    assert told == [
+        ("nine in ten: 3 times as long as usual", True, "1.00 s / 3.00 s of n = 90"),
+        ("too few to compare", False, "1.00 s / 3.00 s of n = 90"),
+        ("nothing to compare with", False, ""),
+    ]
+
+
 @pytest.fixture
 def address(office: Office) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, office.app, threaded=True)
@@ -158,16 +189,19 @@ def address(office: Office) -> Iterator[str]:
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_for_people_who_look(office, address, chromium, scheme):
+@pytest.mark.parametrize(("scheme", "language"), [("light", "en"), ("dark", "ru")])
+def test_the_page_for_people_who_look(office, address, chromium, scheme, language):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     now = office.clock()
     email = office.member(Role.OPS, name="Olga Ops")
     with office.db.transaction() as db:
         ops, lead = a.a_member(db, Role.OPS, name="Sam Second", now=now), a.a_member(db, Role.LEAD, name="Lea Lead", now=now)
-        for week, many in ((0, 14), (1, 5), (2, 4), (3, 6), (4, 5)):
-            for _ in range(many):
+        for week, many in ((0, 20), (1, 5), (2, 4), (3, 6), (4, 5)):
+            for number in range(many):
                 a.an_approved(db, now=now - week * WEEK - timedelta(hours=2))
+                took = 1.2 + number / 10 + (0 if week else 2)
+                for run in db.scalars(select(Run).where(Run.step_seconds.is_(None), Run.outcome.is_not(None))):
+                    run.step_seconds = {"photos": 0.21, "passport": took, "faces": 0.87, "details": 0.02}
         for _ in range(3):
             a.a_needs_retake(db, now=now - timedelta(hours=3))
             a.an_in_review(db, now=now - timedelta(hours=1))
@@ -182,8 +216,8 @@ def test_the_page_for_people_who_look(office, address, chromium, scheme):
     page = context.new_page()
     try:
         page.goto(f"{address}/staff/sign-in")
-        if page.locator(".languages button[value=en]").count():
-            page.locator(".languages button[value=en]").click()
+        if page.locator(f".languages button[value={language}]").count():
+            page.locator(f".languages button[value={language}]").click()
         page.fill("#email", email)
         page.fill("#password", PASSWORD)
         page.keyboard.press("Enter")

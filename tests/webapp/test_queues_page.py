@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import select
 
 from cases import audit, backlog, notifications, runs, supporting, webhooks
+from cases.backlog import Failed, Why
 from cases.desk_tables import Paper, PaperKind
-from cases.host_tables import TicketMessage
+from cases.host_tables import TicketMessage, WebhookDelivery
 from cases.lifecycle import State
 from cases.models import Case, Event, Heartbeat, Notification, Role, Staff
 from cases.staff import NotAllowed
@@ -30,23 +31,30 @@ class Redis:
     def __init__(self) -> None:
         self.failed = dict.fromkeys(queues.JOBS, 0)
         self.away = False
+        self.goes_away = False  # between a look and the removal
 
     def rings(self) -> list[queues.Rings]:
         if self.away:
             raise queues.RingFailed("ConnectionError")
         return [queues.Rings(queue=name, rings=7, started=3, failed=self.failed[name]) for name in queues.JOBS]
 
-    def discard_failed(self, name: str) -> int:
+    def failed_ones(self, name: str) -> list[str]:
         if self.away:
             raise queues.RingFailed("ConnectionError")
-        count, self.failed[name] = self.failed[name], 0
-        return count
+        return [str(number) for number in range(self.failed[name])]
+
+    def discard_failed(self, name: str, job_ids: list[str]) -> int:
+        if self.away or self.goes_away:
+            raise queues.RingFailed("ConnectionError")
+        self.failed[name] -= len(job_ids)
+        return len(job_ids)
 
 
 @pytest.fixture
 def redis(monkeypatch: pytest.MonkeyPatch) -> Redis:
     acted = Redis()
     monkeypatch.setattr(queues, "rings", acted.rings)
+    monkeypatch.setattr(queues, "failed", acted.failed_ones)
     monkeypatch.setattr(queues, "discard_failed", acted.discard_failed)
     return acted
 
@@ -80,11 +88,11 @@ def kinds(office: Office) -> list[str]:
         return list(db.scalars(select(Event.kind).order_by(Event.id)))
 
 
-def given_up(office: Office) -> UUID:
-    """A message that left after no try."""
+def given_up(office: Office, seed: int = 1) -> UUID:
+    """A message that left after no try; a customer of her own for each seed."""
     with office.db.transaction() as db:
-        a_case(db, now=office.clock())
-        row = db.scalars(select(Notification)).first()
+        case = a_case(db, now=office.clock(), seed=seed)
+        row = db.scalars(select(Notification).where(Notification.case_id == case.id)).first()
         row.tries = notifications.GIVE_UP_AFTER
         notifications.failed(db, row.id, now=office.clock())
         assert row.given_up_at
@@ -133,20 +141,51 @@ def test_failed_rings_are_discarded_and_that_is_recorded(office, olga, redis):
     assert olga.post("/ops/queues/rings/default/discard").status_code == 404
 
 
+def test_a_removal_is_recorded_before_anything_is_removed(office, olga, redis, monkeypatch):
+    seen: list[int] = []
+
+    def dies(name: str, job_ids: list[str]) -> int:
+        seen.append(kinds(office).count("failed_rings_discarded"))
+        raise SystemExit("killed between the two")
+
+    olga.fresh("/ops/queues")
+    redis.failed["verify"] = 4
+    monkeypatch.setattr(queues, "discard_failed", dies)
+    with pytest.raises(SystemExit):
+        olga.post("/ops/queues/rings/verify/discard")
+    assert seen == [1]
+
+
+def test_what_redis_did_not_remove_is_recorded_as_kept(office, olga, redis):
+    olga.fresh("/ops/queues")
+    redis.failed["verify"], redis.goes_away = 4, True
+    answer = olga.post("/ops/queues/rings/verify/discard")
+    assert answer.status_code == 503 and "may still lie there" in plain(answer) and redis.failed["verify"] == 4
+    with office.db.reading() as db:
+        event = db.scalars(select(Event).where(Event.kind == "failed_rings_kept")).one()
+        assert event.details == {"queue": "verify", "count": 4}
+    assert kinds(office)[-2:] == ["failed_rings_discarded", "failed_rings_kept"]
+    redis.failed["verify"], redis.goes_away = 0, False
+    assert olga.post("/ops/queues/rings/verify/discard").status_code == 303
+    assert kinds(office).count("failed_rings_discarded") == 1, "nothing lay there: nothing to record"
+
+
 def test_a_message_given_up_is_tried_again_once(office, olga):
     lost = given_up(office)
     page = plain(olga.get("/ops/queues"))
     assert "Messages given up 1" in page and "Try again" in page
-    assert olga.post(f"/ops/queues/notifications/{lost}/again").status_code == 303
+    assert olga.post("/ops/queues/failed/notification/again", only=lost).status_code == 303
     with office.db.reading() as db:
         row = db.get_one(Notification, lost)
         assert (row.tries, row.given_up_at) == (0, None) and lost in notifications.due(db, now=office.clock())
         event = db.scalars(select(Event).where(Event.kind == "notification_resent")).one()
         assert event.details == {"notification_id": str(lost), "notification": row.kind, "tries": notifications.GIVE_UP_AFTER}
-    again = olga.post(f"/ops/queues/notifications/{lost}/again")
+    again = olga.post("/ops/queues/failed/notification/again", only=lost)
     assert again.status_code == 409 and "somebody was faster" in plain(again)
     assert "Try again" not in plain(olga.get("/ops/queues")) and kinds(office).count("notification_resent") == 1
-    assert olga.post(f"/ops/queues/notifications/{uuid4()}/again").status_code == 404
+    assert olga.post("/ops/queues/failed/notification/again", only=uuid4()).status_code == 404
+    assert olga.post("/ops/queues/failed/notification/again", only="hers").status_code == 404
+    assert olga.post("/ops/queues/failed/abandoned_run/again", only=lost).status_code == 404
 
 
 def test_a_message_that_was_sent_is_never_sent_again(office, olga, now):
@@ -156,7 +195,8 @@ def test_a_message_that_was_sent_is_never_sent_again(office, olga, now):
         notifications.sent(db, row.id, now=now)
         sent = row.id
     olga.fresh("/ops/queues")
-    assert olga.post(f"/ops/queues/notifications/{sent}/again").status_code == 409
+    assert olga.post("/ops/queues/failed/notification/again", only=sent).status_code == 409
+    assert olga.post("/ops/queues/failed/notification/aside", only=sent, why="outdated").status_code == 409
     with office.db.reading() as db:
         assert sent not in notifications.due(db, now=now)
 
@@ -177,12 +217,12 @@ def a_lost_paper(office: Office, now: Any) -> UUID:
 def test_a_paper_that_could_not_be_read_is_read_again(office, olga, now):
     lost = a_lost_paper(office, now)
     assert "Papers that could not be read 1" in plain(olga.get("/ops/queues"))
-    assert olga.post(f"/ops/queues/papers/{lost}/again").status_code == 303
+    assert olga.post("/ops/queues/failed/paper/again", only=lost).status_code == 303
     with office.db.transaction() as db:
         assert supporting.unread(db, now=now) == [lost]
         order = supporting.begin(db, lost, now=now)
         assert order is not None and order.try_number == 1
-    assert olga.post(f"/ops/queues/papers/{lost}/again").status_code == 409
+    assert olga.post("/ops/queues/failed/paper/again", only=lost).status_code == 409
 
 
 def test_a_paper_of_a_closed_case_is_let_be(office, olga, now):
@@ -193,7 +233,65 @@ def test_a_paper_of_a_closed_case_is_let_be(office, olga, now):
 
         intake.withdraw(db, case_id, now=now)
     assert "Try again" not in plain(olga.get("/ops/queues"))
-    assert olga.post(f"/ops/queues/papers/{lost}/again").status_code == 409
+    assert olga.post("/ops/queues/failed/paper/again", only=lost).status_code == 409
+
+
+def test_what_is_ticked_is_set_aside_with_a_reason_and_can_be_put_back(office, olga):
+    first, second = given_up(office), given_up(office, seed=2)
+    assert "Messages given up 2" in plain(olga.get("/ops/queues"))
+    aside = "/ops/queues/failed/notification/aside"
+    assert "from the list why" in plain(olga.post(aside, thing=[first], why="")) and kinds(office).count("failure_set_aside") == 0
+    assert olga.post(aside, thing=[first], why="she moved").status_code == 422
+    none = olga.post(aside, why="told")
+    assert none.status_code == 422 and "Please tick" in plain(none)
+    assert olga.post(aside, thing=[first], why="told").status_code == 303
+    page = plain(olga.get("/ops/queues"))
+    assert "One was set aside." in page and "Messages given up 1" in page
+    assert "Set aside in the last 7 days 1" in page and "told in another way Olga Ops" in page and "Count as failed again" in page
+    assert olga.post("/ops/queues/failed/notification/back", only=first).status_code == 303
+    assert "Messages given up 2" in plain(olga.get("/ops/queues"))
+    assert olga.post(aside, thing=[first, second, first], why="outdated").status_code == 303
+    page = plain(olga.get("/ops/queues"))
+    assert "2 were set aside." in page and "Messages given up" not in page.split("Set aside in the last")[0]
+    assert kinds(office).count("failure_set_aside") == 3
+
+
+def test_all_that_failed_is_tried_again_and_what_cannot_be_is_said(office, olga, now):
+    lost = [given_up(office, seed=seed) for seed in (1, 2, 3)]
+    with office.db.transaction() as db:
+        taken = db.get_one(Notification, lost[0])
+        taken.given_up_at = None
+    olga.fresh("/ops/queues")
+    assert olga.post("/ops/queues/failed/notification/again", all="1").status_code == 303
+    assert "2 are tried again." in plain(olga.get("/ops/queues")) and kinds(office).count("notification_resent") == 2
+    assert olga.post("/ops/queues/failed/notification/again", thing=lost[:2]).status_code == 303
+    assert "2 were left as they are: It is no longer waiting for that" in plain(olga.get("/ops/queues"))
+
+
+def test_a_delivery_is_tried_again_from_here_and_looked_at_by_who_may(office, olga, now):
+    with office.db.transaction() as db:
+        endpoint, _secret = webhooks.create(
+            db, url="https://host.example/hooks", kinds=["case.in_review"], mode="live", by=None, now=now
+        )
+        a.an_in_review(db, now=now)
+        endpoint_id = endpoint.id
+    with office.db.transaction() as db:
+        delivery = db.scalars(select(WebhookDelivery)).one()
+        delivery.given_up_at, delivery.last_code, lost = now, "timeout", delivery.id
+    assert "Webhooks given up 1 no answer within 10 s 1" in plain(olga.get("/ops/queues"))
+    assert f"/ops/webhooks/deliveries/{lost}" in olga.get("/ops/queues").get_data(as_text=True)
+    with office.db.transaction() as db:
+        webhooks.change(db, endpoint_id, by=None, now=now, enabled=False)
+    assert "Its endpoint is off. Switch it on first." in plain(olga.get("/ops/queues"))
+    refused = olga.post("/ops/queues/failed/webhook/again", only=lost)
+    assert refused.status_code == 409 and "Switch it on first" in plain(refused)
+    with office.db.transaction() as db:
+        webhooks.change(db, endpoint_id, by=None, now=now, enabled=True)
+    assert olga.post("/ops/queues/failed/webhook/again", only=lost).status_code == 303
+    with office.db.reading() as db:
+        assert webhooks.due(db, now=now) == [lost]
+    lead = office.signed_in(Role.LEAD)
+    assert "/ops/webhooks/deliveries/" not in lead.get("/ops/queues").get_data(as_text=True)
 
 
 def test_technical_referrals_and_runs_taken_back_are_told_with_their_reason(office, olga, settings, now):
@@ -267,14 +365,22 @@ def test_who_may_only_look_is_offered_nothing_and_refused(office, role, redis, n
     browser = office.signed_in(role)
     page = plain(browser.get("/ops/queues"))
     assert "Messages given up 1" in page and "Try again" not in page and "Discard" not in page
-    assert browser.post(f"/ops/queues/notifications/{lost}/again").status_code == 403
+    assert "Set aside" not in page
+    for step in ("again", "aside", "back"):
+        assert browser.post(f"/ops/queues/failed/notification/{step}", only=lost, why="told").status_code == 403
     assert browser.post("/ops/queues/rings/verify/discard").status_code == 403
     with office.db.transaction() as db:
         member = db.scalars(select(Staff)).first()
         for refused in (
             lambda: backlog.resend(db, lost, agent=member, now=now),
             lambda: backlog.read_again(db, lost, agent=member, now=now),
-            lambda: backlog.discarded(db, "verify", 1, agent=member, now=now),
+            lambda: backlog.again(db, Failed.STAFF_MAIL, lost, agent=member, now=now),
+            lambda: backlog.again(db, Failed.HOOK, lost, agent=member, now=now),
+            lambda: backlog.again(db, Failed.TICKET, lost, agent=member, now=now),
+            lambda: backlog.set_aside(db, Failed.NOTIFICATION, lost, why=Why.TOLD, agent=member, now=now),
+            lambda: backlog.put_back(db, Failed.NOTIFICATION, lost, agent=member, now=now),
+            lambda: backlog.discarding(db, "verify", 1, agent=member, now=now),
+            lambda: backlog.kept(db, "verify", 1, agent=member, now=now),
         ):
             with pytest.raises(NotAllowed):
                 refused()

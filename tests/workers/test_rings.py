@@ -29,8 +29,11 @@ def test_rings_are_counted_and_failed_ones_discarded():
         FailedJobRegistry(queues.VERIFY, connection=redis, serializer=JSONSerializer).add(failed, ttl=60)
         found = {one.queue: (one.rings, one.started, one.failed) for one in queues.rings()}
         assert found == {name: (0, 0, 0) for name in queues.JOBS} | {"verify": (1, 0, 1), "notify": (1, 0, 0)}
-        assert queues.discard_failed(queues.NOTIFY) == 0 and queues.discard_failed(queues.VERIFY) == 1
+        assert queues.failed(queues.NOTIFY) == [] and queues.failed(queues.VERIFY) == [failed.id]
+        assert queues.discard_failed(queues.NOTIFY, [failed.id]) == 0, "it is no job of that queue"
+        assert Job.exists(failed.id, connection=redis)
+        assert queues.discard_failed(queues.VERIFY, [failed.id]) == 1 and queues.discard_failed(queues.VERIFY, [failed.id]) == 0
         assert not Job.exists(failed.id, connection=redis) and queues.waiting(queues.VERIFY) == {about}
         assert {one.failed for one in queues.rings()} == {0}
         with pytest.raises(KeyError):
-            queues.discard_failed("default")
+            queues.discard_failed("default", [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask_babel import format_decimal, ngettext
@@ -10,7 +11,7 @@ from flask_babel import gettext as _
 from cases import halt_words
 from cases.nowfigures import Count, Difference, Share, Times, Way
 from cases.switches import Check, Kind, Scope, SwitchRow
-from verification.evidence import DocumentType
+from verification.evidence import DocumentType, Step
 from webapp.i18n import locale
 from webapp.ops.presenters import choice_name, seconds_said, share_said
 
@@ -109,6 +110,61 @@ def timed(label: str, times: Times) -> Tile:
         compared=_("too few to compare") if usual and few else difference_said(times.difference(), longer=True),
         mood="warn" if longer else "",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepLine:
+    """One step of a run, in words; `slower` where half of all runs, or one in ten, take longer than usual."""
+
+    name: str
+    median: str
+    p90: str
+    n: str
+    usual: str
+    compared: str
+    slower: bool
+
+
+def steps_said(steps: Mapping[str, Times]) -> list[StepLine]:
+    """Each step beside the usual, in the order of the steps. Where half are as usual, what nine in ten take is compared."""
+    lines = []
+    for step, times in steps.items():
+        half, most = times.difference(), times.difference(p90=True)
+        compared = difference_said(half, longer=True)
+        if half.way is Way.NOTHING and times.usual_n:
+            compared = _("too few to compare")
+        elif half.way is Way.SAME and most.way is not Way.SAME:
+            compared = _("nine in ten: %(compared)s", compared=difference_said(most, longer=True))
+        usual = ""
+        if times.usual_median is not None and times.usual_p90 is not None:
+            usual = f"{seconds(times.usual_median)} / {seconds(times.usual_p90)}"
+        lines.append(
+            StepLine(
+                name=step_words(step),
+                median="–" if times.median is None else seconds(times.median),
+                p90="–" if times.p90 is None else seconds(times.p90),
+                n=format_decimal(times.n),
+                usual=usual and _("%(times)s of n = %(n)s", times=usual, n=format_decimal(times.usual_n)),
+                compared=compared,
+                slower=Way.MORE in (half.way, most.way),
+            )
+        )
+    return lines
+
+
+def step_words(step: str) -> str:
+    """What a run is busy with."""
+    return {
+        Step.PHOTOS.value: _("opening the photos"),
+        Step.PASSPORT.value: _("reading the passport"),
+        Step.FACES.value: _("comparing the faces"),
+        Step.DETAILS.value: _("comparing the details"),
+    }.get(step, step)
+
+
+def seconds(took: float) -> str:
+    """How long a step takes: two places, for most are below a second."""
+    return _("%(n)s s", n=format_decimal(round(took, 2), format="0.00"))
 
 
 def difference_said(difference: Difference, *, points: bool = False, longer: bool = False) -> str:

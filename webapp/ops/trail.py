@@ -120,9 +120,40 @@ def _page(
         problems=problems,
         found=found,
         people=people,
+        actors=actors(),
+        why_said=why_said,
         kinds=sorted(audit.KINDS),
         verdict=verdict,
         anchored=anchored,
         anchors=audit.anchored(settings().data_dir / "anchors"),
         key=key,
     )
+
+
+def actors() -> dict[str, str]:
+    """Who acted, where it was no member of staff, as a line of the trail names them."""
+    return {
+        "customer": _("a customer"),
+        "machine": _("the machine"),
+        "system": _("the system"),
+        "host": _("the host system"),
+    }
+
+
+def why_said(why: str) -> str:
+    """What `audit.verify` found, in the reader's language; the number in it stays."""
+    number = "".join(letter for letter in why if letter.isdigit())
+    return {
+        "the event is missing": _("the event is missing"),
+        "it does not follow the event before": _("it does not follow the event before"),
+        "it was changed": _("it was changed"),
+        "it is not the event that was anchored": _("it is not the event that was anchored"),
+        f"events up to {number} were anchored and are missing": _(
+            "events up to %(number)s were anchored and are missing", number=number
+        ),
+        "the anchor file is missing": _("the anchor file is missing"),
+        f"line {number} of the anchor file was changed": _("line %(number)s of the anchor file was changed", number=number),
+        f"line {number} of the anchor file contradicts an earlier one": _(
+            "line %(number)s of the anchor file contradicts an earlier one", number=number
+        ),
+    }.get(why, why)
