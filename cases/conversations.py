@@ -17,12 +17,12 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from cases import audit, moves, notifications, photo_store
+from cases import audit, moves, notifications, photo_store, review
 from cases import staff as people
 from cases.crypto import KeyDestroyed, Unreadable, vault_of
+from cases.desk_tables import Outgoing, OutgoingKind, OutgoingState
 from cases.lifecycle import State
 from cases.models import Case, Disposition, Message, Staff, Writer
-from cases.review import NotYours
 
 MOST_LETTERS = 2000
 """Of one message: a page of handwriting. Longer texts are letters, and letters are no conversation."""
@@ -126,34 +126,55 @@ def write(
     agent: Staff | None = None,
     now: datetime,
 ) -> Message:
-    """Keep a message of the customer or, where `agent` is given, of her to the customer, who is told by mail.
+    """Keep a message of the customer or, where `agent` is given, of her to the customer, who is told by mail; both at once.
 
-    `photo` is a clean JPEG of `verification.images`. The same id again is the same message. Raises Closed, NothingSaid,
-    TooLong, TooMany; for agents NotAllowed, and NotYours unless she holds the case (nobody can hold one that waits for a photo).
+    What agents write on their pages waits first, see `cases.outgoing`. `photo` is a clean JPEG of `verification.images`. The same
+    id again is the same message. Raises Closed, NothingSaid, TooLong, TooMany; for agents NotAllowed, and NotYours unless she
+    holds the case (nobody can hold one that waits for a photo).
     """
     text = plain(text)
     case = moves.lock(session, case_id)
     held = session.get(Message, message_id)
     if held is not None and held.case_id == case.id and held.staff_id == (agent.id if agent else None):
         return held
+    check(session, case, text=text, photo=photo, agent=agent, now=now)
+    free = message_id if held is None else uuid4()  # somebody else's number: told to nobody
+    return keep(session, case, free, text=text, photo=photo, agent=agent, read=now, now=now)
+
+
+def check(session: Session, case: Case, *, text: str, photo: bytes | None, agent: Staff | None, now: datetime) -> None:
+    """Whether a message may be written about a locked case; `text` as `plain` makes it. Raises what `write` raises."""
     if agent is not None:
         people.require(agent, "decide")
     if case.state not in OPEN or case.shredded_at is not None:
         raise Closed(case.state)
-    if agent is not None and not answers(case, agent, now=now):
-        raise NotYours("take the case first")
+    if agent is not None and not (answers(case, agent, now=now) and review.may_see(session, case, agent, now=now)):
+        raise review.NotYours("take the case first")
     if not text and photo is None:
         raise NothingSaid("neither words nor a photo")
     if len(text) > MOST_LETTERS:
         raise TooLong("the message is too long")
-    writer = Writer.STAFF if agent else Writer.CUSTOMER
-    if _count(session, case.id, writer) >= MOST_MESSAGES:
+    if _count(session, case.id, Writer.STAFF if agent else Writer.CUSTOMER) >= MOST_MESSAGES:
         raise TooMany("this side has written enough")
+
+
+def keep(
+    session: Session,
+    case: Case,
+    message_id: UUID,
+    *,
+    text: str,
+    photo: bytes | None,
+    agent: Staff | None,
+    read: datetime,
+    now: datetime,
+) -> Message:
+    """Keep a message that passed `check`, and what follows. An agent's answers what the customer had written by `read`."""
     message = Message(
-        id=message_id if held is None else uuid4(),  # somebody else's number: told to nobody
+        id=message_id,
         customer_id=case.customer_id,
         case_id=case.id,
-        writer=writer,
+        writer=Writer.STAFF if agent else Writer.CUSTOMER,
         staff_id=agent.id if agent else None,
         data_key_id=case.data_key_id,
         written_at=now,
@@ -169,7 +190,7 @@ def write(
     session.flush()
     actor = audit.Actor.staff(agent) if agent else audit.Actor(kind="customer", id=str(case.customer_id))
     if agent is not None:
-        _see(session, case.id, Writer.CUSTOMER, now)
+        _see(session, case.id, Writer.CUSTOMER, now, until=read)
     elif case.awaiting_until is not None:
         case.awaiting_until = None  # "I have no such paper": somebody has to read that, and not when the time for it is over
         session.flush()
@@ -256,8 +277,8 @@ def set_aside(session: Session, case_id: UUID, *, agent: Staff, now: datetime) -
     """No answer is needed to what the customer wrote. Raises NotYours, NotAllowed, NoResultFound."""
     people.require(agent, "decide")
     case = moves.lock(session, case_id)
-    if not answers(case, agent, now=now):
-        raise NotYours("take the case first")
+    if not (answers(case, agent, now=now) and review.may_see(session, case, agent, now=now)):
+        raise review.NotYours("take the case first")
     count = _see(session, case.id, Writer.CUSTOMER, now)
     if count:
         audit.record(session, "messages_set_aside", actor=audit.Actor.staff(agent), now=now, case=case, count=count)
@@ -321,6 +342,7 @@ def shred_words(session: Session, case_id: UUID, *, now: datetime) -> None:
     """Remove the sealed words of a case whose key is being destroyed; `retention.delete_blobs` removes the photos."""
     session.execute(update(Message).where(Message.case_id == case_id, Message.blob.is_(None)).values(shredded_at=now))
     session.execute(update(Message).where(Message.case_id == case_id).values(text_sealed=None))
+    session.execute(update(Outgoing).where(Outgoing.case_id == case_id).values(text_sealed=None, photo_sealed=None))
 
 
 def _text(session: Session, message: Message) -> str | None:
@@ -332,16 +354,30 @@ def _text(session: Session, message: Message) -> str | None:
         return None
 
 
-def _see(session: Session, case_id: UUID, writer: Writer, now: datetime, messages: Sequence[UUID] | None = None) -> int:
+def _see(
+    session: Session,
+    case_id: UUID,
+    writer: Writer,
+    now: datetime,
+    messages: Sequence[UUID] | None = None,
+    *,
+    until: datetime | None = None,
+) -> int:
     found = update(Message).where(Message.case_id == case_id, Message.writer == writer, Message.seen_at.is_(None))
     if messages is not None:
         found = found.where(Message.id.in_(messages))
+    if until is not None:
+        found = found.where(Message.written_at <= until)
     return int(session.execute(found.values(seen_at=now)).rowcount)  # type: ignore[attr-defined]
 
 
 def _count(session: Session, case_id: UUID, writer: Writer) -> int:
     mine = select(func.count()).select_from(Message).where(Message.case_id == case_id, Message.writer == writer)
-    return session.scalar(mine) or 0
+    count = session.scalar(mine) or 0
+    if writer is Writer.STAFF:  # and what has not left yet
+        waits = (Outgoing.case_id == case_id, Outgoing.kind == OutgoingKind.MESSAGE, Outgoing.state == OutgoingState.WAITING)
+        count += session.scalar(select(func.count()).select_from(Outgoing).where(*waits)) or 0
+    return count
 
 
 def _place(what: str, message: Message) -> str:

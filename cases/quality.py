@@ -1,8 +1,9 @@
 """Quality: some answers are given once more by another person who has not seen the first, and what that says of both.
 
 Drawn are a share of agents' answers and of automatic approvals (settings `quality_answers`, `quality_approvals`), and every
-answer that a person undid. Chance is a keyed hash of the case and the answer: nobody without the key can foretell it, and drawing
-twice draws the same. Planted specimens, whose answer is known, stand among them.
+answer that a person undid or a senior agent overruled, but for approvals taken back in bulk (`_overturned`). Chance is a keyed
+hash of the case and the answer: nobody without the key can foretell it, and drawing twice draws the same. Planted specimens,
+whose answer is known, stand among them.
 
 A verdict changes no case. Where it doubts an approval, a senior agent looks: only `profiles.revert` takes a change back.
 Who reviews has never opened the case, nor answered it, nor is related to it; while she reviews she may not open it either.
@@ -26,7 +27,7 @@ from sqlalchemy.orm import Session
 from cases import audit, practice, profiles, queries, review, runs
 from cases import staff as people
 from cases.crypto import KeyDestroyed, vault_of
-from cases.desk_tables import Answer, Paper, PaperKind, QualityMark, QualitySample
+from cases.desk_tables import Answer, AnswerState, Paper, PaperKind, QualityMark, QualitySample
 from cases.lifecycle import State
 from cases.models import Case, Customer, Event, Photo, ProfileVersion, Run, RunState, Staff
 from verification.evidence import ChangeReason
@@ -120,6 +121,8 @@ def draw(session: Session, *, now: datetime, limit: int = CATCH_UP) -> int:
         undone = _undone_by(session, event)
         if undone is not None:
             made += _overturned(session, undone, event, now)
+        for overruled in _overruled_by(session, event):
+            made += _differed(session, overruled, event, now)
     session.flush()
     for sample in made:  # last, because from the first event on other writers wait
         audit.record(
@@ -138,14 +141,22 @@ def _share(settings: Any, event: Event) -> float | None:
 
 
 def _sample(
-    session: Session, event: Event, *, why: str, share: float | None = None, overturned: datetime | None = None, now: datetime
+    session: Session,
+    event: Event,
+    *,
+    why: str,
+    share: float | None = None,
+    answer: Answer | None = None,
+    overturned: datetime | None = None,
+    now: datetime,
 ) -> list[QualitySample]:
-    """A row for an answer that has none yet and whose photos can still be seen."""
+    """A row for an answer that has none yet and whose photos can still be seen; `answer` where the event does not tell it."""
     case = session.get(Case, event.case_id)
     held = select(QualitySample.id).where(QualitySample.event_id == event.id)
     if case is None or case.trial or case.shredded_at is not None or session.scalar(held) is not None:
         return []
     machine = event.kind == "run_finished"
+    said = event.details if answer is None else {"action": answer.action, "reasons": answer.reasons}
     sample = QualitySample(
         id=uuid4(),
         case_id=case.id,
@@ -153,8 +164,8 @@ def _sample(
         why=why,
         share=share,
         staff_id=None if machine or event.actor_id is None else UUID(event.actor_id),
-        action="approve" if machine else event.details["action"],
-        reasons=[] if machine else list(event.details.get("reasons") or []),
+        action="approve" if machine else said["action"],
+        reasons=[] if machine else list(said.get("reasons") or []),
         answered_at=event.at,
         drawn_at=now,
         overturned_at=overturned,
@@ -193,6 +204,28 @@ def _overturned(session: Session, answer: Event, by: Event, now: datetime) -> li
         held.settled_at, held.settled_how = by.at, "reverted"
         held.settled_by_id = UUID(by.actor_id) if by.actor_id else None
     return []
+
+
+def _overruled_by(session: Session, event: Event) -> list[Answer]:
+    """The answers that were not carried out because a senior agent, who settled what two disagreed on, answered otherwise."""
+    carried_out = event.details.get("answer_id")
+    if event.kind != "disposed" or carried_out is None:
+        return []
+    settling = session.get(Answer, UUID(carried_out))
+    if settling is None or settling.second_id is None:
+        return []
+    before = Answer.id.in_((settling.first_id, settling.second_id))
+    found = select(Answer).where(before, Answer.state == AnswerState.OVERRULED).order_by(Answer.given_at, Answer.id)
+    return list(session.scalars(found))
+
+
+def _differed(session: Session, answer: Answer, by: Event, now: datetime) -> list[QualitySample]:
+    """A sample of an overruled answer. It never was a disposition, so it is known by the event of its being given."""
+    given = select(Event).where(Event.case_id == answer.case_id, Event.kind == "answer_given").order_by(Event.id)
+    event = next((e for e in session.scalars(given) if e.details.get("answer_id") == str(answer.id)), None)
+    if event is None:
+        return []
+    return _sample(session, event, why="overturned", answer=answer, overturned=by.at, now=now)
 
 
 def _before(session: Session, moment: datetime) -> int:
@@ -858,18 +891,6 @@ def figures(session: Session, *, since: datetime) -> Figures:
         lapsed=session.scalar(lapsed) or 0,
         settled={how: count for how, count in settled.items()},
     )
-
-
-def machine_errors(session: Session, *, since: datetime) -> Errors:
-    """Automatic approvals that were looked at again since then."""
-    pairs = [p for p in _pairs(session, since, QualitySample.staff_id.is_(None)) if p.machine]
-    return _errors(session, pairs, since, QualitySample.staff_id.is_(None))
-
-
-def agent_errors(session: Session, staff_id: UUID, *, since: datetime) -> Errors:
-    """One agent's answers that were looked at again since then; for her own eyes and the lead's."""
-    hers = QualitySample.staff_id == staff_id
-    return _errors(session, _pairs(session, since, hers), since, hers)
 
 
 def _pairs(session: Session, since: datetime, *which: ColumnElement[bool]) -> list[_Pair]:

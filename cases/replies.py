@@ -230,6 +230,136 @@ SHIPPED: dict[str, Shipped] = {
             _LAST_DAY,
         ),
     ),
+    "retake.document_too_bright": Shipped(
+        purpose="ask_retake",
+        reason=ReasonCode.DOCUMENT_TOO_BRIGHT,
+        sentences=(
+            N_("Please switch the flash off and photograph the page in the shade: no part of it should turn white."),
+            _LAST_DAY,
+        ),
+    ),
+    "retake.document_too_small": Shipped(
+        purpose="ask_retake",
+        reason=ReasonCode.DOCUMENT_TOO_SMALL,
+        sentences=(
+            N_("Please come closer until the page fills the frame from edge to edge, and do not zoom with your fingers."),
+            _LAST_DAY,
+        ),
+    ),
+    "retake.document_not_known": Shipped(
+        purpose="ask_retake",
+        reason=ReasonCode.DOCUMENT_NOT_KNOWN,
+        sentences=(
+            N_("Please send the page of your passport or identity card with portrait, name and date of birth."),
+            N_("Other papers can be added later."),
+            _LAST_DAY,
+        ),
+    ),
+    "retake.several_documents": Shipped(
+        purpose="ask_retake",
+        reason=ReasonCode.SEVERAL_DOCUMENTS,
+        sentences=(
+            N_("Please lay only the document that we shall look at on the table, and put every other paper aside."),
+            _LAST_DAY,
+        ),
+    ),
+    "retake.document_mirrored": Shipped(
+        purpose="ask_retake",
+        reason=ReasonCode.DOCUMENT_MIRRORED,
+        sentences=(
+            N_("Please use the camera on the back of the phone: the front one turns letters round like a mirror."),
+            _LAST_DAY,
+        ),
+    ),
+    "retake.portrait_not_found": Shipped(
+        purpose="ask_retake",
+        reason=ReasonCode.PORTRAIT_NOT_FOUND,
+        sentences=(
+            N_("Please show the page on which your portrait is printed, without a finger, a flap or a reflection on it."),
+            _LAST_DAY,
+        ),
+    ),
+    "retake.selfie_too_bright": Shipped(
+        purpose="ask_retake",
+        reason=ReasonCode.SELFIE_TOO_BRIGHT,
+        sentences=(
+            N_("Please step out of the direct sun or the beam of a lamp into even light, and switch the flash off."),
+            _LAST_DAY,
+        ),
+    ),
+    "retake.selfie_upside_down": Shipped(
+        purpose="ask_retake",
+        reason=ReasonCode.SELFIE_UPSIDE_DOWN,
+        sentences=(
+            N_("Please hold the phone upright, with the camera at the top, and do not turn the picture afterwards."),
+            _LAST_DAY,
+        ),
+    ),
+    "retake.no_face_in_selfie": Shipped(
+        purpose="ask_retake",
+        reason=ReasonCode.NO_FACE_IN_SELFIE,
+        sentences=(
+            N_("Please hold the phone at eye level, with your whole face, from hair to chin, in the middle of the picture."),
+            _LAST_DAY,
+        ),
+    ),
+    "retake.several_faces_in_selfie": Shipped(
+        purpose="ask_retake",
+        reason=ReasonCode.SEVERAL_FACES_IN_SELFIE,
+        sentences=(
+            N_("Please take the photo alone, before a plain wall: pictures and mirrors behind you may show a second face."),
+            _LAST_DAY,
+        ),
+    ),
+    "retake.face_too_small": Shipped(
+        purpose="ask_retake",
+        reason=ReasonCode.FACE_TOO_SMALL,
+        sentences=(
+            N_("Please come closer: hold the phone at half an arm's length, so that your face fills most of the frame."),
+            _LAST_DAY,
+        ),
+    ),
+    "retake.face_turned_away": Shipped(
+        purpose="ask_retake",
+        reason=ReasonCode.FACE_TURNED_AWAY,
+        sentences=(
+            N_("Please look straight into the camera: both cheeks should be seen equally."),
+            _LAST_DAY,
+        ),
+    ),
+    "retake.face_too_dark": Shipped(
+        purpose="ask_retake",
+        reason=ReasonCode.FACE_TOO_DARK,
+        sentences=(
+            N_("Please turn your face to a window or lamp, and push a brim or hood back from your forehead: it casts a shadow."),
+            _LAST_DAY,
+        ),
+    ),
+    "retake.face_unevenly_lit": Shipped(
+        purpose="ask_retake",
+        reason=ReasonCode.FACE_UNEVENLY_LIT,
+        sentences=(
+            N_("Please face the window instead of standing beside it, so that both halves of your face get the same light."),
+            _LAST_DAY,
+        ),
+    ),
+    "retake.face_without_colour": Shipped(
+        purpose="ask_retake",
+        reason=ReasonCode.FACE_WITHOUT_COLOUR,
+        sentences=(
+            N_("Please take the photo in colour and by daylight: switch off black-and-white filters and camera effects."),
+            _LAST_DAY,
+        ),
+    ),
+    "retake.face_covered": Shipped(
+        purpose="ask_retake",
+        reason=ReasonCode.FACE_COVERED,
+        sentences=(
+            N_("For this one photo mouth and nose have to be seen: please take a mask or scarf off them."),
+            N_("A head covering may stay on."),
+            _LAST_DAY,
+        ),
+    ),
     "reject.typed_differs": Shipped(
         purpose="reject",
         reason=ReasonCode.SURNAME_DIFFERS,
@@ -288,7 +418,10 @@ SHIPPED: dict[str, Shipped] = {
         sentences=(N_("Thank you, we have all we need. You do not have to do anything more."),),
     ),
 }
-"""What a desk needs on its first day: the most frequent reasons for a new photo, refusals and questions."""
+"""What a desk needs on its first day: a text for every reason for a new photo, and for refusals and questions the usual ones.
+
+Most refusals share "Could not be confirmed": to say more would tell which check spoke against her (docs/decisions/0021).
+"""
 
 # What gives a check away
 

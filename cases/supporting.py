@@ -233,29 +233,52 @@ def ask(
 ) -> list[Paper]:
     """Ask the customer for papers: she is told by mail, and the case waits for her. The agent's hold on it ends.
 
-    Asked twice for the same by the same agent it is asked once. Raises NotAllowed, Closed, NotYours, AskedAlready, TooMany,
-    conversations.TooLong; ValueError for no kind at all.
+    What agents ask for on their pages waits first, see `cases.outgoing`. Asked twice for the same by the same agent it is asked
+    once. Raises NotAllowed, Closed, NotYours, AskedAlready, TooMany, conversations.TooLong; ValueError for no kind at all.
     """
+    wanted, words = wish(kinds, words)
     people.require(agent, "decide")
+    case = moves.lock(session, case_id)
+    waiting = {paper.kind: paper for paper in _wanted(session, case.id)}
+    before = [waiting[kind] for kind in wanted if kind in waiting]
+    if case.state is State.IN_REVIEW and len(before) == len(wanted) and all(paper.asked_by_id == agent.id for paper in before):
+        return before
+    check(session, case, wanted, agent=agent, now=now)
+    return keep_wish(session, case, wanted, words=words, agent=agent, now=now)
+
+
+def wish(kinds: Iterable[PaperKind], words: str) -> tuple[list[PaperKind], str]:
+    """What is wished for, in one order and once each, and the words beside it as they are kept.
+
+    Raises conversations.TooLong; ValueError for no kind at all.
+    """
     wanted = [kind for kind in PaperKind if kind in set(kinds)]
     words = conversations.plain(words)
     if not wanted:
         raise ValueError("name the papers to ask for")
     if len(words) > MOST_LETTERS:
         raise conversations.TooLong("the words are too long")
-    case = moves.lock(session, case_id)
+    return wanted, words
+
+
+def check(session: Session, case: Case, wanted: Sequence[PaperKind], *, agent: Staff, now: datetime) -> None:
+    """Whether these papers may be asked for. The case is locked. Raises NotAllowed, Closed, NotYours, AskedAlready, TooMany."""
+    people.require(agent, "decide")
     if case.state is not State.IN_REVIEW or case.shredded_at is not None:
         raise Closed(case.state)
-    waiting = {paper.kind: paper for paper in _wanted(session, case.id)}
-    before = [waiting[kind] for kind in wanted if kind in waiting]
-    if len(before) == len(wanted) and all(paper.asked_by_id == agent.id for paper in before):
-        return before
     if case.owner_id != agent.id or case.owner_until is None or case.owner_until <= now:
         raise NotYours("take the case first")
-    if before:
-        raise AskedAlready(before[0].kind)
+    for paper in _wanted(session, case.id):
+        if paper.kind in wanted:
+            raise AskedAlready(paper.kind)
     if _count(session, case.id) + len(wanted) > MOST_PAPERS:
         raise TooMany("the case has enough papers")
+
+
+def keep_wish(
+    session: Session, case: Case, wanted: Sequence[PaperKind], *, words: str, agent: Staff, now: datetime
+) -> list[Paper]:
+    """Ask for papers that passed `check`, and what follows from it."""
     until = now + timedelta(days=session.info["settings"].draft_days)
     rows = []
     for kind in wanted:
@@ -276,7 +299,7 @@ def ask(
         session.add(row)
         rows.append(row)
     _park(case, until, now)
-    case.owner_id = case.owner_until = None
+    case.owner_id = case.owner_until = case.answered_at = None
     moves.changed(case, now=now)
     session.flush()
     actor = audit.Actor.staff(agent)

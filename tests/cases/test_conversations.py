@@ -162,8 +162,11 @@ def test_only_the_agent_who_holds_the_case_answers(session, case, agent, now):
     assert says(session, case, now=now, agent=agent).staff_id == agent.id
 
 
-def test_any_agent_answers_a_customer_who_is_asked_for_a_photo(session, now):
+def test_any_agent_answers_a_customer_who_is_asked_for_a_photo_and_asks_something(session, now):
     case = a.a_needs_retake(session, now=now)
+    with pytest.raises(NotYours):  # nobody asks her, and the case is not hers to see
+        says(session, case, now=now, agent=a.a_member(session, now=now))
+    says(session, case, now=now)
     assert says(session, case, now=now, agent=a.a_member(session, now=now))
     with pytest.raises(NotAllowed):
         says(session, case, now=now, agent=a.a_member(session, Role.LEAD, now=now))

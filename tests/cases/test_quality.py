@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from cases import audit, intake, photo_store, practice, profiles, quality, retention, review
+from cases import answers, audit, intake, photo_store, practice, profiles, quality, retention, review
 from cases.desk_tables import QualityMark, QualitySample
 from cases.lifecycle import State
 from cases.models import Event, Role, Staff
 from cases.quality import NotBlind, NotHers, Over, Verdict
+from cases.review import Disposal
 from cases.staff import NotAllowed
 from tests import factories as a
 from verification.reasons import PhotoKind, ReasonCode
@@ -143,6 +144,54 @@ def test_a_rejection_that_an_appeal_turned_is_overturned(session, now, reviewer)
     )  # fmt: skip
     quality.draw(session, now=now + DAY)
     assert [(s.event_id, s.action, s.why) for s in drawn(session)] == [(event.id, "reject", "overturned")]
+
+
+def settled(session, now, *actions):
+    """A case of high risk whose two agents answered otherwise and whom a senior agent settled; all three, and the case."""
+    session.info["settings"] = session.info["settings"].model_copy(
+        update={"undo_seconds": 0, "quality_answers": 0.0, "quality_approvals": 0.0}
+    )
+    differ = a.with_measures(a.good_evidence(), pairs=a.faces(selfie_document=1.0))
+    case = a.an_in_review(session, now=now, evidence=differ)
+    roles = (Role.AGENT, Role.AGENT, Role.SENIOR_AGENT)
+    people = [a.a_member(session, role, now=now) for role in roles]
+    for person, action in zip(people, actions, strict=True):
+        review.take(session, case.id, agent=person, now=now)
+        about = {
+            "approve": {"note": "It is she."},
+            "reject": {"note": "It is not.", "reasons": (ReasonCode.SELFIE_DOCUMENT_FACES_DIFFER,)},
+            "ask_retake": {"retake": frozenset({PhotoKind.SELFIE}), "reasons": (ReasonCode.SELFIE_BLURRED,)},
+        }[action]
+        answers.give(session, case.id, Disposal(action=action, seen_version=case.version, **about), agent=person, now=now)
+    return people, case
+
+
+@pytest.mark.parametrize(
+    ("actions", "overruled"),
+    [
+        (("approve", "reject", "reject"), [0]),
+        (("approve", "reject", "approve"), [1]),
+        (("approve", "reject", "ask_retake"), [0, 1]),
+    ],
+)
+def test_what_a_senior_agent_overruled_is_drawn_whatever_the_share(session, now, actions, overruled):
+    people, case = settled(session, now, *actions)
+    assert quality.draw(session, now=now) == len(overruled)
+    found = [(s.case_id, s.staff_id, s.action, s.why, s.overturned_at) for s in drawn(session)]
+    assert found == [(case.id, people[n].id, actions[n], "overturned", now) for n in overruled]
+    assert [bool(s.reasons) for s in drawn(session)] == [actions[n] == "reject" for n in overruled]
+    session.get_one(QualityMark, 1).event_id = 0
+    assert quality.draw(session, now=now) == 0, "once"
+
+
+def test_an_overruled_approval_that_a_reviewer_would_not_give_either_is_no_doubt(session, now, reviewer):
+    people, _case = settled(session, now, "approve", "reject", "ask_retake")
+    quality.draw(session, now=now)
+    assert quality.take_next(session, agent=people[2], now=now) is None, "who settled it knows it"
+    sample = held(session, reviewer, now)
+    verdict = Verdict(action="reject", reasons=frozenset({ReasonCode.SELFIE_DOCUMENT_FACES_DIFFER}), note="No.")
+    quality.give(session, sample.id, verdict, agent=reviewer, now=now)
+    assert sample.doubted_at is None and sample.agrees is (sample.action == "reject")
 
 
 def test_one_drawn_by_chance_stays_so_when_it_is_undone_later(session, now, every):
@@ -541,11 +590,9 @@ def test_figures_count_what_was_drawn_by_chance_and_tell_people_from_the_machine
     reasons = {row.code: row for row in found.reasons}
     assert list(reasons) == [blurred, differ]  # in the order in which people read reasons
     assert (reasons[differ].first, reasons[differ].second, reasons[differ].both, reasons[differ].agreement.found) == (2, 2, 1, 7)
-    machine, ours = quality.machine_errors(session, since=now - DAY), quality.agent_errors(session, ada.id, since=now - DAY)
+    machine, people = found.machine, found.people
     assert (machine.drawn.found, machine.drawn.n, machine.reasons) == (1, 2, ((ReasonCode(differ), 1),))
-    assert (ours.drawn.found, ours.drawn.n, ours.wrong_approvals.n, ours.overturned) == (1, 7, 7, 1)
-    assert found.machine == machine and found.people.drawn.n == 9 and found.people.overturned == 1
-    assert quality.agent_errors(session, bo.id, since=now - DAY).drawn.found == 1
+    assert (people.drawn.found, people.drawn.n, people.wrong_approvals.n, people.overturned) == (2, 9, 7, 1)
 
 
 def test_the_queue_tells_nobody_which_cases_wait(session, now, every, reviewer):

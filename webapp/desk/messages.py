@@ -11,8 +11,9 @@ from flask_babel import gettext as _
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
-from cases import audit, conversations, photo_store, replies, review
-from cases.models import Case, Message
+from cases import audit, conversations, outgoing, photo_store, replies, review
+from cases.desk_tables import Outgoing, OutgoingState
+from cases.models import Case
 from cases.staff import NotAllowed
 from verification import images
 from webapp.context import database, now
@@ -39,10 +40,11 @@ def write(case_id: UUID) -> ResponseReturnValue:
     try:
         photo, number = sent_photo(), message_id()
         with database().transaction() as db:
-            before = db.get(Message, number)
-            kept = conversations.write(db, case_id, number, text=text, photo=photo, agent=row(db), now=moment)
-            if before is None and request.form.get("reply_message"):
-                _count_reply(db, kept, request.form["reply_message"][:60], text, moment)
+            before = db.get(Outgoing, number)
+            given = outgoing.say(db, case_id, number, text=text, photo=photo, agent=row(db), now=moment)
+            if given is not before and request.form.get("reply_message"):
+                _count_reply(db, given, request.form["reply_message"][:60], text, moment)
+            left = given.state is not OutgoingState.WAITING
     except images.ImageRejected as rejected:
         return show_case(case_id, moment, writing=text, told=agent_sentence(rejected.reason)), 422
     except conversations.NothingSaid:
@@ -61,17 +63,18 @@ def write(case_id: UUID) -> ResponseReturnValue:
         abort(403)
     except NoResultFound:
         abort(404)
-    flash(_("Your message was sent; the customer is told by mail."))
+    if left:  # else the bar on every page says when it will, and takes it back
+        flash(_("Your message was sent; the customer is told by mail."))
     return redirect(url_for("desk.case", case_id=case_id, _anchor="messages"), 303)
 
 
-def _count_reply(db: Session, kept: Message, code: str, text: str, moment: datetime) -> None:
-    """Count the saved reply that a message came from."""
-    case = db.get_one(Case, kept.case_id)
+def _count_reply(db: Session, given: Outgoing, code: str, text: str, moment: datetime) -> None:
+    """Count the saved reply that a message came from; where it is taken back, it is uncounted."""
+    case = db.get_one(Case, given.case_id)
     language = customers_language(case)
     filled = replies.values(db, case, purpose="message", locale=language, now=moment)
     sent = conversations.plain(text)
-    replies.used(db, case, code, sent=sent, locale=language, carrier_id=kept.id, filled=filled, now=moment)
+    replies.used(db, case, code, sent=sent, locale=language, carrier_id=given.id, filled=filled, now=moment)
 
 
 @desk.post("/cases/<uuid:case_id>/messages/set-aside")

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flask import abort, flash, jsonify, redirect, request, url_for
+from flask import abort, flash, g, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.exc import NoResultFound
 
-from cases import audit, conversations, looks, photo_store, review, supporting
-from cases.desk_tables import PaperKind
+from cases import audit, conversations, looks, outgoing, photo_store, review, supporting
+from cases.desk_tables import OutgoingState, PaperKind
 from cases.models import Case
 from cases.staff import NotAllowed
 from cases.supporting import Sight
 from webapp.context import database, now, reading
 from webapp.desk import paper_words, pictures
+from webapp.desk.outgoing import Wish
 from webapp.desk.page import show_case
 from webapp.desk.surface import desk
 from webapp.i18n import label
@@ -33,9 +34,11 @@ def ask_papers(case_id: UUID) -> ResponseReturnValue:
     """Ask the customer for papers, and go on with other cases meanwhile; or say why it was not done."""
     moment = now()
     kinds = [PaperKind(code) for code in request.form.getlist("paper") if code in list(PaperKind)]
+    g.wish = Wish(papers=tuple(kinds), words=request.form.get("words", ""))  # a page that says no shows it again
     try:
         with database().transaction() as db:
-            supporting.ask(db, case_id, kinds, words=request.form.get("words", ""), agent=row(db), now=moment)
+            given = outgoing.wish(db, case_id, kinds, words=g.wish.words, agent=row(db), now=moment)
+            left = given.state is not OutgoingState.WAITING
     except ValueError:
         return show_case(case_id, moment, told=_("Choose the paper to ask for.")), 422
     except conversations.TooLong:
@@ -55,7 +58,8 @@ def ask_papers(case_id: UUID) -> ResponseReturnValue:
         abort(403)
     except NoResultFound:
         abort(404)
-    flash(_("Asked. The case waits for the customer and comes back by itself."))
+    if left:  # else the bar on every page says when it will, and takes it back
+        flash(_("Asked. The case waits for the customer and comes back by itself."))
     return redirect(url_for("desk.queue"), 303)
 
 
