@@ -24,7 +24,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from cases import audit, conversations, intake, moves, notifications, profiles, review, risk
+from cases import audit, conversations, intake, moves, notifications, opinion, profiles, queue, review, risk, sides
 from cases import staff as people
 from cases.crypto import KeyDestroyed, vault_of
 from cases.desk_tables import Answer, AnswerState, Dropped
@@ -44,8 +44,8 @@ name has one spelling in each script."""
 FACES = "faces"
 """How it is kept among the ticks that the maker compared the faces, where no machine does; it is no `Field`."""
 
-EMAIL = "email"
-"""How a new e-mail that was not accepted is named among the details held; it is no `Field`."""
+EMAIL = sides.EMAIL
+"""How a new e-mail is named among the rows ticked and the details held; it is no `Field`."""
 
 GIVE_UP = timedelta(minutes=10)
 """How long carrying out an answer is tried: longer than any restart of a database, shorter than a person waits for news."""
@@ -67,8 +67,8 @@ def give(session: Session, case_id: UUID, disposal: review.Disposal, *, agent: S
 
     Nothing is carried out for `undo_seconds`; with 0 it is at once. The row of the case is locked, so of two answers the second
     gets StalePage and can say what already happened. Raises of `review`: StalePage, NotYours (Related, AlreadyAnswered), Unread,
-    NoteNeeded, Unchecked, FacesNotCompared, NotPartly, TooLong; IllegalTransition, NotAllowed; ValueError when a retake names no
-    photo, a rejection no reason, or an approval nothing that was asked for.
+    NoteNeeded (BlindNoteNeeded), Unchecked, FacesNotCompared, NotPartly, TooLong; IllegalTransition, NotAllowed; ValueError
+    when a retake names no photo, a rejection no reason, or an approval nothing that was asked for.
     """
     people.require(agent, "decide")
     if disposal.action not in review.ACTIONS:
@@ -83,7 +83,7 @@ def give(session: Session, case_id: UUID, disposal: review.Disposal, *, agent: S
     review.may_answer(session, case, agent)
     if disposal.seen_messages is not None and disposal.seen_messages < _written(session, case):
         raise review.Unread
-    accepted, held = _check(session, case, disposal)
+    accepted, held = _check(session, case, disposal, agent)
     first, other = _before(session, case)
     why = () if first else _why_two(session, case, disposal, now)
     undo = timedelta(seconds=session.info["settings"].undo_seconds)
@@ -101,7 +101,7 @@ def give(session: Session, case_id: UUID, disposal: review.Disposal, *, agent: S
         fields=accepted,
         with_email=disposal.with_email,
         held=held,
-        checked=[*moves.codes(disposal.checked), *([FACES] if disposal.faces else [])],
+        checked=[*sorted(map(str, disposal.checked)), *([FACES] if disposal.faces else [])],
         data_key_id=case.data_key_id,
         needs_second=bool(why),
         why=list(why),
@@ -142,7 +142,10 @@ def _written(session: Session, case: Case) -> int:
 
 
 def take_back(session: Session, answer_id: UUID, *, agent: Staff, now: datetime) -> Answer:
-    """Take an answer back before it leaves; the case is hers again as it was. Raises TooLate, NotYours, NoResultFound."""
+    """Take an answer back before it leaves; the case is hers again as it was, or waits for anybody where her hands are full.
+
+    Raises TooLate, NotYours, NoResultFound.
+    """
     case, answer = _lock(session, answer_id)
     if answer.staff_id != agent.id:
         raise review.NotYours("another agent's answer")
@@ -200,7 +203,7 @@ class AnswerLine:
     retake: tuple[PhotoKind, ...]
     fields: tuple[Field, ...] | None  # None: all that were claimed
     held: tuple[str, ...]  # codes of details not accepted; EMAIL among them
-    checked: tuple[Field, ...]
+    checked: tuple[str, ...]  # `Field` values, and EMAIL
     faces: bool
     why: tuple[str, ...]
     note: str | None
@@ -296,7 +299,7 @@ def give_up(session: Session, answer_id: UUID, *, now: datetime) -> bool:
     return True
 
 
-def _check(session: Session, case: Case, disposal: review.Disposal) -> tuple[list[str] | None, list[str]]:
+def _check(session: Session, case: Case, disposal: review.Disposal, agent: Staff) -> tuple[list[str] | None, list[str]]:
     """Whether an answer is whole. Returns the fields that an approval accepts (None: all) and the codes of what it holds back."""
     note = disposal.note.strip()
     if disposal.action == "reject" and not disposal.reasons:
@@ -307,21 +310,20 @@ def _check(session: Session, case: Case, disposal: review.Disposal) -> tuple[lis
         raise review.TooLong("note or words are too long")
     accepted: list[str] | None = None
     held: list[str] = []
+    veiled = opinion.hidden(session, case, agent)
     if disposal.action == "approve":
         accepted, held = _partly(session, case, disposal)
-        wanted = disposal.fields
-        unseen = tuple(
-            name
-            for name in review.rows_to_check(session, case)
-            if (wanted is None or name in wanted) and name not in disposal.checked
-        )
+        rows = review.rows_to_check(session, case, veiled=veiled)
+        unseen = tuple(name for name in rows if name not in held and name not in disposal.checked)
         if unseen:
             raise review.Unchecked(unseen)
         if not disposal.faces and review.faces_to_compare(session, case):
             raise review.FacesNotCompared("the faces were not compared")
-    if not note and (
-        disposal.action == "reject" or held or (disposal.action == "approve" and review.weighs_against(session, case))
-    ):
+    if not note and (disposal.action == "reject" or held):
+        raise review.NoteNeeded("say why in a note")
+    if not note and disposal.action == "approve" and veiled:
+        raise review.BlindNoteNeeded("say in a note what was compared")
+    if not note and disposal.action == "approve" and review.weighs_against(session, case):
         raise review.NoteNeeded("say why in a note")
     return accepted, held
 
@@ -375,8 +377,9 @@ def _before(session: Session, case: Case) -> tuple[Answer | None, Answer | None]
 
 
 def _lock(session: Session, answer_id: UUID) -> tuple[Case, Answer]:
-    """The case, then its answer, both locked: always in that order."""
-    case_id = session.execute(select(Answer.case_id).where(Answer.id == answer_id)).scalar_one()
+    """Its maker, to whom the case may come back, the case, then its answer, all locked: always in that order."""
+    case_id, maker = session.execute(select(Answer.case_id, Answer.staff_id).where(Answer.id == answer_id)).one()
+    queue.lock_hands(session, maker)
     case = moves.lock(session, case_id)
     return case, session.get_one(Answer, answer_id, with_for_update=True, populate_existing=True)
 
@@ -519,7 +522,13 @@ def _carry_out(session: Session, case: Case, answer: Answer, before: list[Answer
 
 
 def _hand_back(session: Session, case: Case, agent: Staff | None, now: datetime) -> None:
-    """The case does not wait for an answer to be sent any more: it is the agent's again, or anybody's."""
+    """The case does not wait for an answer to be sent any more: it is the agent's again, or anybody's.
+
+    Anybody's too where she took as many others meanwhile as one may hold: an answer can always be taken back, and no way leads
+    past the limit.
+    """
+    if agent is not None and not queue.has_room(session, agent, now=now):
+        agent = None
     case.answered_at = None
     case.owner_id = agent.id if agent else None
     case.owner_until = now + timedelta(minutes=session.info["settings"].claim_minutes) if agent else None
@@ -547,7 +556,7 @@ def _line(session: Session, row: Answer, agent: Staff) -> AnswerLine:
         retake=tuple(PhotoKind(kind) for kind in row.retake),
         fields=None if row.fields is None else tuple(Field(name) for name in row.fields),
         held=tuple(row.held),
-        checked=tuple(Field(name) for name in row.checked if name != FACES),
+        checked=tuple(name for name in row.checked if name != FACES),
         faces=FACES in row.checked,
         why=tuple(row.why),
         note=_open(session, row, "note"),

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from cases import audit, customers, profiles
+from cases import audit, customers, likeness, profiles
 from cases import staff as people
 from cases.crypto import KeyDestroyed
 from cases.desk_tables import StaffAccount
@@ -72,9 +72,8 @@ def withhold(session: Session, agent: Staff, case: Case, why: Tie, *, now: datet
 
 
 def _related(session: Session, case: Case, addresses: set[str], hers: set[UUID]) -> Tie | None:
-    if case.document_index is not None and session.scalar(
-        select(Case.id).where(Case.document_index == case.document_index, Case.customer_id.in_(hers)).limit(1)
-    ):
+    known = likeness.numbers(session, case)
+    if known and session.scalar(select(Case.id).where(likeness.with_number(known), Case.customer_id.in_(hers)).limit(1)):
         return Tie.SAME_DOCUMENT
     for customer in session.scalars(select(Customer).where(Customer.id.in_(hers))):
         if customers.current_profile(session, customer)[1].casefold() in addresses:

@@ -2,6 +2,8 @@
 
 Hints for an agent: nobody is refused by them. Everything is found by an index. The face itself is `cases.duplicates`.
 
+A document number is compared in all the ways it is known: typed, on file, and as it was read from the photos, which may differ.
+
 That two photos are nearly the same is told from their perceptual fingerprints (`verification.quality.fingerprint`, 256 bits).
 Those lie sealed and cannot be searched, so each photo that is kept leaves marks: its fingerprint in PARTS parts, each hashed with
 a key. Where two fingerprints differ in NEAR bits at most, at least PARTS - NEAR parts are equal (pigeonholes); of the photos that
@@ -14,19 +16,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import ColumnElement, delete, func, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
+from cases import queue
 from cases.crypto import KeyDestroyed, Unreadable, vault_of
-from cases.desk_tables import PhotoMark
+from cases.desk_tables import NumberRead, PhotoMark
 from cases.lifecycle import State
 from cases.models import Case, Photo, Upload
+from verification.evidence import DocumentReading, Field
 from verification.reasons import PhotoKind
 
 PARTS = 8
@@ -64,7 +68,7 @@ class Twin:
 
 
 def twins(session: Session, case: Case, photos: Sequence[Photo]) -> list[Twin]:
-    """Everything found, the newest case first within each kind. `photos`: the case's current ones. At most five queries."""
+    """Everything found, the newest case first within each kind. `photos`: the case's current ones. At most six queries."""
     equal = [*same_number(session, case), *same_photo(session, case, photos)]
     same = {(twin.case_id, twin.kind.value) for twin in equal}
     return [
@@ -73,13 +77,42 @@ def twins(session: Session, case: Case, photos: Sequence[Photo]) -> list[Twin]:
     ]
 
 
+def remember_numbers(session: Session, case: Case, reading: DocumentReading) -> None:
+    """Index the document numbers that a run read, where they are not the one typed. The caller holds the case and commits.
+
+    A photo may show another document than the one she typed the number of; the zone another number than the page. Each is kept,
+    of every run: a photo that was replaced may be the one that another account sends.
+    """
+    parts = (reading.fields, reading.printed, reading.zone)
+    read = [part[Field.DOCUMENT_NUMBER].value for part in parts if Field.DOCUMENT_NUMBER in part]
+    long = {number for number in read if len(queue.normal_number(number)) >= queue.SHORTEST_NUMBER}
+    fresh = {queue.index_of(session, number) for number in long} - numbers(session, case)
+    session.add_all(NumberRead(case_id=case.id, number_index=index) for index in sorted(fresh))
+    session.flush()
+
+
+def numbers(session: Session, case: Case) -> frozenset[str]:
+    """Blind indexes of every document number known of a case: typed or on file, and read. One query."""
+    read = session.scalars(select(NumberRead.number_index).where(NumberRead.case_id == case.id)).all()
+    return frozenset(read) | ({case.document_index} if case.document_index else frozenset())
+
+
+def with_number(indexes: Iterable[str]) -> ColumnElement[bool]:
+    """For queries over Case: one of these numbers was typed or read there. Both halves are served by an index."""
+    wanted = sorted(indexes)
+    typed = select(Case.id.label("id")).where(Case.document_index.in_(wanted))
+    read = select(NumberRead.case_id.label("id")).where(NumberRead.number_index.in_(wanted))
+    return Case.id.in_(select(typed.union(read).subquery().c.id))
+
+
 def same_number(session: Session, case: Case) -> list[Twin]:
-    """Cases of other customers with this document number, told by its blind index. One query; none where no number is known."""
-    if case.document_index is None:
+    """Cases of other customers with this document number, typed or read, told by its blind index. Two queries."""
+    known = numbers(session, case)
+    if not known:
         return []
     found = session.execute(
         select(Case.id, Case.customer_id, Case.state, Case.opened_at)
-        .where(Case.document_index == case.document_index, Case.customer_id != case.customer_id, Case.trial.is_(case.trial))
+        .where(with_number(known), Case.customer_id != case.customer_id, Case.trial.is_(case.trial))
         .order_by(Case.opened_at.desc())
         .limit(SHOWN)
     )
@@ -168,8 +201,9 @@ def mark(session: Session, upload: Upload, fingerprint: bytes) -> None:
 
 
 def forget(session: Session, case_id: UUID) -> None:
-    """Delete a case's marks: for retention, before its uploads."""
+    """Delete a case's marks, before its uploads, and the numbers that were read: for retention and erasure."""
     session.execute(delete(PhotoMark).where(PhotoMark.case_id == case_id))
+    session.execute(delete(NumberRead).where(NumberRead.case_id == case_id))
 
 
 def _marks(session: Session, kind: PhotoKind, fingerprint: bytes) -> list[str]:

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session, load_only
 from cases import audit, confirmations, rescue
 from cases import staff as people
 from cases.database import UtcDateTime
-from cases.desk_tables import Answer, AnswerState, Presence, QualitySample, StaffAccount
+from cases.desk_tables import Answer, AnswerState, NumberRead, Presence, QualitySample, StaffAccount
 from cases.lifecycle import State
 from cases.models import DESK_INDEXES, UNMARKED, Case, Customer, Disposition, Message, Staff, Writer
 from verification.evidence import ChangeReason
@@ -492,15 +492,24 @@ def held(session: Session, agent: Staff, *, now: datetime) -> int:
     return session.scalar(mine) or 0
 
 
+def lock_hands(session: Session, agent_id: UUID) -> None:
+    """Two windows of hers take one after the other. Before any case is locked."""
+    session.execute(select(Staff.id).where(Staff.id == agent_id).with_for_update(key_share=True))
+
+
+def has_room(session: Session, agent: Staff, *, now: datetime) -> bool:
+    """Whether one case more may become hers. It stays so while her row is locked (`lock_hands`)."""
+    return held(session, agent, now=now) < int(session.info["settings"].max_open_cases)
+
+
 def require_room(session: Session, agent: Staff, *, now: datetime) -> None:
     """Make sure that one case more may become hers. Her row is locked: two windows of hers take one after the other.
 
     Raises HandsFull. Call it before the case is locked, and not for a case that is hers already.
     """
-    session.execute(select(Staff.id).where(Staff.id == agent.id).with_for_update(key_share=True))
-    limit = session.info["settings"].max_open_cases
-    if held(session, agent, now=now) >= limit:
-        raise HandsFull(limit)
+    lock_hands(session, agent.id)
+    if not has_room(session, agent, now=now):
+        raise HandsFull(session.info["settings"].max_open_cases)
 
 
 def next_for(session: Session, agent: Staff, *, now: datetime) -> Case | None:
@@ -639,7 +648,9 @@ def search(session: Session, wanted: str, *, with_documents: bool = False, viewe
     else:
         which = _named(session, text_)
         if with_documents and len(normal_number(text_)) >= SHORTEST_NUMBER:
-            which.append(Case.document_index == index_of(session, text_))
+            index = index_of(session, text_)
+            read = select(NumberRead.case_id).where(NumberRead.number_index == index)
+            which += [Case.document_index == index, Case.id.in_(read)]
     ids: set[UUID] = set()
     for one in which:  # one by one: each is served by an index, all of them joined by OR by none
         ids.update(session.scalars(select(Case.id).where(one).order_by(Case.opened_at.desc()).limit(FOUND + 1)))

@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID, uuid4
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from cases import audit, by_eye, conflicts, intake, moves, notifications, practice, profiles, queue, risk
+from cases import audit, by_eye, conflicts, intake, moves, notifications, practice, profiles, queries, queue, risk, sides
 from cases import staff as people
 from cases.crypto import KeyDestroyed, vault_of
-from cases.desk_tables import Answer, AnswerState, CaseNote
+from cases.desk_tables import Answer, AnswerState, CaseNote, Outgoing, OutgoingKind, OutgoingState
 from cases.lifecycle import Action, IllegalTransition, State
-from cases.models import Case, Disposition, Event, Staff
+from cases.models import Case, Disposition, Event, Message, Staff
 from cases.risk import WEIGHTY
 from verification.evidence import Field
 from verification.reasons import PhotoKind, ReasonCode
@@ -80,10 +81,14 @@ class Unread(Exception):
     """The customer wrote something that the agent's page did not show: she reads it before she answers."""
 
 
-class Unchecked(Exception):
-    """Rows that the machine could not confirm, `fields`, have not been ticked as compared by eye."""
+class BlindNoteNeeded(NoteNeeded):
+    """Every approval without the machine's opinion is explained: asking only where it speaks against one would tell it."""
 
-    def __init__(self, fields: tuple[Field, ...]) -> None:
+
+class Unchecked(Exception):
+    """Rows to be compared by eye, `fields` as `rows_to_check` names them, have not been ticked."""
+
+    def __init__(self, fields: tuple[str, ...]) -> None:
         super().__init__(f"not compared: {', '.join(fields)}")
         self.fields = fields
 
@@ -112,7 +117,7 @@ class Disposal:
     fields: frozenset[Field] | None = None  # of an approval: the changes that are accepted; None: all
     with_email: bool = True  # of an approval: a new e-mail is accepted as well
     words: str = ""  # to the customer, in her language; they go out with the answer
-    checked: frozenset[Field] = frozenset()  # rows that she ticked as compared by eye
+    checked: frozenset[str] = frozenset()  # rows that she ticked as compared by eye, as `rows_to_check` names them
     faces: bool = False  # she ticked that she compared the faces
     seen_messages: int | None = None  # of the customer, on her page; a message moves no case, so the version does not tell
 
@@ -132,6 +137,33 @@ def take(session: Session, case_id: UUID, *, agent: Staff, now: datetime) -> Cas
     if not _holds(session.get(Case, case_id), agent, now):
         queue.require_room(session, agent, now=now)
     case = moves.lock(session, case_id)
+    _takeable(session, case, agent, now)
+    return _give(session, case, agent, now)
+
+
+def may_take(session: Session, case: Case, agent: Staff, now: datetime) -> bool:
+    """Whether `take` would give this case to her now. Locks and changes nothing; True for a case that is hers already.
+
+    What a page offers and what it shows hang on this one answer, so that neither promises what `take` refuses.
+    """
+    return why_not_take(session, case, agent, now) is None
+
+
+def why_not_take(session: Session, case: Case, agent: Staff, now: datetime) -> Exception | None:
+    """What `take` would raise now; None: it would give her the case. Locks and changes nothing."""
+    try:
+        practice.require_passed(agent)
+        people.require(agent, "decide")
+        _takeable(session, case, agent, now)
+        if not _holds(case, agent, now) and not queue.has_room(session, agent, now=now):
+            raise queue.HandsFull(session.info["settings"].max_open_cases)
+    except (TakenBy, NotYours, people.NotAllowed, IllegalTransition, queue.HandsFull) as why:
+        return why
+    return None
+
+
+def _takeable(session: Session, case: Case, agent: Staff, now: datetime) -> None:
+    """Whether the case itself may become hers, however much she holds. Raises as `take`."""
     if not _at_the_desk(case):
         raise IllegalTransition(case.state, Action.APPROVE)
     if case.state is State.APPROVED:
@@ -141,7 +173,6 @@ def take(session: Session, case_id: UUID, *, agent: Staff, now: datetime) -> Cas
     if not hers and not session.info["settings"].chooses_freely:
         people.require(agent, "choose_cases")
     may_answer(session, case, agent)
-    return _give(session, case, agent, now)
 
 
 def take_next(session: Session, *, agent: Staff, now: datetime) -> Case | None:
@@ -209,7 +240,13 @@ def release(session: Session, case_id: UUID, *, agent: Staff, now: datetime) -> 
 
 
 def touch(session: Session, case_id: UUID, *, agent: Staff, now: datetime) -> datetime:
-    """A sign from the agent's page: the case stays hers. Returns until when. Raises NotYours. Makes no page stale."""
+    """A sign from the agent's page: the case stays hers. Returns until when. Makes no page stale.
+
+    A claim that ran out while nobody else took the case comes back to life, where she has room for it. Raises NotYours,
+    queue.HandsFull.
+    """
+    if not _holds(session.get(Case, case_id), agent, now):
+        queue.require_room(session, agent, now=now)
     case = moves.lock(session, case_id)
     if case.owner_id != agent.id:
         raise NotYours("the case is not yours")
@@ -318,20 +355,107 @@ def withheld(session: Session, agent: Staff, case: Case, *, now: datetime) -> bo
     return why is not None
 
 
-def rows_to_check(session: Session, case: Case) -> tuple[Field, ...]:
-    """What an agent compares by eye and ticks before she approves: changes that no run read as exactly and surely the same.
+class Kept(StrEnum):
+    """Why the data of a case are kept from a member of staff."""
 
-    Ticking what the machine is sure of would teach people to tick without looking.
+    TIED = "tied"  # her own case, or related to her own account
+    UNSENT = "unsent"  # the customer has not sent it
+    HELD = "held"  # another agent has it, or her answer waits to be sent
+    SENIOR = "senior"  # for senior agents
+    GIVEN_OUT = "given_out"  # "next case" gives it to somebody
+    FULL = "full"  # she holds as many as one may
+    AWAY = "away"  # it waits for no agent, and she did not answer it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Withheld:
+    """What a page says in place of a case: why, and who has it until when, where somebody has."""
+
+    why: Kept
+    who: str = ""
+    until: datetime | None = None
+    limit: int = 0  # how many one may hold, where she holds as many
+
+
+def kept_from(session: Session, case: Case, agent: Staff, *, now: datetime) -> Withheld | None:
+    """Why this case's data are not hers to see; None: they are. Asked before anything of a case is shown. Changes nothing.
+
+    Nobody sees a case of her own account. Who has "see_every_case" sees what was sent to us; any other agent what is hers, what
+    she answered, and what she might take this moment (docs/decisions/0020). Photos have a rule of their own: `cases.looks`.
     """
-    claim, _ = intake.claim_of(session, case)
-    profile, _ = profiles.read_version(session, case.customer, profiles._current(session, case.customer))
+    if conflicts.tie(session, agent, case) is not None:
+        return Withheld(why=Kept.TIED)
+    if case.attempt == 0 and case.submitted_at is None:
+        return Withheld(why=Kept.UNSENT)
+    if people.may(agent, "see_every_case") or _holds(case, agent, now) or answered_by(session, case, agent):
+        return None
+    if _asks_anybody(session, case, agent):
+        return None
+    match why_not_take(session, case, agent, now):
+        case None:
+            return None
+        case TakenBy() as taken:
+            return Withheld(why=Kept.HELD, who=taken.name, until=taken.until)
+        case queue.HandsFull() as full:
+            return Withheld(why=Kept.FULL, limit=full.limit)
+        case people.NotAllowed(permission="choose_cases"):
+            return Withheld(why=Kept.GIVEN_OUT)
+        case people.NotAllowed(permission="decide_escalated" | "settle_disputes"):
+            return Withheld(why=Kept.SENIOR)
+    return Withheld(why=Kept.AWAY)
+
+
+def may_see(session: Session, case: Case, agent: Staff, *, now: datetime) -> bool:
+    """Whether the data of this case are hers to see now: `kept_from` says why not."""
+    return people.may(agent, "see_case") and kept_from(session, case, agent, now=now) is None
+
+
+def _asks_anybody(session: Session, case: Case, agent: Staff) -> bool:
+    """Whether the customer asks something while the case waits for her photo: nobody can hold it then, so any agent answers."""
+    from cases import conversations  # here, because that module builds on this one
+
+    return case.state is State.NEEDS_RETAKE and people.may(agent, "decide") and conversations.waits(session, case)
+
+
+def answered_by(session: Session, case: Case, agent: Staff) -> bool:
+    """Whether she answered this case, or its customer, and that stands. What was taken back or dropped is no answer."""
+    gone = (AnswerState.TAKEN_BACK, AnswerState.DROPPED)
+    given = exists().where(Answer.case_id == case.id, Answer.staff_id == agent.id, Answer.state.not_in(gone))
+    done = exists().where(Disposition.case_id == case.id, Disposition.staff_id == agent.id)
+    wrote = exists().where(Message.case_id == case.id, Message.staff_id == agent.id)
+    return bool(session.scalar(select(given | done | wrote)))
+
+
+def note_kept(session: Session, case: Case, agent: Staff, why: Kept, *, now: datetime) -> None:
+    """Write down that a case was asked for and not shown; her own only once. The caller commits."""
+    if why is Kept.TIED:
+        withheld(session, agent, case, now=now)
+        return
+    audit.record(session, "case_not_shown", actor=audit.Actor.staff(agent), now=now, case=case, why=why)
+
+
+def rows_to_check(session: Session, case: Case, *, veiled: bool = False) -> tuple[str, ...]:
+    """What an agent compares by eye and ticks before she approves, in the order of the page: `Field` values, and sides.EMAIL.
+
+    Every row that the page marks as different, changes that no run read as exactly and surely the same, and a new e-mail.
+    Ticking what the machine is sure of would teach people to tick without looking; but where its opinion is `veiled`, see
+    `cases.opinion`, all that changes: which rows it is sure of is an opinion, too. Raises KeyDestroyed once shredded.
+    """
+    claim, new_email = intake.claim_of(session, case)
+    profile, email = profiles.read_version(session, case.customer, profiles._current(session, case.customer))
     last = risk.measured(session, case)
     sure = (
         frozenset(name for name, share in last[1].agreement.items() if share >= 1.0 and last[1].certain.get(name) is True)
-        if last
+        if last and not veiled
         else frozenset()
     )
-    return tuple(name for name in profiles.differing(profile, claim.values) if name not in sure)
+    readings = queries.last_readings(session, case)
+    return sides.to_check(
+        queries.side_by_side(profile, claim, readings),
+        readings.get("reading") or {},
+        sure=sure,
+        brings_email=new_email is not None and new_email.casefold() != email.casefold(),
+    )
 
 
 def faces_to_compare(session: Session, case: Case) -> bool:
@@ -462,9 +586,15 @@ def _free_for(session: Session, case: Case, agent: Staff, now: datetime) -> None
 
 
 def _not_waiting(session: Session, case: Case) -> None:
-    """Raises TakenBy while an answer of somebody waits: nobody has the case before it was sent or taken back."""
+    """Raises TakenBy while an answer, or a wish for papers, waits: nobody has the case before it was sent or taken back."""
     if case.answered_at is None:
         return
+    wish = select(Outgoing).where(
+        Outgoing.case_id == case.id, Outgoing.kind == OutgoingKind.WISH, Outgoing.state == OutgoingState.WAITING
+    )
+    wished = session.scalars(wish).one_or_none()
+    if wished is not None:
+        raise TakenBy(wished.writer.name, wished.until)
     waiting = select(Answer).where(Answer.case_id == case.id, Answer.state == AnswerState.WAITING)
     answer = session.scalars(waiting).one_or_none()
     if answer is not None:
@@ -543,10 +673,15 @@ def stale(session: Session, case: Case) -> StalePage:
 QUIET: Iterable[str] = (
     "photo_opened",
     "head_turn_opened",
+    "message_given",
+    "message_taken_back",
+    "message_dropped",
     "message_written",
     "messages_set_aside",
     "message_photo_opened",
     "case_opened_by_staff",
+    "case_not_shown",
+    "masked_case_opened",
     "notification_added",
     "notification_sent",
     "link_made",
