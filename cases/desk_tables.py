@@ -211,6 +211,68 @@ class StaffAccount(Base):
     since: Mapped[datetime] = mapped_column()
 
 
+class OutgoingKind(StrEnum):
+    """What an agent sends to a customer beside her answers."""
+
+    MESSAGE = "message"
+    WISH = "wish"  # for supporting papers
+
+
+class OutgoingState(StrEnum):
+    """What has become of a message or a wish. `cases.outgoing` tells how one leads to another."""
+
+    WAITING = "waiting"  # given; nothing has left the house, and its writer may take it back
+    LEFT = "left"  # a `Message`, or rows of `Paper`, since
+    TAKEN_BACK = "taken_back"
+    DROPPED = "dropped"  # what it was written for was gone: it never left
+
+
+class Outgoing(Base):
+    """A message to a customer, or a wish for papers, that has not left yet. Emptied as soon as it left or was taken back."""
+
+    __tablename__ = "outgoing"
+    __table_args__ = (
+        CheckConstraint("until >= given_at", name="time_to_take_back"),
+        CheckConstraint("(ended_at IS NULL) = (state = 'waiting')", name="ended_exactly_when_over"),
+        CheckConstraint("(why IS NULL) = (state <> 'dropped')", name="dropped_for_a_reason"),
+        CheckConstraint("photo_sealed IS NULL OR kind = 'message'", name="only_messages_bring_photos"),
+        CheckConstraint(
+            "(text_sealed IS NULL AND photo_sealed IS NULL) OR state IN ('waiting', 'dropped')",
+            name="nothing_is_kept_twice",
+        ),
+        Index(
+            "one_waiting_wish_per_case",
+            "case_id",
+            unique=True,
+            postgresql_where=text("state = 'waiting' AND kind = 'wish'"),
+            sqlite_where=text("state = 'waiting' AND kind = 'wish'"),
+        ),
+        Index("ix_outgoing_until", "state", "until"),
+        Index("ix_outgoing_staff", "staff_id", "given_at"),
+        Index("ix_outgoing_case", "case_id", "given_at"),
+    )
+    id: Mapped[UUID] = mapped_column(
+        primary_key=True, default=uuid4, comment="Of a message: drawn with the form, and the message's own when it leaves"
+    )
+    kind: Mapped[OutgoingKind] = mapped_column(words(OutgoingKind))
+    state: Mapped[OutgoingState] = mapped_column(words(OutgoingState), default=OutgoingState.WAITING)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"), comment="Its writer")
+    data_key_id: Mapped[UUID] = mapped_column(ForeignKey("data_keys.id"), comment="Of the case")
+    text_sealed: Mapped[bytes | None] = mapped_column(comment="The words, UTF-8 under the case's key")
+    photo_sealed: Mapped[bytes | None] = mapped_column(comment="A message's photo, under the case's key; a blob once it leaves")
+    papers: Mapped[list[str]] = mapped_column(default=list, comment="Kinds of papers wished for")
+    case_version: Mapped[int] = mapped_column(comment="Of the case when it was given: a wish for another state never leaves")
+    given_at: Mapped[datetime] = mapped_column()
+    until: Mapped[datetime] = mapped_column(comment="It may be taken back before; it leaves after")
+    ended_at: Mapped[datetime | None] = mapped_column(comment="Left, taken back or dropped")
+    why: Mapped[Dropped | None] = mapped_column(words(Dropped), comment="Why it never left")
+    told_at: Mapped[datetime | None] = mapped_column(comment="Its writer has read that it never left")
+
+    data_key: Mapped[DataKey] = relationship()
+    writer: Mapped[Staff] = relationship()
+
+
 class PaperKind(StrEnum):
     """Which supporting paper: asked for by an agent, or added by the customer."""
 
@@ -243,6 +305,12 @@ class Paper(Base):
             "received_at",
             postgresql_where=text("received_at IS NOT NULL AND read_at IS NULL"),
             sqlite_where=text("received_at IS NOT NULL AND read_at IS NULL"),
+        ),
+        Index(
+            "ix_papers_given_up",
+            "read_at",
+            postgresql_where=text("read_at IS NOT NULL AND readings_sealed IS NULL AND tries > 0"),
+            sqlite_where=text("read_at IS NOT NULL AND readings_sealed IS NULL AND tries > 0"),
         ),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4, comment="Drawn with the form: sent twice, kept once")
@@ -455,6 +523,19 @@ class PhotoMark(Base):
     upload_id: Mapped[UUID] = mapped_column(primary_key=True)
     part: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="0 to 7")
     mark: Mapped[str] = mapped_column(String(24), index=True, comment="Of kind, number and bits of the part; 24 hex digits")
+
+
+class NumberRead(Base):
+    """The blind index of a document number that was read from a photo of a case, where it is not the one that is known anyway.
+
+    See `cases.likeness`. Deleted when the case is shredded, as `Case.document_index` is cleared.
+    """
+
+    __tablename__ = "numbers_read"
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"), primary_key=True)
+    number_index: Mapped[str] = mapped_column(
+        String(64), primary_key=True, index=True, comment="As Case.document_index; of the number as it was read"
+    )
 
 
 APPEND_ONLY: tuple[type[Base], ...] = (ReplyVersion, PracticeAnswer)

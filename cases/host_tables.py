@@ -69,6 +69,12 @@ class StaffMail(Base):
         CheckConstraint("sent_at IS NULL OR given_up_at IS NULL", name="sent_or_given_up"),
         UniqueConstraint("staff_id", "key"),
         Index("ix_staff_mails_owed", "sent_at", "next_at"),
+        Index(
+            "ix_staff_mails_given_up",
+            "given_up_at",
+            postgresql_where=text("given_up_at IS NOT NULL"),
+            sqlite_where=text("given_up_at IS NOT NULL"),
+        ),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"), comment="Her address is the one she signs in with")
@@ -243,6 +249,12 @@ class WebhookDelivery(Base):
         Index("ix_webhook_deliveries_tried", "last_try_at"),
         Index("ix_webhook_deliveries_case", "case_id", "created_at"),
         Index("ix_webhook_deliveries_customer", "customer_id"),
+        Index(
+            "ix_webhook_deliveries_given_up",
+            "given_up_at",
+            postgresql_where=text("given_up_at IS NOT NULL"),
+            sqlite_where=text("given_up_at IS NOT NULL"),
+        ),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     endpoint_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_endpoints.id"))
@@ -295,6 +307,12 @@ class TicketMessage(Base):
             sqlite_where=text("sent_at IS NULL AND given_up_at IS NULL"),
         ),
         Index("ix_ticket_messages_created", "created_at", "id"),
+        Index(
+            "ix_ticket_messages_given_up",
+            "given_up_at",
+            postgresql_where=text("given_up_at IS NOT NULL"),
+            sqlite_where=text("given_up_at IS NOT NULL"),
+        ),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))

@@ -231,6 +231,12 @@ def _readings(session: Session, found: Case, last: Run | None) -> dict[str, Any]
     return readings
 
 
+def last_readings(session: Session, found: Case) -> dict[str, Any]:
+    """What the newest finished run of a case read, as a run seals it; empty where none was, or once shredded. One query."""
+    newest = select(Run).where(Run.case_id == found.id, Run.state == RunState.FINISHED).order_by(Run.fence.desc()).limit(1)
+    return _readings(session, found, session.scalars(newest).one_or_none())
+
+
 def side_by_side(profile: Profile, claim: Claim | None, readings: dict[str, Any]) -> tuple[FieldRow, ...]:
     """The rows of on file, typed and read, for a page that is not a case's own. `readings` are what a run seals."""
     return _fields(profile, claim, readings)

@@ -25,6 +25,7 @@ from cases import (
     duplicates,
     head_turns,
     intake,
+    likeness,
     moves,
     notifications,
     pace,
@@ -197,6 +198,7 @@ def finish(
     run.seconds = float(seconds)
     run.step_seconds = {step.value: round(float(took), 4) for step, took in steps.items()} or None
     session.flush()
+    likeness.remember_numbers(session, case, evidence.reading)
     if not case.trial:
         replays.keep(session, run, case, evidence.measures, standing=standing, profile=order.profile, now=now)
     old = case.state

@@ -70,9 +70,10 @@ class Settings(BaseSettings):
     undo_days: int = Field(14, ge=0, description="“this was not me” takes a change back at once for this long after it was made")
     claim_minutes: int = Field(10, ge=1, description="a case taken by an agent is free again after this long without a sign")
 
-    undo_seconds: int = Field(20, ge=0, le=600, description="an agent may take her answer back this long; nothing leaves before")
+    undo_seconds: int = Field(
+        20, ge=0, le=600, description="an agent may take back what she sends so long; none of it leaves before"
+    )
     max_open_cases: int = Field(15, ge=1, le=1000, description="cases that an agent may hold at a time")
-    hide_opinion: bool = Field(False, description="agents see what the machine found only once they have answered")
     free_choice: bool | None = Field(
         None, description="agents may choose their cases; false = only “next case” gives them any; empty = false in production"
     )
@@ -129,6 +130,11 @@ class Settings(BaseSettings):
     @classmethod
     def load(cls) -> Self:
         """Read the environment. Raises SettingsError naming every wrong variable at once."""
+        if os.environ.get("HIDE_OPINION", "").strip().lower() not in ("", "0", "false", "off", "no"):
+            raise SettingsError(  # let pass, it would show what it hid until now
+                "HIDE_OPINION is part of the policy now: take it out of the environment and let a version hold that has it "
+                "(flask policy draft hide_opinion=true)."
+            )
         given: dict[str, Any] = {}
         secret = ("secret_key", "master_keys", "audit_key", "metrics_token", "oidc_client_secret", "helpdesk_secret")
         for name in (*secret, "database_url", "redis_url", "storage_url", "mail_url"):

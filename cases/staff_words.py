@@ -22,6 +22,7 @@ WAITS = {
     "automation": N_("The machine is to decide again on everything."),
     "automation_part": N_("The machine is to decide again on a part of the cases that goes to people now."),
     "undo": N_("Approvals of the machine are to be taken back: %(count)s."),
+    "calibration": N_("Scores of faces are to be rated by another calibration."),
 }
 """What waits for a second person."""
 
@@ -76,6 +77,8 @@ def second_wanted(session: Session, message: StaffMessage, *, now: datetime) -> 
         words, page = {"version": str(context["version"])}, f"/policies/{int(context['version'])}"
     elif what == "undo":
         words, page = {"count": _count(context["count"], message)}, f"/undo/{context['undo_id']}"
+    elif what == "calibration":
+        page = "/faces"
     elif context["scope"] != ALL:
         what = "automation_part"
     return Made(

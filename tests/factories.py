@@ -14,11 +14,12 @@ from typing import Any
 from PIL import Image
 from sqlalchemy.orm import Session
 
-from cases import customers, intake, policies, profiles, ramps, replays, retention, review, rollout, runs, staff
+from cases import calibration, customers, intake, policies, profiles, ramps, replays, retention, review, rollout, runs, staff
 from cases.audit import Actor
 from cases.lifecycle import State
 from cases.models import Case, Customer, PolicyActivation, Role, Staff
 from cases.ramps import Stage
+from verification.calibration import FaceCalibration
 from verification.decision import Decision, decide
 from verification.evidence import (
     ChangeReason,
@@ -145,7 +146,7 @@ def seen(session: Session, version: int, *, by: Staff, now: datetime) -> None:
 
 
 def proposed(session: Session, document: Policy, *, by: Staff, now: datetime) -> PolicyActivation:
-    """A new version, replayed where it loosens, and proposed."""
+    """A new version, replayed, and proposed: a tightening holds at once."""
     version = policies.draft(session, document, author=by, reason="Kinder.", now=now).version
     seen(session, version, by=by, now=now)
     return policies.propose(session, version, by=by, reason="Kinder.", now=now)
@@ -164,6 +165,22 @@ def ramped(
     finally:
         session.info["settings"] = settings
     return activation
+
+
+def calibrated(session: Session, *, now: datetime) -> FaceCalibration:
+    """An own calibration, fitted on what is labelled, proposed by one and confirmed by another: it holds."""
+    made = calibration.fit(session, now=now)
+    agreed = calibration.propose(session, made, by=a_member(session, Role.OPS, now=now), reason="Enough pairs.", now=now)
+    calibration.confirm(session, agreed.id, by=a_member(session, Role.OPS, now=now), now=now)
+    held = calibration.current(session)
+    assert held is not None
+    return held
+
+
+def shipped_again(session: Session, *, now: datetime) -> None:
+    """Two people let the shipped calibration hold again."""
+    agreed = calibration.propose(session, None, by=a_member(session, Role.OPS, now=now), reason="Wrong labels.", now=now)
+    calibration.confirm(session, agreed.id, by=a_member(session, Role.OPS, now=now), now=now)
 
 
 def begun(session: Session, case: Case, *, now: datetime) -> runs.Order:

@@ -25,6 +25,8 @@ POINTS = frozenset(
         "after_finish",
         "after_sending",
         "after_recover",
+        "during_send_outgoing",
+        "after_send_outgoing",
         "during_carry_out",
         "after_carry_out",
         "after_undo",

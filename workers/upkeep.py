@@ -28,6 +28,7 @@ from cases import (
     halts,
     idempotency,
     notifications,
+    outgoing,
     privacy,
     quality,
     report_mails,
@@ -89,6 +90,7 @@ def timetable(settings: Settings) -> tuple[Task, ...]:
     often = settings.reconcile_seconds
     return (
         Task(name="recover", every=often, do=recover),
+        Task(name="send_outgoing", every=often, do=send_outgoing),  # before answers: a message given first leaves first
         Task(name="carry_out", every=often, do=carry_out),
         Task(name="undo_approvals", every=often, do=undo_approvals),
         Task(name="ring_cases", every=often, do=ring_cases),
@@ -192,6 +194,14 @@ def recover() -> int:
     if taken_back:
         fault("after_recover")
     return len(taken_back)
+
+
+def send_outgoing() -> int:
+    """Send agents' messages and wishes that can no longer be taken back; `ring_notifications` rings for the mails they owe."""
+    done = outgoing.send_due(process.database(), now=utcnow(), before_commit=partial(fault, "during_send_outgoing"))
+    if done:
+        fault("after_send_outgoing")
+    return done
 
 
 def carry_out() -> int:

@@ -18,7 +18,7 @@ for (const part of document.querySelectorAll("[data-needs-script]")) part.hidden
 for (const select of document.querySelectorAll("select[data-reply]")) {
   const box = document.getElementById(select.dataset.reply);
   if (select.value && box.value.includes(select.selectedOptions[0].dataset.text)) box.dataset.put = select.selectedOptions[0].dataset.text;
-  select.addEventListener("change", () => put(select));
+  select.addEventListener("change", () => { delete select.dataset.chosen; put(select); });
 }
 const says = (text) => {
   const place = document.querySelector("[data-says]");
@@ -69,6 +69,17 @@ if (form) {
     }
   });
 
+  // The print of the row whose turn it is stands open, the one before it closes: all of them at once would not fit the screen
+  let opened = document.querySelector(".facts-table tr.row:has([data-tick]) details[open]");
+  for (const row of document.querySelectorAll(".facts-table [data-tick]")) {
+    row.addEventListener("focus", () => {
+      const more = row.closest("tr").querySelector("details");
+      if (!more || more.open || !row.matches(":focus-visible")) return;
+      if (opened) opened.open = false;
+      (opened = more).open = true;
+    });
+  }
+
   // A key that chooses an answer leads to what it asks for; choosing by mouse or arrows moves nothing
   form.addEventListener("keyed", () => {
     const first = {
@@ -102,15 +113,17 @@ if (form) {
     });
   }
 
-  // s: the reply that goes with what is ticked, into the box; arrows then change it
+  // s: the reply that goes with what is ticked, or one about no reason, into the box; arrows then change it. None fits: the list alone
   const replyOf = () => [...document.querySelectorAll("select[data-reply]")].find((select) => shown(select) && form.contains(select))
     ?? document.getElementById("reply-message");
   const choose = (select) => {
-    if (!select.value) {
+    if (!select.value || select.dataset.chosen === select.value) { // what she chose by herself stays
       const ticked = new Set([...form.querySelectorAll("[name=retake_reason]:checked, [name=reject_reason]:checked")].map((box) => box.value));
       const options = [...select.options].filter((option) => option.value);
-      const fits = options.find((option) => ticked.has(option.dataset.reason)) ?? options.find((option) => !option.dataset.reason) ?? options[0];
-      if (fits) select.value = fits.value;
+      // A reply about another reason would tell her of a fault that is not hers: then the list is hers to choose from
+      const fits = options.find((option) => ticked.has(option.dataset.reason)) ?? options.find((option) => !option.dataset.reason);
+      select.value = select.dataset.chosen = fits?.value ?? "";
+      if (!fits) says(form.dataset.none);
     }
     put(select);
     select.focus();

@@ -59,9 +59,8 @@ for (const told of document.querySelectorAll("[data-announce], .flash[role=statu
   setTimeout(() => { told.textContent = text; }, 150);
 }
 
-// The last answer can be taken back for a few seconds; the server knows how long, whatever this clock says
-const undo = document.querySelector("[data-undo]");
-if (undo) {
+// What was sent can be taken back for a few seconds; the server knows how long, whatever this clock says
+for (const undo of document.querySelectorAll("[data-undo]")) {
   const all = Number(undo.dataset.undo) * 1000, ends = performance.now() + all;
   const count = undo.querySelector("[data-count]"), runs = undo.querySelector(".runs");
   const step = () => {
@@ -71,7 +70,7 @@ if (undo) {
     if (left > 0) return;
     clearInterval(beat);
     if (undo.contains(document.activeElement)) document.getElementById("main").focus();
-    keyed.delete("u");
+    if (undo.contains(keyed.get("u") ?? null)) keyed.delete("u");
     undo.querySelector("form").remove();
     undo.querySelector(".until").textContent = undo.dataset.gone;
     setTimeout(() => undo.remove(), 4000);

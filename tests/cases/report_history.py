@@ -365,7 +365,7 @@ class Week:
         undo.confirm(self.session, found.id, by=second, now=self.later(1, 30))
         row = undo._begun(self.session)
         assert row is not None
-        undo._undo_one(self.session, row, case.id, now=self.later(0.1, 1))
+        undo._undo_all(self.session, row.id, undo._left(self.session, row.id), now=self.later(0.1, 1))
         row.finished_at = self.at
         self.session.flush()
         self.session.refresh(case)

@@ -51,7 +51,7 @@ from cases.models import (
     Run,
     TurnFrame,
 )
-from cases.ops_tables import ReplayReport, ReplayWrong, Undo, UndoItem
+from cases.ops_tables import ReplayReport, ReplayWrong, SetAside, Undo, UndoItem
 from cases.photo_store import store_of
 from cases.privacy_map import PLACES, WHY_KEPT, Fate
 from cases.staff import NotAllowed
@@ -120,6 +120,7 @@ def somebody(session: Any, now: datetime) -> Person:
     session.add_all(
         [
             TurnFrame(head_turn_id=turn.id, number=0, sha256="7" * 64),
+            SetAside(kind="paper", thing_id=uuid4(), failed_at=now, why="told", by_id=senior.id, at=now),
             DeviceLink(
                 id=uuid4(), customer_id=customer.id, case_id=case.id, token_hash=uuid4().hex * 2, browser="chrome",
                 system="windows", number=42, offered=[42, 43, 44],

@@ -17,7 +17,7 @@ from sqlalchemy import LargeBinary, String, select
 
 from cases import photo_store, retention
 from cases.crypto import KeyDestroyed, Vault, vault_of
-from cases.desk_tables import Answer, CaseNote, Paper, PaperKind, PhotoMark, QualitySample
+from cases.desk_tables import Answer, CaseNote, NumberRead, Outgoing, OutgoingKind, Paper, PaperKind, PhotoMark, QualitySample
 from cases.models import (
     Base,
     Case,
@@ -119,6 +119,10 @@ def furnish(session: Any, now: datetime) -> Case:
                 until=now + timedelta(days=3), words_sealed=sealed("paper"), received_at=now, blob=keep(session, case),
                 sha256="2" * 64, size=9, read_at=now, readings_sealed=sealed("reading"),
             ),
+            Outgoing(
+                kind=OutgoingKind.MESSAGE, case_id=case.id, staff_id=agent.id, data_key_id=key.id, text_sealed=sealed("outgoing"),
+                photo_sealed=sealed("outgoing photo"), case_version=1, given_at=now, until=now,
+            ),
             FaceEncoding(**under, code_sealed=sealed("face"), created_at=now),
             Rating(**hers, mark=4, words_sealed=sealed("rating"), given_at=now, changed_at=now),
             CaseNote(
@@ -138,6 +142,7 @@ def furnish(session: Any, now: datetime) -> Case:
     )  # fmt: skip
     session.flush()
     session.add(PhotoMark(case_id=case.id, upload_id=upload, part=0, mark="4" * 24))
+    session.add(NumberRead(case_id=case.id, number_index="6" * 64))
     answer = session.scalars(select(Answer).where(Answer.case_id == case.id)).one()
     answer.words_sealed = sealed("answer")
     case.document_index = "5" * 64
@@ -217,7 +222,7 @@ def test_what_could_be_compared_with_another_person_goes_too(session, now, seale
     go(session, case, now)
     session.expire_all()
     assert case.document_index is None
-    for model in (PhotoMark, Upload, FaceEncoding, UnsentForm):
+    for model in (PhotoMark, NumberRead, Upload, FaceEncoding, UnsentForm):
         assert session.scalars(select(model)).all() == [], model.__tablename__
 
 

@@ -189,8 +189,7 @@ def test_rolling_back_never_loosens_what_the_version_had_tightened(session, way_
 
 def test_a_tightening_ends_what_is_on_its_way(session, way_up, ops, now):
     way_up(Stage.QUARTER)
-    version = policies.draft(session, TIGHTER, author=ops, reason="Safer.", now=now).version
-    policies.propose(session, version, by=ops, reason="Safer.", now=now + HOUR)
+    version = a.proposed(session, TIGHTER, by=ops, now=now + HOUR).version
     assert policies.current(session).version == version and ramps.under_way(session) is None
 
 
@@ -311,8 +310,7 @@ def test_an_old_run_decided_again_under_its_own_version_gives_the_same_answer(se
         if loosens(SHIPPED, document):
             a.ramped(session, document, by=ops, second=lead, now=now)
         else:
-            version = policies.draft(session, document, author=ops, reason="x", now=now).version
-            policies.propose(session, version, by=ops, reason="x", now=now)
+            a.proposed(session, document, by=ops, now=now)
         case = a.a_submitted(session, now=now)
         order = a.begun(session, case, now=now)
         evidence = a.good_evidence(order.claim, order.profile, pairs=a.faces(selfie_document=similarity))

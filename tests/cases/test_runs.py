@@ -279,8 +279,7 @@ def test_a_tighter_policy_holds_on_the_next_decision(session, now):
     case = a.a_submitted(session, now=now)
     order = a.begun(session, case, now=now)
     ops = a.a_member(session, Role.OPS, now=now)
-    tighter = policies.draft(session, replace(SHIPPED, min_selfie_document=9.5), author=ops, reason="Safer.", now=now)
-    policies.propose(session, tighter.version, by=ops, reason="Safer.", now=now)
+    tighter = a.proposed(session, replace(SHIPPED, min_selfie_document=9.5), by=ops, now=now)
     assert a.finished(session, order, now=now) is State.IN_REVIEW
     run = session.scalars(select(Run)).one()
     assert run.policy_version == tighter.version == 2

@@ -104,3 +104,15 @@ def test_secrets_may_come_from_files(environment, tmp_path):
 def test_master_keys_that_are_none_are_refused(keys):
     with pytest.raises(SettingsError, match="MASTER_KEYS"):
         _ = Settings(master_keys=keys or ":").keyring
+
+
+@pytest.mark.parametrize(
+    ("said", "starts"), [("true", False), ("1", False), ("on", False), ("false", True), ("0", True), ("", True)]
+)
+def test_an_opinion_that_was_hidden_by_the_environment_is_not_shown_in_silence(environment, said, starts):
+    environment.setenv("HIDE_OPINION", said)
+    if starts:
+        Settings.load()
+        return
+    with pytest.raises(SettingsError, match="flask policy draft hide_opinion=true"):
+        Settings.load()

@@ -184,12 +184,18 @@ def test_by_command_line_from_a_moved_threshold_to_the_last_customer_put_right(c
 
     olga, sam = chain.olga, chain.sam
     chain.come(3, between=False), chain.come(3)
+    with chain.office.db.transaction() as db:
+        refused = str(a.a_rejected(db, now=chain.now).id)  # of faces that the draft would take
     chain.office.clock.forward(minutes=5)
     version = run(olga, "policy", "draft", f"{MOVED}={LOOSER}", "--reason", "Fewer referrals").splitlines()[-1]
     assert version == "2"
     assert "replay it first" in run(olga, "policy", "propose", version, "--reason", "Kinder", fails=True)
     replayed = run(olga, "policy", "replay", version)
-    assert re.search(r"3  refer -> approve", replayed) and "kept as report" in replayed
+    assert re.search(r"4  refer -> approve", replayed) and "kept as report" in replayed
+    assert "1 cases that it would have approved wrongly" in run(olga, "policy", "propose", version, "--reason", "x", fails=True)
+    assert f"{refused}  rejected  not opened" in run(olga, "policy", "look", version)
+    looked = run(olga, "policy", "look", version, refused)
+    assert "a person answered: reject" in looked and "policy 2: approve" in looked and "0 not opened" in looked
     proposal = last_number(run(olga, "policy", "propose", version, "--reason", "Kinder").splitlines()[-1].partition(":")[0])
     assert "another person has to confirm this" in run(olga, "policy", "confirm", proposal, fails=True)
     assert chain.page_of(chain.mails(sam)[-1]) == "/ops/policies/2", "the second person has a mail that leads there"

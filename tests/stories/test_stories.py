@@ -271,6 +271,10 @@ def test_ops_tightens_a_line_and_the_next_case_obeys(person: Callable[..., Perso
     ops.page.locator("#draft-reason").fill("Trying out a strict line")
     ops.page.locator("form.editor button.primary").click()
     ops.page.wait_for_url("**/policies/*")
+    ops.page.locator("form[action$='/propose']").wait_for()
+    with system.database.transaction() as session:  # its replay, as the what-if page makes it
+        member = session.scalars(select(Staff).where(Staff.email == "ops@peremena.test")).one()
+        factories.seen(session, int(ops.page.url.rsplit("/", 1)[1]), by=member, now=utcnow())
     ops.page.locator("form[action$='/propose'] input[name=reason]").fill("Stricter for a moment")
     ops.page.locator("form[action$='/propose'] button").click()
     ops.page.wait_for_load_state()
@@ -282,7 +286,7 @@ def test_ops_tightens_a_line_and_the_next_case_obeys(person: Callable[..., Perso
     assert until_state(system, "story-ops", State.APPROVED, State.IN_REVIEW, State.NEEDS_RETAKE) is State.IN_REVIEW
     assert system.case("story-ops").reasons == ["selfie_document_faces_unsure"]
 
-    # Going back is looser: it is replayed first, waits for a second person, and begins in shadow.
+    # Going back is looser: it is replayed too, waits for a second person, and begins in shadow.
     with system.database.transaction() as session:
         member = session.scalars(select(Staff).where(Staff.email == "ops@peremena.test")).one()
         factories.seen(session, 1, by=member, now=utcnow())

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from cases import customers, intake, runs
+from cases import customers, intake, policies, runs
 from cases.database import Database
 from cases.models import Case, Role
 from cases.settings import Settings
@@ -354,3 +354,10 @@ def _jpeg(image: Image.Image) -> bytes:
     out = io.BytesIO()
     image.save(out, "JPEG", quality=85)
     return out.getvalue()
+
+
+def hide_opinion(office: Office) -> None:
+    """From now on a policy holds by which agents answer before they see what the machine found."""
+    with office.db.transaction() as db:
+        by = factories.a_member(db, Role.OPS, now=office.clock())
+        factories.proposed(db, replace(policies.current(db), hide_opinion=True), by=by, now=office.clock())

@@ -16,8 +16,8 @@ from sqlalchemy import event, select, update
 from cases import answers, intake, queries, review
 from cases.models import Case, Photo, Role, Run, Staff
 from tests.webapp import case_scenes as scenes
-from tests.webapp.staff_fixtures import PROFILE, Browser, Office, a_case, make_office
-from verification.evidence import Difference
+from tests.webapp.staff_fixtures import PROFILE, Browser, Office, a_case, found, hide_opinion, make_office
+from verification.evidence import Difference, Pair
 from verification.reasons import PhotoKind, ReasonCode
 from webapp.desk import presenters
 from webapp.desk.presenters.table import confusables
@@ -150,15 +150,10 @@ def test_where_faces_are_compared_by_eye_no_machine_says_anything_of_them(office
 # What is hidden
 
 
-def hiding(office: Office) -> None:
-    changed = office.settings.model_copy(update={"hide_opinion": True})
-    office.app.extensions["peremena.settings"] = changed
-
-
 def test_the_machines_opinion_is_not_in_the_page_until_she_has_answered(office, agent):
     case_id = referred(office, evidence=scenes.doubted(1))
     before = opened(agent, case_id)
-    hiding(office)
+    hide_opinion(office)
     shown = opened(agent, case_id, take=False)
     for said in (
         "strangers would score", "another person by the policy", "The two face networks contradict each other.",
@@ -167,19 +162,20 @@ def test_the_machines_opinion_is_not_in_the_page_until_she_has_answered(office, 
         assert said in before, said
         assert said not in shown, said
     assert "What the machine found is shown once you have answered" in shown
-    assert ticks(shown) == {"surname", "document_number", "issued_on", "issuer_code"}
+    assert ticks(shown) == {"surname", "document_number", "issued_on", "issuer_code", "given_names"}
 
 
 def test_who_gave_the_first_answer_sees_what_the_machine_found_and_who_is_to_give_the_second_does_not(office, agent):
     case_id, first = second(office)
-    hiding(office)
+    hide_opinion(office)
     assert "strangers would score" in office.sign_in(first).get(f"/desk/cases/{case_id}").get_data(as_text=True)
     assert "strangers would score" not in opened(agent, case_id)
 
 
 def test_an_answer_that_she_can_take_back_opens_nothing(settings, database):
     """Else she could answer, look at what the machine found, and answer anew."""
-    office = make_office(settings.model_copy(update={"undo_seconds": 20, "hide_opinion": True}))
+    office = make_office(settings.model_copy(update={"undo_seconds": 20}))
+    hide_opinion(office)
     agent = office.signed_in(Role.AGENT, name="Ada Agent")
     case_id = referred(office)
     opened(agent, case_id)
@@ -204,7 +200,7 @@ def test_an_answer_that_she_can_take_back_opens_nothing(settings, database):
 def test_who_does_not_decide_sees_the_machines_opinion_in_any_case(office):
     lead = office.signed_in(Role.LEAD)
     case_id = referred(office)
-    hiding(office)
+    hide_opinion(office)
     assert "strangers would score" in lead.get(f"/desk/cases/{case_id}").get_data(as_text=True)
 
 
@@ -235,6 +231,122 @@ def test_who_gave_the_first_answer_still_sees_it(office):
     case_id, first = second(office)
     shown = office.sign_in(first).get(f"/desk/cases/{case_id}").get_data(as_text=True)
     assert NOTE in shown and "waits for a second person" in shown and "Somebody answered this case before you." not in shown
+
+
+def test_behind_the_veil_no_row_says_how_sure_the_reader_is_nor_what_the_policy_makes_of_the_paper(office, agent):
+    case_id = referred(office, evidence=scenes.doubted(1))
+    before = plain(opened(agent, case_id))
+    hide_opinion(office)
+    shown = plain(agent.get(f"/desk/cases/{case_id}").get_data(as_text=True))
+    for said in ("per cent sure of it", "not sure", "needs 6.7", "The face on file is", "So old a portrait decides only"):
+        assert said in before, said
+        assert said not in shown, said
+    assert "compare it" in shown and "The visual zone and the machine-readable zone do not say the same." in shown
+
+
+def test_behind_the_veil_what_is_missing_in_an_answer_tells_nothing_either(office, agent):
+    """A weighty reason, and a row that nobody is sure of, ask for the same as any other case does."""
+    told = []
+    hide_opinion(office)
+    for seed, evidence in ((1, scenes.doubted(1)), (2, found(scenes.numbered(2), similarity=9.0))):
+        case_id = referred(office, seed=seed, evidence=evidence)
+        boxes = ticks(opened(agent, case_id))
+        send = {"action": "approve", "seen_version": version(office, case_id)}
+        assert agent.post(f"/desk/cases/{case_id}/answer", **send, note="n").status_code == 422
+        wanting = agent.post(f"/desk/cases/{case_id}/answer", **send, note="n").get_data(as_text=True)
+        told.append(re.search(r'id="checked-problem"[^>]*>(.*?)<', wanting, re.DOTALL)[1])
+        bare = agent.post(f"/desk/cases/{case_id}/answer", **send, checked=sorted(boxes)).get_data(as_text=True)
+        told.append(re.search(r'id="note-problem"[^>]*>(.*?)<', bare, re.DOTALL)[1])
+        assert "weighty" not in bare.lower()
+    assert told[1] == told[3] == "What the machine found is hidden from you. Say in a note what you compared."
+    assert all("surname, document number, date of issue, code of the issuing office" in told[at] for at in (0, 2))
+
+
+# What may be taken
+
+
+def version(office: Office, case_id: UUID) -> int:
+    with office.db.reading() as db:
+        return db.get_one(Case, case_id).version
+
+
+TAKES = 'data-key="n">Take this case'
+
+
+def test_a_page_offers_a_case_only_where_the_server_grants_it(office, agent):
+    free = referred(office)
+    assert TAKES in opened(agent, free, take=False)
+    second_case, first = second(office)
+    own = office.sign_in(first).get(f"/desk/cases/{second_case}").get_data(as_text=True)
+    assert TAKES not in own and "You gave the first answer: another person answers now." in own
+    given_out = office.settings.model_copy(update={"free_choice": False})
+    office.app.extensions["peremena.settings"] = given_out
+    senior = office.signed_in(Role.SENIOR_AGENT)
+    with office.db.transaction() as db:
+        me = db.scalars(select(Staff).where(Staff.name == "Ada Agent")).one()
+        review.take(db, free, agent=me, now=office.clock())
+        review.escalate(db, free, agent=me, note="Please look.", now=office.clock())
+    assert TAKES not in agent.get(f"/desk/cases/{free}").get_data(as_text=True)
+    assert TAKES in senior.get(f"/desk/cases/{free}").get_data(as_text=True)
+
+
+# The face on file, in words; measures as places on the policy's lines
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ({}, "The face on file is the one on the selfie and on the document."),
+        ({Pair.SELFIE_ON_FILE: 1.0}, "not surely the one on the selfie."),
+        ({Pair.DOCUMENT_ON_FILE: 1.0}, "not surely the one on the document."),
+        ({Pair.SELFIE_ON_FILE: 1.0, Pair.DOCUMENT_ON_FILE: 1.0}, "The face on file is like neither the selfie nor the document."),
+        ({Pair.SELFIE_ON_FILE: float("nan")}, "The face on file could not be compared with both photos."),
+    ],
+)
+def test_continuity_says_in_words_whether_the_face_on_file_matches(office, agent, pairs, said):
+    base = scenes.one_letter(1)
+    changed = {pair: replace(base.measures.pairs[pair], similarity=score) for pair, score in pairs.items()}
+    evidence = replace(base, measures=replace(base.measures, pairs={**base.measures.pairs, **changed}))
+    assert said in plain(opened(agent, referred(office, evidence=evidence)))
+
+
+def test_a_score_on_its_line_that_too_many_strangers_reach_does_not_pass(office, agent):
+    base = scenes.one_letter(1)
+    often = replace(base.measures.pairs[Pair.SELFIE_ON_FILE], similarity=8.4, fmr=0.01)
+    evidence = replace(base, measures=replace(base.measures, pairs={**base.measures.pairs, Pair.SELFIE_ON_FILE: often}))
+    shown = plain(opened(agent, referred(office, evidence=evidence)))
+    assert "not surely the one on the selfie." in shown and "The policy allows 1 in 10,000 at most." in shown
+
+
+def test_every_measure_with_a_line_is_drawn_on_it(office, agent):
+    evidence = scenes.doubted(1)
+    shown = plain(opened(agent, referred(office, evidence=replace(
+        evidence, measures=replace(evidence.measures, days_to_expiry=12, never_expires=False)
+    ))))  # fmt: skip
+    for value, line in (
+        ("50%", "needs 100%"), ("1%", "needs 8%"), ("3.1", "needs 5.0"), ("17 years", "at most 10"), ("12 days", "needs 0"),
+        ("0.88", "needs 1.0"), ("0.86", "needs 0.8"), ("1.4", "needs 6.7"),
+    ):  # fmt: skip
+        assert f"{value} {line}" in shown, (value, line)
+
+
+@pytest.mark.parametrize(
+    ("value", "lower", "passes"),
+    [(10, True, True), (11, True, False), (10, False, True), (9.9, False, False), (None, False, False)],
+)
+def test_on_the_line_passes(office, value, lower, passes):
+    with office.app.test_request_context():
+        drawn = presenters.bar(value, 10, ends=(0, 40), value_text="v", line_text="l", lower=lower)
+    assert (drawn.passes, drawn.line) == (passes, 25.0)
+    assert (drawn.band, drawn.wide) == ((0.0, 25.0) if lower else (25.0, 75.0))
+
+
+def test_what_one_value_says_stands_once_and_opens_for_all_of_it(office, agent):
+    shown = opened(agent, referred(office, evidence=scenes.doubted(1)))
+    folded = re.search(r'<tbody class="fold">(.*?)</tbody>', shown, re.DOTALL)[1]
+    assert "1990-02-03" in folded and "Nationality" in folded
+    assert "МАРИЯ" not in folded and "770-001" not in folded  # page and zone differ; it changes
+    assert rows(shown)["Date of birth"][0] == "1990-02-03"
 
 
 # Other accounts, and before
@@ -274,8 +386,9 @@ def test_her_own_earlier_case_with_the_same_papers_is_no_twin(office, agent):
             db, case.customer, scenes.numbered(1), country="RUS", new_email=None, locale="ru", now=office.clock()
         )
         second_id = again.id
-        db.execute(update(Case).where(Case.id == second_id).values(document_index=case.document_index))
-    shown = opened(agent, second_id, take=False)
+        sent = {"document_index": case.document_index, "attempt": 1}  # nobody here sees what was never sent
+        db.execute(update(Case).where(Case.id == second_id).values(sent))
+    shown = opened(office.signed_in(Role.SENIOR_AGENT), second_id, take=False)
     assert "Seen in other accounts" not in shown
     assert str(case_id) in shown and "Other requests of this customer" in shown
 

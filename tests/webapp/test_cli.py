@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import stat
 from pathlib import Path
 
@@ -11,13 +10,10 @@ import pytest
 from flask.testing import FlaskCliRunner
 from sqlalchemy import func, select
 
-from cases import calibration
-from cases.models import Calibration, Case, Customer, Event, FaceEncoding, Staff
+from cases.models import Case, Customer, Event, FaceEncoding, Staff
 from cases.settings import Mode
 from tests import factories
 from tests.webapp.conftest import Portal, make_settings, prepare
-from verification.calibration import OwnPair
-from verification.evidence import Pair
 from webapp.app import create_app, surfaces_of
 
 
@@ -167,38 +163,6 @@ def test_seed_sends_one_request_for_each_way_a_case_can_end_and_nothing_twice(de
         assert f'value="{name}"' in page
     photo = demo_all.app.test_client().get("/demo/photos/passport.jpg")
     assert photo.status_code == 200 and photo.data[:3] == b"\xff\xd8\xff"
-
-
-def test_calibrating_needs_labelled_pairs_and_says_how_many_there_are(portal: Portal) -> None:
-    result = portal.app.test_cli_runner().invoke(args=["calibrate"])
-    assert result.exit_code == 1
-    assert "0 of 300 labelled pairs: 0 of one person, 0 of different people" in result.output
-    assert "the shipped calibration goes on" in result.output
-    with portal.db.reading() as session:
-        assert session.scalars(select(Calibration)).all() == []
-
-
-def test_calibrating_keeps_it_unless_told_not_to_and_can_be_taken_back(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    dice = random.Random(0)
-    pairs = [
-        OwnPair(pair=Pair.SELFIE_DOCUMENT, similarity=dice.gauss(11 if n < 280 else 0, 1.5), same=n < 280, person=str(n))
-        for n in range(330)
-    ]
-    monkeypatch.setattr(calibration, "labelled_pairs", lambda _session: iter(pairs))
-    runner = portal.app.test_cli_runner()
-    tried = json.loads(runner.invoke(args=["calibrate", "--dry-run"]).output)
-    assert tried["kept"] is False and tried["card"]["pairs"] == 330 and tried["card"]["impostor_pairs"] == 50
-    with portal.db.reading() as session:
-        assert calibration.current(session) is None
-    kept = json.loads(runner.invoke(args=["calibrate"]).output)
-    assert kept["label"] == "own face calibration 1" and kept["similarity_at_1_in_10000"]["printed"] > 5
-    with portal.db.reading() as session:
-        held = calibration.current(session)
-    assert held is not None and held.card["pairs"] == 330
-    assert "holds again" in runner.invoke(args=["calibrate", "--shipped"]).output
-    with portal.db.reading() as session:
-        assert calibration.current(session) is None
-    assert runner.invoke(args=["calibrate", "--shipped", "--dry-run"]).exit_code == 2
 
 
 def test_kept_faces_are_forgotten_of_one_customer_or_of_all(portal: Portal) -> None:

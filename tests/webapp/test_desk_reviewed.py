@@ -11,7 +11,7 @@ from cases import audit, conflicts, intake
 from cases.database import Database
 from cases.models import Case, Role, Staff
 from cases.settings import Settings
-from tests.webapp.staff_fixtures import Office, make_office
+from tests.webapp.staff_fixtures import Office, hide_opinion, make_office
 from tests.webapp.test_answers import REJECT, case, later, referred, send, taken
 
 
@@ -76,7 +76,8 @@ def test_the_search_tells_her_nothing_of_her_own_case(office):
 
 
 def test_hidden_opinion_is_not_in_the_queue(settings, database):
-    office = make_office(settings.model_copy(update={"undo_seconds": 20, "hide_opinion": True}))
+    office = make_office(settings.model_copy(update={"undo_seconds": 20}))
+    hide_opinion(office)
     agent = office.signed_in(Role.AGENT, name="Ada Agent")
     referred(office, seed=1)
     page = agent.get("/desk").get_data(as_text=True)

@@ -14,6 +14,7 @@ from sqlalchemy import select, text
 from cases import audit, calibration, policies, switches
 from cases.models import Event, Role
 from cases.settings import Mode
+from tests import factories
 from tests.factories import a_member, seen
 from tests.webapp.staff_fixtures import Browser, Office, a_case, make_office
 from verification.calibration import OwnPair, shipped
@@ -128,6 +129,10 @@ def test_tightening_takes_effect_at_once(office, olga):
     number = drafted(olga, min_selfie_document="7")
     bare = olga.post(f"/ops/policies/{number}/propose", reason="")
     assert bare.status_code == 422 and held(office).version == 1
+    unseen = olga.post(f"/ops/policies/{number}/propose", reason="Two impostors last week")
+    assert unseen.status_code == 409 and "It has to be replayed" in plain(unseen) and held(office).version == 1
+    assert "Is it urgent?" in plain(unseen) and 'href="/ops"' in unseen.text, "the switch needs no replay"
+    looked_at(office, number)
     assert olga.post(f"/ops/policies/{number}/propose", reason="Two impostors last week").status_code == 303
     assert (held(office).version, held(office).min_selfie_document) == (2, 7.0)
     assert "holds now" in plain(olga.get("/ops/policies"))
@@ -207,6 +212,7 @@ def test_the_editor_starts_from_the_version_asked_for(office, olga):
 def test_the_list_says_from_when_to_when_a_version_held(office, olga):
     number = drafted(olga, min_selfie_document="7")
     office.clock.forward(minutes=10)
+    looked_at(office, number)
     olga.post(f"/ops/policies/{number}/propose", reason="Tighter")
     page = plain(olga.get("/ops/policies"))
     assert "held earlier" in page and "2026, 12:10 UTC – now" in page
@@ -304,7 +310,7 @@ def an_own_calibration(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     monkeypatch.setattr(calibration, "labelled_pairs", lambda _session: iter(pairs))
     with office.db.transaction() as db:
-        calibration.calibrate(db, now=office.clock())
+        factories.calibrated(db, now=office.clock())
 
 
 def test_the_ops_page_says_which_calibration_holds_and_why(office, olga, monkeypatch):
@@ -320,7 +326,7 @@ def test_the_ops_page_says_which_calibration_holds_and_why(office, olga, monkeyp
     assert "280 of one person and 50 of two" in page and "both references over the line" not in page
     assert "Faces: your own calibration holds" in plain(olga.get("/ops"))
     with office.db.transaction() as db:
-        calibration.give_up(db, now=office.clock())
+        factories.shipped_again(db, now=office.clock())
     assert "The own calibration was set aside." in plain(olga.get("/ops/faces"))
 
 

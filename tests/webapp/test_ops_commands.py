@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select
 
-from cases import policies, replays, undo
+from cases import audit, customers, policies, profiles, replays, undo
 from cases.lifecycle import State
 from cases.models import Case, Event, Role, Staff
 from cases.ops_tables import ReplayReport, RunRecord, Undo
 from tests import factories as a
 from tests.webapp.staff_fixtures import PASSWORD, Office, make_office
+from verification.evidence import Field
 from verification.policy import SHIPPED
 
 
@@ -75,7 +76,7 @@ def test_a_replay_is_printed_and_kept_only_in_somebodys_name(office, ops):
     kept = run(office, "policy", "replay", str(number), "--as", ops, typed=f"{PASSWORD}\n")
     assert kept.exit_code == 0 and "kept as report" in kept.output and PASSWORD not in kept.output
     with office.db.reading() as db, pytest.raises(replays.Unopened):
-        replays.require_seen(db, number)
+        replays.require_seen(db, number, now=office.clock())
 
 
 def test_a_replay_is_not_kept_for_who_may_not_propose(office, ops):
@@ -176,3 +177,65 @@ def test_a_proposal_is_withdrawn(office, ops, lead):
     assert run(office, "undo", "withdraw", number, "--as", lead, typed=f"{PASSWORD}\n").output.strip().endswith("withdrawn")
     assert "withdrawn" in run(office, "undo", "list").output
     assert undo.carry_out(office.db, now=office.clock()) == 0
+
+
+def test_a_preview_names_the_cases_that_would_be_left_alone_to_both_people(office, ops, lead):
+    moved, _other = approved(office, 2)
+    with office.db.transaction() as db:
+        customer = db.get_one(Case, moved).customer
+        host = replace(a.PROFILE, values={**a.PROFILE.values, Field.SURNAME: "CHANGEDBYHOST"})
+        customers.upsert(db, customer.external_id, host, email=a.OLD_EMAIL, locale="en", now=office.clock())
+    for chosen in (("--version", "1"), ("--version", "1", "--all")):
+        assert f"conflict {moved}" in run(office, "undo", "preview", *chosen).output
+    number = proposed(office, ops)
+    confirmed = run(office, "undo", "confirm", number, "--as", lead, typed=f"{PASSWORD}\n2\n")
+    assert confirmed.exit_code == 0 and f"conflict {moved}" in confirmed.output
+    assert "1 changed again since: not touched" in confirmed.output
+    run(office, "undo", "run")
+    assert f"conflict {moved}" in run(office, "undo", "list", number).output
+
+
+def test_a_long_list_of_conflicts_is_cut_and_says_how_to_see_all(office, monkeypatch):
+    cases = approved(office, 3)
+    with office.db.transaction() as db:
+        for case_id in cases:
+            case = db.get_one(Case, case_id)
+            case.disputed_at = office.clock()
+            assert profiles.hold(db, case, actor=audit.Actor.customer(case.customer), now=office.clock())
+    monkeypatch.setattr(undo, "LISTED", 1)
+    short = run(office, "undo", "preview", "--version", "1").output
+    assert short.count("conflict ") == 1 and "and 2 more conflicts: flask undo preview --all" in short
+    full = run(office, "undo", "preview", "--version", "1", "--all").output
+    assert {f"conflict {case_id}" for case_id in cases} <= set(full.splitlines()) and "more conflicts" not in full
+
+
+def test_what_failed_is_listed_and_tried_again_by_command(office, ops, lead, monkeypatch):
+    case_id, _other = approved(office, 2)
+    real = profiles.take_back
+
+    def take_back(session, case, **about):
+        if case.id == case_id:
+            raise ValueError("of a case")
+        return real(session, case, **about)
+
+    number = proposed(office, ops)
+    run(office, "undo", "confirm", number, "--as", lead, typed=f"{PASSWORD}\n2\n")
+    nothing = run(office, "undo", "retry", number, "--as", lead, typed=f"{PASSWORD}\n")
+    assert nothing.exit_code == 1 and "nothing failed" in nothing.output
+    with monkeypatch.context() as patched:
+        patched.setattr(profiles, "take_back", take_back)
+        assert "2 carried out" in run(office, "undo", "run").output
+    assert f"failed {case_id} ValueError" in run(office, "undo", "list", number).output
+    agent = office.member(Role.AGENT, factor=False)
+    assert "not allowed" in run(office, "undo", "retry", number, "--as", agent, typed=f"{PASSWORD}\n").output
+    again = run(office, "undo", "retry", number, "--as", lead, typed=f"{PASSWORD}\n")
+    assert again.exit_code == 0 and "1 to be tried again" in again.output and PASSWORD not in again.output
+    assert "1 carried out" in run(office, "undo", "run").output
+    assert "2 requeued" in run(office, "undo", "list", number).output
+
+
+def test_a_country_of_one_letter_is_a_country(office):
+    approved(office)
+    assert "0 approvals" in run(office, "undo", "preview", "--country", "d").output
+    assert "1 approvals" in run(office, "undo", "preview", "--country", "UTO").output
+    assert run(office, "undo", "preview", "--country", "LONG").exit_code == 2

@@ -12,6 +12,7 @@ import pytest
 from cases import replies
 from cases.models import Role
 from tests.webapp.staff_fixtures import Browser, Office, make_office
+from webapp.desk import forms
 
 TEXTS = {"text_ru": "Снимите ещё раз.", "text_kk": "Қайта түсіріңіз.", "text_es": "Repita la foto.", "text_en": "Take it again."}
 
@@ -37,6 +38,19 @@ def text(answer: Any) -> str:
 def codes(office: Office) -> list[str]:
     with office.db.reading() as db:
         return [reply.code for reply in replies.current(db)]
+
+
+def test_every_reason_that_can_be_chosen_for_a_photo_has_a_reply_of_its_own():
+    chosen = {code for codes in forms.retake_reasons().values() for code in codes}
+    with_reply = [made.reason for made in replies.SHIPPED.values() if made.purpose == "ask_retake"]
+    assert chosen == set(with_reply) and len(with_reply) == len(chosen) == 27
+
+
+def test_every_refusal_has_a_reply_its_own_or_one_about_no_reason():
+    refusals = [made for made in replies.SHIPPED.values() if made.purpose == "reject"]
+    assert {made.reason for made in refusals if made.reason} <= set(forms.REJECTIONS)
+    general = next(made for made in refusals if made.reason is None)
+    assert general.name == "Could not be confirmed"
 
 
 @pytest.mark.parametrize(("role", "status"), [(Role.AGENT, 403), (Role.SENIOR_AGENT, 200), (Role.LEAD, 200), (Role.AUDITOR, 403)])

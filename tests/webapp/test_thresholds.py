@@ -14,6 +14,7 @@ import pytest
 from cases import calibration, distributions, policies
 from cases.models import Role
 from tests.cases import past_runs
+from tests.factories import seen
 from tests.webapp.staff_fixtures import Browser, Office, make_office
 from tests.webapp.test_ops import plain, typed
 from verification.evidence import Pair
@@ -117,6 +118,7 @@ def test_the_last_change_says_who_when_and_from_what_to_what(office, olga):
     number = int(olga.post("/ops/policies/draft", **typed(min_selfie_document="7")).location.rsplit("/", 1)[1])
     with office.db.transaction() as db:
         by = db.merge(office.row(next(iter(people(db)))))
+        seen(db, number, by=by, now=office.clock())
         policies.propose(db, number, by=by, reason="Two impostors.", now=office.clock() + timedelta(hours=1))
     page = olga.get("/ops/policies/draft").text
     assert "6.7 → 7" in plain_text(card(page)) and "Olga Ops" in plain_text(card(page))

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
-from cases import answers, audit, notifications, review, runs, throttles
+from cases import answers, audit, notifications, outgoing, review, runs, throttles
 from cases.database import Database, utcnow
 from cases.desk_tables import Answer, AnswerState
 from cases.lifecycle import State
@@ -109,6 +109,26 @@ def test_an_upkeep_that_dies_in_the_middle_of_an_answer_leaves_it_waiting(system
     with system.database.reading() as session:
         assert session.get_one(Case, case_id).state is State.APPROVED
         assert audit.verify(session).ok
+
+
+def said(system: System) -> UUID:
+    """An agent's message that could be taken back until a moment ago; the case's id."""
+    at = utcnow() - timedelta(seconds=30)
+    with system.database.transaction() as session:
+        agent = factories.a_member(session, now=at)
+        case = review.take(session, factories.an_in_review(session, now=at).id, agent=agent, now=at)
+        session.info = {**session.info, "settings": session.info["settings"].model_copy(update={"undo_seconds": 20})}
+        outgoing.say(session, case.id, uuid4(), text="Is it page five?", agent=agent, now=at)
+        return case.id
+
+
+def test_a_message_that_can_no_longer_be_taken_back_leaves_once(system: System) -> None:
+    case_id = said(system)
+    assert two_at_once("send_outgoing") == [True, True] and upkeep.send_outgoing() == 0
+    with system.database.reading() as session:
+        owed = select(Notification.kind).where(Notification.case_id == case_id, Notification.kind == "message")
+        assert session.scalars(owed).all() == ["message"]
+    assert (kinds(system)["message_given"], kinds(system)["message_written"]) == (1, 1)
 
 
 def test_a_lost_ring_is_rung_again_after_a_while(system: System, server: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ def own_calibration(system: System, monkeypatch: pytest.MonkeyPatch, *, of_stran
     ]
     monkeypatch.setattr(calibration, "labelled_pairs", lambda _session: iter(pairs))
     with system.database.transaction() as session:
-        return calibration.calibrate(session, now=utcnow())
+        return factories.calibrated(session, now=utcnow())
 
 
 def measured(system: System, case_id: UUID) -> Measures:

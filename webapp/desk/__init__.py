@@ -15,6 +15,7 @@ def init_app(app: Flask) -> None:
         claims,
         figures,
         messages,
+        outgoing,
         page,
         papers,
         pictures,

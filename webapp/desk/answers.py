@@ -71,6 +71,8 @@ def decide(case_id: UUID) -> ResponseReturnValue:
     except review.Unread:
         told = _("Nothing was sent: the customer wrote to you meanwhile. Please read it first.")
         return show_case(case_id, moment, answer=answer, told=told), 409
+    except review.BlindNoteNeeded:
+        answer.problems["note"] = _("What the machine found is hidden from you. Say in a note what you compared.")
     except review.NoteNeeded:
         answer.problems["note"] = (
             _("A part of the request is held back. Say in a note why.")
@@ -189,8 +191,12 @@ def keep_note(case_id: UUID) -> ResponseReturnValue:
         abort(403)
     except NoResultFound:
         abort(404)
-    answer.note = ""
-    return show_case(case_id, moment, answer=answer, told=_("The note is kept; colleagues read it in the history."))
+    answer.note, told = "", _("The note is kept; colleagues read it in the history.")
+    page = show_case(case_id, moment, answer=answer, told=told)
+    if g.get("withheld"):
+        flash(told)
+        return redirect(url_for("desk.case", case_id=case_id), 303)
+    return page
 
 
 # What the customer will read
@@ -208,7 +214,7 @@ def preview(case_id: UUID) -> ResponseReturnValue:
         case = db.get(Case, case_id)
         if case is None:
             abort(404)
-        if review.related(db, row(db), case):
+        if not review.may_see(db, case, row(db), now=moment):  # the text names the customer
             abort(403)
         language = customers_language(case)
         if "insert" in request.form:
@@ -277,7 +283,7 @@ def take_back(answer_id: UUID) -> ResponseReturnValue:
             taken = answers.take_back(db, answer_id, agent=me, now=moment)
             replies.not_used(db, taken.id)
             case = db.get_one(Case, taken.case_id)
-            case_id, version = case.id, case.version
+            case_id, version, hers = case.id, case.version, case.owner_id == me.id
             line = next(line for line in answers.visible(db, case, me) if line.id == answer_id)
     except answers.TooLate as late:
         flash(_too_late(late.state), "warn")
@@ -300,6 +306,9 @@ def take_back(answer_id: UUID) -> ResponseReturnValue:
         with_email=answers.EMAIL not in line.held,
         seen_version=version,
     )
+    if not hers:
+        told = _("Your answer was taken back: nothing was sent. You hold as many cases as one may, so it went back to the queue.")
+        return show_case(case_id, moment, answer=typed, told=told)
     return show_case(
         case_id, moment, answer=typed, told=_("Your answer was taken back: nothing was sent. The case is yours again.")
     )
@@ -587,5 +596,6 @@ def customers_language(case: Case) -> str:
     return wording.language_of(case.locale) or wording.language_of(settings().default_locale) or wording.SOURCE
 
 
-def _named(fields: Iterable[Field]) -> str:
-    return ", ".join(label(name).lower() for name in fields)
+def _named(rows: Iterable[str]) -> str:
+    """Rows of a case by name, in the middle of a sentence."""
+    return ", ".join(_("the new e-mail address") if row == answers.EMAIL else label(Field(row)).lower() for row in rows)

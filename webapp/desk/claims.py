@@ -106,7 +106,7 @@ def touch(case_id: UUID) -> ResponseReturnValue:
     try:
         with database().transaction() as db:
             until = review.touch(db, case_id, agent=row(db), now=now())
-    except review.NotYours:
+    except (review.NotYours, queue.HandsFull):
         return jsonify(yours=False), 409
     except NoResultFound:
         abort(404)

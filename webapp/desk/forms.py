@@ -10,6 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from cases import conversations, replies
 from cases.review import Disposal
+from cases.sides import EMAIL
 from cases.wording import LANGUAGES
 from verification.evidence import Field, Side
 from verification.reasons import RETAKE, PhotoKind, ReasonCode
@@ -64,7 +65,7 @@ class Answer:
     words: str = ""  # for the customer, as typed: variables of a saved reply still stand in it
     reply: str = ""  # code of the saved reply that the words came from
     sure: bool = False  # read again: the words tell of no check
-    checked: frozenset[Field] = frozenset()  # rows that were ticked as looked at
+    checked: frozenset[str] = frozenset()  # rows that were ticked as looked at, as `review.rows_to_check` names them
     faces: bool = False  # "I compared the faces", where no machine does
     fields: frozenset[Field] | None = None  # accepted, when not all of them
     with_email: bool = True
@@ -111,7 +112,7 @@ def read_answer(form: MultiDict[str, str]) -> Answer:
     answer = Answer(
         action=form.get("action", ""),
         note=form.get("note", "").strip(),
-        checked=_fields(form, "checked"),
+        checked=_fields(form, "checked") | ({EMAIL} & set(form.getlist("checked"))),
         faces="faces" in form,
         sure="sure" in form,
         seen_version=form.get("seen_version", 0, type=int),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from flask_babel import format_decimal, format_percent
 from flask_babel import gettext as _
 
 from verification.challenge import RATES, Sign
@@ -11,7 +13,8 @@ from verification.evidence import Measures
 from verification.hints import Rate
 from verification.policy import Policy
 from verification.reasons import ReasonCode
-from webapp.desk.presenters import HintLine
+from webapp.desk.presenters import Bar, HintLine, bar
+from webapp.desk.presenters.scores import SIMILARITY
 from webapp.i18n import label, sign_sentence
 
 
@@ -21,10 +24,25 @@ class LivenessLine:
 
     text: str
     sign: str
+    bar: Bar | None = None  # the measure behind it, where the policy draws a line
 
 
-def _line(text: str, good: bool | None) -> LivenessLine:
-    return LivenessLine(text=text, sign="open" if good is None else "yes" if good else "no")
+DEPTH = (0.0, 0.4)
+"""Ends of the line on which depth is drawn: heads drawn in the middle have 0.24 (`verification.policy`)."""
+
+
+def _line(text: str, good: bool | None, drawn: Bar | None = None) -> LivenessLine:
+    return LivenessLine(text=text, sign="open" if good is None else "yes" if good else "no", bar=drawn)
+
+
+def _bar(value: float | None, line: float, ends: tuple[float, float], *, share: bool = True) -> Bar | None:
+    if value is None or not math.isfinite(value):
+        return None
+
+    def written(number: float) -> str:
+        return str(format_percent(number) if share else format_decimal(number, "0.0"))
+
+    return bar(value, line, ends=ends, value_text=written(value), line_text=written(line))
 
 
 def liveness_lines(measures: Measures | None, policy: Policy | None) -> list[LivenessLine]:
@@ -43,19 +61,22 @@ def liveness_lines(measures: Measures | None, policy: Policy | None) -> list[Liv
         if seen == 100
         else _("Of the turns asked for, %(share)s per cent were seen in their order.", share=seen)
     )
-    lines = [_line(said, shown.turned is not None and shown.turned >= policy.min_turned)]
+    turned = _bar(shown.turned, policy.min_turned, (0.0, 1.0))
+    depth = _bar(shown.depth, policy.min_depth, DEPTH)
+    same = _bar(shown.same_face, policy.min_same_face, SIMILARITY, share=False)
+    lines = [_line(said, shown.turned is not None and shown.turned >= policy.min_turned, turned)]
     if shown.depth is None:
         lines.append(_line(_("Depth could not be measured."), False))
     elif shown.depth >= policy.min_depth:
-        lines.append(_line(_("The face moved as a head does, not as a flat picture."), True))
+        lines.append(_line(_("The face moved as a head does, not as a flat picture."), True, depth))
     else:
-        lines.append(_line(_("The face moved as one flat picture does: a photo that is turned looks so."), False))
+        lines.append(_line(_("The face moved as one flat picture does: a photo that is turned looks so."), False, depth))
     if shown.same_face is None:
         lines.append(_line(_("The face could not be compared with the selfie."), False))
     elif shown.same_face >= policy.min_same_face:
-        lines.append(_line(_("Every picture compared shows the face of the selfie."), True))
+        lines.append(_line(_("Every picture compared shows the face of the selfie."), True, same))
     else:
-        lines.append(_line(_("A picture shows a face unlike the selfie's."), False))
+        lines.append(_line(_("A picture shows a face unlike the selfie's."), False, same))
     lines.append(
         _line(_("The pictures came in order and in time."), True)
         if shown.timely

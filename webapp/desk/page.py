@@ -11,7 +11,6 @@ from flask import abort, g, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.exc import NoResultFound
-from sqlalchemy.orm import Session
 
 from cases import (
     answers,
@@ -21,6 +20,7 @@ from cases import (
     conversations,
     duplicates,
     likeness,
+    opinion,
     profiles,
     queries,
     queue,
@@ -32,9 +32,9 @@ from cases.desk_tables import AnswerState
 from cases.lifecycle import State
 from cases.models import Case
 from cases.rescue import LINE
-from verification.evidence import Field
+from cases.staff import NotAllowed
 from verification.reasons import PhotoKind
-from webapp.context import database, now, reading, settings
+from webapp.context import database, now, reading
 from webapp.desk import forms, liveness, paper_words, presenters
 from webapp.desk.pictures import may_see
 from webapp.desk.surface import desk
@@ -52,7 +52,7 @@ def case(case_id: UUID) -> ResponseReturnValue:
 def show_case(case_id: UUID, moment: datetime, *, answer: forms.Answer | None = None, told: str = "", writing: str = "") -> str:
     """The page, with what was typed when an answer or a message did not go through and, in `told`, why.
 
-    Each look is written down first. A case of her own, or related to her own account, is not shown to her.
+    Each look is written down first. A case that is not hers to see is not shown to her: a page says why, and who has it.
     """
     me = signed_in()
     assert me is not None
@@ -60,9 +60,9 @@ def show_case(case_id: UUID, moment: datetime, *, answer: forms.Answer | None = 
         shown = db.get(Case, case_id)
         if shown is None:
             abort(404)
-        if review.withheld(db, row(db), shown, now=moment):  # what the machine makes of her own case is not hers to read
-            g.withheld = True
-            return render_template("desk/withheld.html", told=told)
+        if (kept := review.kept_from(db, shown, row(db), now=moment)) is not None:
+            review.note_kept(db, shown, row(db), kept.why, now=moment)
+            return _withheld(shown, kept, moment, told=told, answer=answer, writing=writing)
         audit.record(db, "case_opened_by_staff", actor=audit.Actor.staff(row(db)), now=moment, case=shown, purpose="review")
         queue.watch(db, case_id, row(db), now=moment)
     with reading() as db:
@@ -74,11 +74,12 @@ def show_case(case_id: UUID, moment: datetime, *, answer: forms.Answer | None = 
         at_desk = found.state is State.IN_REVIEW
         mine, sees_photos = page.owner_id == me.id, may_see(found, moment)
         given = answers.visible(db, found, viewer)
-        hidden = settings().hide_opinion and at_desk and may("decide") and not _has_answered(found, given)
+        hidden = opinion.hidden(db, found, viewer)
         blind = found.second_at is not None and not any(one.mine and one.state is AnswerState.FIRST for one in given)
         papers = supporting.of(db, found, now=moment)
         decides = at_desk and mine and may("decide") and found.answered_at is None
-        check = _to_check(db, page, hidden=hidden) if decides else ()
+        check = review.rows_to_check(db, found, veiled=hidden) if decides and page.claim is not None else ()
+        why_not = None if mine else review.why_not_take(db, found, viewer, moment)
         return render_template(
             "desk/case.html",
             page=_veiled(page) if hidden else page,
@@ -86,10 +87,8 @@ def show_case(case_id: UUID, moment: datetime, *, answer: forms.Answer | None = 
             now=moment,
             mine=mine,
             decides=decides,
-            can_take=(at_desk or (page.disputed and found.state is State.APPROVED and may("settle_disputes")))
-            and page.owner_id is None
-            and found.answered_at is None
-            and may("decide"),
+            can_take=not mine and why_not is None,
+            why_not=_why_not_words(why_not) if at_desk and may("decide") else "",
             can_settle=page.disputed and found.state is State.APPROVED and may("settle_disputes"),
             can_revert=found.state is State.APPROVED and may("revert"),
             on_hold=profiles.held(found),
@@ -108,10 +107,10 @@ def show_case(case_id: UUID, moment: datetime, *, answer: forms.Answer | None = 
             if at_desk and found.risk == risk.Risk.HIGH and not hidden
             else [],
             rescue=found.rescue if found.rescue >= LINE else 0,
-            lines=presenters.lines(page, with_print=sees_photos, check=check),
+            lines=presenters.lines(page, with_print=sees_photos, check=check, veiled=hidden),
             scores=[] if hidden else presenters.scores(page),
-            checks=presenters.checks(page),
-            continuity=presenters.continuity(page) + paper_words.words(papers),
+            checks=presenters.checks(page, veiled=hidden),
+            continuity=presenters.continuity(page, veiled=hidden) + paper_words.words(papers),
             papers_here=bool(papers),
             hints=[] if hidden else presenters.hints(page),
             liveness=[] if hidden else liveness.liveness_lines(page.measures, page.policy),
@@ -137,6 +136,24 @@ def show_case(case_id: UUID, moment: datetime, *, answer: forms.Answer | None = 
         )
 
 
+def _withheld(
+    case: Case, kept: review.Withheld, moment: datetime, *, told: str, answer: forms.Answer | None, writing: str
+) -> str:
+    """In place of a case: why it is not shown, who has it, what she can do. Nothing of the customer's; what she typed is kept."""
+    g.withheld = True
+    return render_template(
+        "desk/withheld.html",
+        case=case,
+        kept=kept,
+        told=told,
+        writes=may("decide") and kept.why is not review.Kept.TIED and case.state is State.IN_REVIEW,
+        note=answer.note if answer else "",
+        problem=(answer.problems.get("note") if answer else "") or "",
+        typed="\n\n".join(part for part in (answer.words if answer else "", writing) if part),
+        now=moment,
+    )
+
+
 FIRST_ANSWER = frozenset(
     {"answer_given", "answer_taken_back", "answer_dropped", "second_asked", "answers_disagree", "note_added", "case_escalated"}
 )
@@ -146,25 +163,25 @@ _CONCLUDES = frozenset({"run_finished", "referred", "disposed"})
 """Events whose details say what the machine concluded."""
 
 
-def _has_answered(found: Case, given: Iterable[answers.AnswerLine]) -> bool:
-    """Whether the viewer has answered since the case came to the desk, past taking back: else she could look and answer anew."""
-    open_still = (AnswerState.WAITING, AnswerState.TAKEN_BACK, AnswerState.DROPPED)
-    return any(
-        one.mine and one.state not in open_still and (found.referred_at is None or one.given_at >= found.referred_at)
-        for one in given
-    )
+def _why_not_words(why: Exception | None) -> str:
+    """Why a case that waits for a person cannot be taken by her, where a better word is known than who has it."""
+    if isinstance(why, queue.HandsFull):
+        return _("You hold as many cases as one may. Answer or release one of them first.")
+    if isinstance(why, NotAllowed):
+        return {
+            "choose_cases": _("Cases are given out here: “Next case” brings you the one that is most urgent."),
+            "decide_escalated": _("Senior agents answer this case."),
+        }.get(why.permission, "")
+    if isinstance(why, review.AlreadyAnswered):
+        return _("You gave the first answer: another person answers now.")
+    if isinstance(why, review.TakenBy) or not isinstance(why, review.NotYours):
+        return ""
+    return _("You refused this request once: another person decides the appeal.")
 
 
 def _veiled(page: queries.CasePage) -> queries.CasePage:
     """The facts without what any run concluded, for every part of the page, whoever wrote it."""
     return replace(page, reasons=(), runs=tuple(replace(run, reasons=(), outcome=None) for run in page.runs))
-
-
-def _to_check(db: Session, page: queries.CasePage, *, hidden: bool) -> frozenset[Field]:
-    """The rows to be ticked. With the machine's opinion hidden all that changes: which rows it is sure of is an opinion, too."""
-    if hidden:
-        return frozenset(row.field for row in page.fields if row.changes)
-    return frozenset(review.rows_to_check(db, page.case)) if page.claim is not None else frozenset()
 
 
 def _trail(events: Iterable[queries.EventRow], *, hidden: bool, blind: bool) -> list[queries.EventRow]:

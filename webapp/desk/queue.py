@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import NoResultFound
 
-from cases import audit, review, saved_views, switches, wording
+from cases import audit, policies, review, saved_views, switches, wording
 from cases import queue as desk_queue
 from cases.models import Case, Staff
 from cases.queue import Page, Skills, Why
@@ -58,7 +58,7 @@ def _shown(template: str, asked: Asked, *, found: Page | None = None, wanted: st
     assert me is not None
     with reading() as db:
         viewer = row(db)
-        hidden = settings().hide_opinion and "decide" in permissions(viewer)
+        hidden = "decide" in permissions(viewer) and policies.hides_anywhere(db)
         if hidden:
             asked = replace(asked, reason=None)  # a filter would tell what the page leaves out
         if found is None and asked.search:

@@ -12,11 +12,11 @@ from flask_babel import ngettext
 from sqlalchemy import select
 from sqlalchemy.exc import NoResultFound
 
-from cases import audit, rescue, review
+from cases import audit, policies, rescue, review
 from cases.lifecycle import State
 from cases.models import Case
 from cases.rescue import Entry, Found, Sign
-from webapp.context import database, now, settings
+from webapp.context import database, now
 from webapp.desk import presenters
 from webapp.desk.surface import desk
 from webapp.i18n import label
@@ -71,12 +71,13 @@ def rescue_story(customer_id: UUID) -> ResponseReturnValue:
             story = rescue.story(db, customer_id, now=moment)
         except NoResultFound:
             abort(404)
-    here = next((chapter for chapter in story.chapters if chapter.closed_at is None), None)
+        here = next((chapter for chapter in story.chapters if chapter.closed_at is None), None)
+        hidden = here is not None and may("decide") and policies.hides_opinion(db, here.case_id)
     return render_template(
         "desk/story.html",
         story=story,
         here=here,
-        hidden=settings().hide_opinion and here is not None and may("decide"),
+        hidden=hidden,
         can_take=here is not None and here.state is State.IN_REVIEW and may("decide"),
         line=rescue.LINE,
         now=moment,

@@ -14,6 +14,7 @@ def init_app(app: Flask) -> None:
         calibration,
         helpdesk,
         keys,
+        masked,
         nav,
         now,
         queues,

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from cases.distributions import Share
 from cases.policies import ActivationRow, VersionRow
-from verification.calibration import CLEAN, CONDITION, PRINTED, Count, FaceCalibration, GroupRates, OwnPair
+from verification.calibration import PRINTED, Count, FaceCalibration, GroupRates, OwnPair
 from verification.challenge import Sign
 from verification.evidence import ChangeReason, Pair
 from verification.hints import Hint
@@ -106,8 +106,7 @@ def calibration_rows(held: FaceCalibration, policy: Policy) -> list[CalibrationR
 
     rows = []
     for pair in Pair:
-        condition, line = CONDITION[pair], policy.min_similarity(pair)
-        table = held.tables.get(condition)
+        line, table = policy.min_similarity(pair), held.table(pair)
         if table is None:
             continue
         fmr, percentage = table.fmr(line), held.percentage(pair, line)
@@ -218,10 +217,20 @@ def own_rows(own: Sequence[OwnPair], policy: Policy) -> list[OwnRow]:
 
 
 def fmr_rows(held: FaceCalibration) -> list[tuple[str, list[str]]]:
-    """The curves as a table: similarity from which at most so many strangers pass, for each condition."""
+    """The curves as a table: similarity from which at most so many strangers pass, for each kind of pair."""
     rates = (0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)
-    names = [name for name in (CLEAN, PRINTED) if name in held.tables]
-    return [(one_in(rate), [str(format_decimal(held.tables[n].threshold(rate), "0.00")) for n in names]) for rate in rates]
+    curves = [held.table(pair) for pair in Pair]
+    return [
+        (one_in(rate), [str(format_decimal(curve.threshold(rate), "0.00")) if curve else "–" for curve in curves])
+        for rate in rates
+    ]
+
+
+def pair_names() -> list[str]:
+    """The kinds of pairs in the order of the columns."""
+    from webapp.desk.presenters import pair_name
+
+    return [pair_name(pair) for pair in Pair]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,26 +4,40 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
-from flask_babel import ngettext
 
 from cases.queries import CasePage
 from verification.continuity import MAY_CHANGE
-from verification.evidence import DATES, Field, Measures
+from verification.evidence import DATES, Field, Measures, Pair
 from verification.hints import RATES, Hint, Rate
+from verification.policy import Policy
+from webapp.desk.presenters.bars import Bar, bar
+from webapp.desk.presenters.scores import alike, by_eye
 from webapp.i18n import hint_sentence, label
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One sentence with its sign: yes, no or open."""
+    """One sentence with its sign, yes, no or open, and the measure behind it where the policy draws a line."""
 
     sign: str
     text: str
+    bar: Bar | None = None
 
 
-def checks(page: CasePage) -> list[Check]:
-    """What the document as a paper shows: type, check digits and what they do not cover, validity."""
+DAYS = (-365.0, 730.0)
+"""Ends of the line on which days of validity are drawn: who has two years left need not look closer."""
+
+YEARS = (0.0, 30.0)
+"""The same for the years of a portrait: the oldest printed one in use is 25 years old (Russian internal passport)."""
+
+
+def checks(page: CasePage, *, veiled: bool = False) -> list[Check]:
+    """What the document as a paper shows: type, check digits and what they do not cover, validity.
+
+    `veiled`: facts alone, no line of the policy and nothing of what it makes of them.
+    """
     out: list[Check] = []
     reading, measures, policy = page.reading or {}, page.measures, page.policy
     if measures is None or policy is None:
@@ -31,7 +45,7 @@ def checks(page: CasePage) -> list[Check]:
     if measures.document_type is None:
         out.append(Check(sign="no", text=_("No known kind of document was recognised.")))
     else:
-        accepted = measures.document_type.value in policy.accepted_types
+        accepted = veiled or measures.document_type.value in policy.accepted_types
         out.append(Check(sign="yes" if accepted else "no", text=_document_words(measures, accepted)))
     mrz = reading.get("mrz")
     if mrz:
@@ -49,14 +63,21 @@ def checks(page: CasePage) -> list[Check]:
     elif measures.days_to_expiry is None:
         out.append(Check(sign="open", text=_("How long the document is valid could not be read.")))
     else:
-        days = measures.days_to_expiry
+        days, line = measures.days_to_expiry, 0 if veiled else policy.min_days_to_expiry
         if days < 0:
             text = ngettext(
                 "The document ended %(num)s day before the request.", "The document ended %(num)s days before the request.", -days
             )
         else:
             text = ngettext("The document is valid for %(num)s more day.", "The document is valid for %(num)s more days.", days)
-        out.append(Check(sign="yes" if days >= policy.min_days_to_expiry else "no", text=str(text)))
+        drawn = bar(
+            days,
+            line,
+            ends=DAYS,
+            value_text=str(ngettext("%(num)s day", "%(num)s days", days)),
+            line_text=str(format_decimal(line)),
+        )
+        out.append(Check(sign="yes" if days >= line else "no", text=str(text), bar=None if veiled else drawn))
     return out
 
 
@@ -79,8 +100,11 @@ def _zone_name(name: str) -> str:
         return name.replace("_", " ")
 
 
-def continuity(page: CasePage) -> list[Check]:
-    """Is this the account's person: what must stay, what changes and whether the stated reason explains it."""
+def continuity(page: CasePage, *, veiled: bool = False) -> list[Check]:
+    """Is this the account's person: what must stay, what changes and whether the stated reason explains it.
+
+    `veiled`: nothing of how alike a machine finds two faces, and no line of the policy.
+    """
     out: list[Check] = []
     measures = page.measures
     if page.profile_moved:
@@ -106,12 +130,27 @@ def continuity(page: CasePage) -> list[Check]:
         out.append(Check(sign="open", text=_("The document's number is new to this account.")))
     if not measures.has_face_on_file:
         out.append(Check(sign="open", text=_("The account has no face on file: nothing ties this face to it.")))
+    elif not veiled and page.policy is not None and not by_eye(page):
+        out.append(_on_file(measures, page.policy))
     if measures.portrait_years is not None and measures.portrait_years >= 1:
         years = int(measures.portrait_years)
         told = ngettext(
             "The printed portrait is at least %(num)s year old.", "The printed portrait is at least %(num)s years old.", years
         )
-        out.append(Check(sign="open", text=told))
+        drawn = None
+        if not veiled and page.policy is not None:
+            most = page.policy.max_portrait_years
+            drawn = bar(
+                measures.portrait_years,
+                most,
+                ends=YEARS,
+                value_text=str(ngettext("%(num)s year", "%(num)s years", years)),
+                line_text=str(format_decimal(most)),
+                lower=True,
+            )
+            if not drawn.passes:
+                told += " " + _("So old a portrait decides only beside a face on file.")
+        out.append(Check(sign="open", text=str(told), bar=drawn))
     covered = [_changed(n, measures) for n in measures.changes if n in MAY_CHANGE[measures.reason]]
     beyond = [_changed(n, measures) for n in measures.changes if n not in MAY_CHANGE[measures.reason]]
     why = label(measures.reason)
@@ -126,6 +165,20 @@ def continuity(page: CasePage) -> list[Check]:
             Check(sign="yes", text=_("“%(reason)s” explains a change of: %(fields)s.", reason=why, fields=", ".join(covered)))
         )
     return out
+
+
+def _on_file(measures: Measures, policy: Policy) -> Check:
+    """Whether the account's own face is the one on the photos: by the policy's lines for the pairs that it takes part in."""
+    pairs = {pair: alike(pair, measures, policy) for pair in (Pair.SELFIE_ON_FILE, Pair.DOCUMENT_ON_FILE)}
+    if all(fits is True for fits in pairs.values()):
+        return Check(sign="yes", text=_("The face on file is the one on the selfie and on the document."))
+    if any(fits is None for fits in pairs.values()):
+        return Check(sign="open", text=_("The face on file could not be compared with both photos."))
+    if not any(pairs.values()):
+        return Check(sign="no", text=_("The face on file is like neither the selfie nor the document."))
+    if pairs[Pair.SELFIE_ON_FILE]:
+        return Check(sign="open", text=_("The face on file is the one on the selfie, but not surely the one on the document."))
+    return Check(sign="open", text=_("The face on file is the one on the document, but not surely the one on the selfie."))
 
 
 def _changed(name: Field, measures: Measures) -> str:

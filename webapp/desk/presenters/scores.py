@@ -21,55 +21,72 @@ from verification.evidence import Measures, Pair
 from verification.policy import Policy
 from verification.reasons import ReasonCode
 from webapp.context import database, settings
+from webapp.desk.presenters.bars import Bar, bar
 from webapp.i18n import label
 
 SIMILARITY = (-3.0, 13.0)
-"""Ends of the line on which face scores are drawn, always the same so that the eye learns it; beyond them: at the end."""
+"""Ends of the line on which face scores are drawn."""
+
+AGREEMENT = (0.5, 1.0)
+"""Ends of the line on which an agreement is drawn: a policy asks for 0.9 at least, and half the letters are another word."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """One measure as a place on the policy's line. Positions are 0-300 from the left."""
+    """One measure as a place on the policy's line."""
 
     name: str
     about: str
-    value: float | None
-    value_text: str
-    at: float
-    line: float
-    line_text: str
-    passes: bool
+    bar: Bar
     said: str
-    percentage: str = ""  # the calibrated one with what it says; empty where none can be given
+    percentage: str = ""  # the calibrated one; empty where none can be given
 
 
 def scores(page: CasePage) -> list[Score]:
-    """Faces, pair by pair (but where her faces are compared by eye), then the weakest reading."""
+    """Faces, pair by pair (but where her faces are compared by eye), then the weakest reading and agreement."""
     measures, policy = page.measures, page.policy
     if measures is None or policy is None:
         return []
     held = calibration_of(measures)
     compared = [pair for pair in Pair if pair is Pair.SELFIE_DOCUMENT or measures.has_face_on_file]
-    out = [_face(pair, measures, policy, held) for pair in compared if not _by_eye(page)]
+    out = [_face(pair, measures, policy, held) for pair in compared if not by_eye(page)]
     if measures.confidence:
         weakest, confidence = min(measures.confidence.items(), key=lambda item: item[1])
         out.append(
             Score(
                 name=_("Weakest reading"),
                 about=label(weakest),
-                value=confidence,
-                value_text=str(format_decimal(confidence, "0.00")),
-                at=_place(confidence, 0.0, 1.0),
-                line=_place(policy.min_confidence, 0.0, 1.0),
-                line_text=_("needs %(n)s", n=format_decimal(policy.min_confidence, "0.0#")),
-                passes=confidence >= policy.min_confidence,
+                bar=bar(
+                    confidence,
+                    policy.min_confidence,
+                    ends=(0.0, 1.0),
+                    value_text=str(format_decimal(confidence, "0.00")),
+                    line_text=str(format_decimal(policy.min_confidence, "0.0#")),
+                ),
                 said=_("How sure the reader was of what it could make out worst."),
+            )
+        )
+    shares = {field: share for field, share in measures.agreement.items() if math.isfinite(share)}
+    if shares:
+        least, share = min(shares.items(), key=lambda item: item[1])
+        out.append(
+            Score(
+                name=_("Least agreement"),
+                about=_("all that was typed") if share >= 1.0 and len(shares) > 1 else label(least),
+                bar=bar(
+                    share,
+                    policy.min_agreement,
+                    ends=AGREEMENT,
+                    value_text=str(format_decimal(math.floor(share * 100) / 100, "0.00")),
+                    line_text=str(format_decimal(policy.min_agreement, "0.0##")),
+                ),
+                said=_("Share of equal letters where typed and document are least alike."),
             )
         )
     return out
 
 
-def _by_eye(page: CasePage) -> bool:
+def by_eye(page: CasePage) -> bool:
     """Whether people compare these faces: a score of an earlier run is not shown either."""
     seen = page.measures
     return (
@@ -98,24 +115,30 @@ def calibration_of(measures: Measures) -> FaceCalibration | None:
 
 
 def percentage_words(percentage: int | None) -> str:
-    """A calibrated percentage and what it says; empty where there is none."""
+    """A calibrated percentage, short; the page says once what it is. Empty where there is none."""
     if percentage is None:
         return ""
     if percentage >= 99:
-        return _("99 in 100 or more: of equally many right and like-looking wrong people with this score, so many are right.")
+        return _("99 in 100 or more")
     if percentage <= 1:
-        return _("1 in 100 or fewer: of equally many right and like-looking wrong people with this score, so few are right.")
-    return _(
-        "%(n)s in 100: of equally many right and like-looking wrong people with this score, so many are right.", n=percentage
-    )
+        return _("1 in 100 or fewer")
+    return _("%(n)s in 100", n=percentage)
+
+
+def alike(pair: Pair, measures: Measures, policy: Policy) -> bool | None:
+    """Whether two faces reach both lines that the policy draws for an approval; None: they could not be compared."""
+    found = measures.pairs.get(pair)
+    if found is None or not isinstance(found.similarity, (int, float)) or not math.isfinite(found.similarity):
+        return None
+    rare = found.fmr is not None and 0 <= found.fmr <= 1 / policy.min_strangers
+    return found.similarity >= policy.min_similarity(pair) and rare
 
 
 def _face(pair: Pair, measures: Measures, policy: Policy, held: FaceCalibration | None) -> Score:
     needed = policy.min_similarity(pair)
     found = measures.pairs.get(pair)
-    usable = found is not None and isinstance(found.similarity, (int, float)) and math.isfinite(found.similarity)
-    value = found.similarity if found is not None and usable else None
-    passes = value is not None and value >= needed
+    passes = alike(pair, measures, policy)
+    value = found.similarity if found is not None and passes is not None else None
     if value is None or found is None:
         verdict, said = _("not compared"), _("These two faces could not be compared.")
     else:
@@ -127,17 +150,21 @@ def _face(pair: Pair, measures: Measures, policy: Policy, held: FaceCalibration 
             else _("not sure")
         )
         said = strangers(found.fmr)
+        if value >= needed and not passes:
+            said += " " + _("The policy allows 1 in %(n)s at most.", n=format_decimal(policy.min_strangers))
         if not found.voices_agree:
             said += " " + _("The two face networks contradict each other.")
     return Score(
         name=pair_name(pair),
         about=verdict,
-        value=value,
-        value_text="–" if value is None else str(format_decimal(value, "0.0")),
-        at=_place(value if value is not None else SIMILARITY[0], *SIMILARITY),
-        line=_place(needed, *SIMILARITY),
-        line_text=_("needs %(n)s", n=format_decimal(needed, "0.0#")),
-        passes=passes,
+        bar=bar(
+            value,
+            needed,
+            ends=SIMILARITY,
+            value_text="–" if value is None else str(format_decimal(value, "0.0")),
+            line_text=str(format_decimal(needed, "0.0#")),
+            passes=passes is True,
+        ),
         said=said,
         percentage=percentage_words(
             held.percentage(pair, value, eyes=measures.document.head_size) if held is not None and value is not None else None
@@ -187,7 +214,3 @@ def same_faces(candidates: Sequence[duplicates.Candidate], searched: int | None)
         )
         for found in candidates
     ]
-
-
-def _place(value: float, low: float, high: float) -> float:
-    return round(300 * (min(max(value, low), high) - low) / (high - low), 1)

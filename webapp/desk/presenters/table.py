@@ -16,10 +16,12 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from markupsafe import Markup, escape
 
+from cases import sides
 from cases.models import Photo
 from cases.queries import CasePage, FieldRow, Told
+from cases.sides import Stands
 from verification.comparison import NAME_FIELDS, compare
-from verification.evidence import DATES, Box, Difference, DocumentType, Field, FieldComparison
+from verification.evidence import DATES, Box, Difference, FieldComparison
 from webapp.i18n import label
 from webapp.printed import Printed, photo_read, stretch_end, strip
 
@@ -44,7 +46,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One row of the table, ready to print. `status`: same, differs, unread, unsure (equal, but not surely read), other (not
+    """One row of the table, ready to print. `status`: same, differs, unread, unsure (equal, but she has to say so), other (not
     typed, and not as on file), or nothing to compare.
     """
 
@@ -66,27 +68,38 @@ class Line:
         return self.status in ("differs", "unread", "other")
 
     @property
+    def folds(self) -> bool:
+        """Whether one value says it all: nothing was asked for, and page and zone say the very same as is on file, or nothing."""
+        cells = [cell for cell in (self.printed, self.zone) if cell is not None]
+        if self.typed is not None or self.differs or any(cell.rule or cell.digit is False for cell in cells):
+            return False
+        return len({self.on_file, *(str(cell.text) for cell in cells)} - {None}) <= 1
+
+    @property
+    def value(self) -> str:
+        """That one value."""
+        return self.on_file or next(cell.text for cell in (self.printed, self.zone) if cell is not None)
+
+    @property
     def more(self) -> bool:
         """Whether there is more to show than the row."""
         return bool(self.notes) or any(cell is not None and cell.strip is not None for cell in (self.printed, self.zone))
 
 
-def lines(page: CasePage, *, with_print: bool = False, check: Collection[Field] = ()) -> list[Line]:
+def lines(page: CasePage, *, with_print: bool = False, check: Collection[str] = (), veiled: bool = False) -> list[Line]:
     """The table's rows: what changes first, then what the document shows besides.
 
-    `with_print`: she may see the photo. `check`: what has to be ticked, see `review.rows_to_check`.
+    `with_print`: she may see the photo. `check`: what has to be ticked, see `review.rows_to_check`. `veiled`: how sure the
+    machine is of anything is not told.
     """
     seen = photo_read(page) if with_print else None
     like = max((part.letters for row in page.fields for part in (row.zone, row.printed) if part is not None), key=len, default=())
-    rows = [
-        _line(row, page, seen, check, like)
-        for row in sorted(page.fields, key=lambda r: (r.typed is None, list(Field).index(r.field)))
-    ]
+    rows = [_line(row, page, seen, check, like, veiled) for row in sorted(page.fields, key=sides.in_order)]
     if page.new_email:
         rows.insert(
             sum(row.typed is not None for row in rows),
             Line(
-                key="email",
+                key=sides.EMAIL,
                 name=_("E-mail"),
                 on_file=page.email,
                 typed=escape(page.new_email),
@@ -95,23 +108,19 @@ def lines(page: CasePage, *, with_print: bool = False, check: Collection[Field] 
                 status="",
                 verdict=_("changes"),
                 changes=True,
-                tick=False,
+                tick=sides.EMAIL in check,
             ),
         )
     return rows
 
 
-def _line(row: FieldRow, page: CasePage, seen: Photo | None, check: Collection[Field], like: Sequence[Box | None]) -> Line:
+def _line(
+    row: FieldRow, page: CasePage, seen: Photo | None, check: Collection[str], like: Sequence[Box | None], veiled: bool
+) -> Line:
     reading = page.reading or {}
     digits = (reading.get("mrz") or {}).get("checks", {})
-    ours = row.typed if row.typed is not None else row.on_file
-    cut = _may_be_cut(reading)
-    held = {
-        part: compare(row.field, ours, said.value, country=reading.get("country"), truncated=cut and part == "zone")
-        for part, said in (("printed", row.printed), ("zone", row.zone))
-        if said is not None and ours
-    }
-    status, verdict = _status(row, held, row.field in check)
+    held = sides.held(row, reading)
+    status, verdict = _status(row, held, row.field in check, veiled)
     digit = digits.get(row.field.value)
     return Line(
         key=row.field.value,
@@ -124,24 +133,26 @@ def _line(row: FieldRow, page: CasePage, seen: Photo | None, check: Collection[F
         verdict=verdict,
         changes=row.changes,
         tick=row.field in check,
-        notes=tuple(dict.fromkeys(_notes(row, held, reading, digit))),
+        notes=tuple(dict.fromkeys(_notes(row, held, reading, digit, veiled))),
     )
 
 
-def _status(row: FieldRow, held: dict[str, FieldComparison], to_check: bool) -> tuple[str, str]:
-    if row.typed is None:
-        if not held:
-            return "", ""
-        if all(found.agreement >= 1.0 for found in held.values()):
-            return "same", _("as on file")
-        return "other", _("not as on file")
-    if row.read is None:
-        return "unread", _("not read")
-    if row.agreement is not None and row.agreement < 1.0:
-        return "differs", _differ_words(row.differences) if row.field not in DATES else _("differs")
-    if any(found.agreement < 1.0 for found in held.values()):
-        return "differs", _("page and zone differ")
-    return ("unsure", _("not sure")) if to_check else ("same", _("same"))
+def _status(row: FieldRow, held: dict[str, FieldComparison], to_check: bool, veiled: bool) -> tuple[str, str]:
+    how = sides.stands(row, held)
+    if how is Stands.SAME and row.typed is None:
+        return "same", _("as on file")
+    if how is Stands.SAME and to_check:
+        return "unsure", _("compare it") if veiled else _("not sure")
+    if how is Stands.DIFFERS and row.field not in DATES:
+        return "differs", _differ_words(row.differences)
+    return {
+        Stands.SAME: ("same", _("same")),
+        Stands.DIFFERS: ("differs", _("differs")),
+        Stands.APART: ("differs", _("page and zone differ")),
+        Stands.UNREAD: ("unread", _("not read")),
+        Stands.OTHER: ("other", _("not as on file")),
+        Stands.NOTHING: ("", _("not read") if row.typed is not None else ""),
+    }[how]
 
 
 def _typed(row: FieldRow) -> Markup | None:
@@ -172,9 +183,11 @@ def _cell(
     )
 
 
-def _notes(row: FieldRow, held: dict[str, FieldComparison], reading: dict[str, Any], digit: bool | None) -> Iterable[str]:
+def _notes(
+    row: FieldRow, held: dict[str, FieldComparison], reading: dict[str, Any], digit: bool | None, veiled: bool
+) -> Iterable[str]:
     """What a second look at this detail should know, in sentences."""
-    if row.read is not None and row.confidence is not None:
+    if row.read is not None and row.confidence is not None and not veiled:
         yield (
             _("The reader is certain of it.")
             if row.certain
@@ -184,7 +197,7 @@ def _notes(row: FieldRow, held: dict[str, FieldComparison], reading: dict[str, A
         yield from confusables(found.differences)
     if row.printed is not None and row.zone is not None:
         between = compare(
-            row.field, row.printed.value, row.zone.value, country=reading.get("country"), truncated=_may_be_cut(reading)
+            row.field, row.printed.value, row.zone.value, country=reading.get("country"), truncated=sides.may_be_cut(reading)
         )
         if between.agreement < 1.0:
             yield _("The visual zone and the machine-readable zone do not say the same.")
@@ -214,12 +227,6 @@ def _kind(character: str) -> str:
         return _("figure")
     name = unicodedata.name(character, "")
     return _("Cyrillic") if name.startswith("CYRILLIC") else _("Latin") if name.startswith("LATIN") else _("sign")
-
-
-def _may_be_cut(reading: dict[str, Any]) -> bool:
-    """Whether the zone's names may go on beyond its end (Doc 9303-4, 4.2.3): a letter stands in their last place."""
-    rows = (reading.get("mrz") or {}).get("lines") or [""]
-    return rows[-1 if reading.get("document_type") == DocumentType.TD1.value else 0][-1:] not in ("", "<")
 
 
 def rule_words(rule: str) -> str:
