@@ -21,13 +21,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.orm import Session
 
 from cases import audit, conversations, intake, moves, notifications, opinion, profiles, queue, review, risk, sides
 from cases import staff as people
 from cases.crypto import KeyDestroyed, vault_of
-from cases.desk_tables import Answer, AnswerState, Dropped
+from cases.desk_tables import UNTOLD, Answer, AnswerState, Dropped
 from cases.lifecycle import CLOSED, IllegalTransition, State
 from cases.models import Case, Disposition, Message, Staff, Writer
 from verification.continuity import GIVEN, PAPER, SURNAMES
@@ -174,7 +174,7 @@ def dropped_for(session: Session, agent: Staff, *, limit: int = 5) -> list[Answe
     return list(
         session.scalars(
             select(Answer)
-            .where(Answer.staff_id == agent.id, Answer.state == AnswerState.DROPPED, Answer.told_at.is_(None))
+            .where(Answer.staff_id == agent.id, text(UNTOLD))
             .order_by(Answer.given_at.desc(), Answer.id)
             .limit(limit)
         )

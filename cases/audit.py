@@ -143,7 +143,7 @@ KINDS: dict[str, Kind] = {
     "head_turn_opened": _kind("staff machine customer host", "head_turn_id purpose"),
     # what is hers: her copy, her wish that it goes, her opinion
     "data_downloaded": _kind("customer", "photos size"),
-    "deletion_asked": _kind("customer", "count"),
+    "deletion_asked": _kind("customer system", "count"),
     "rated": _kind("customer", "rating with_words"),
     # quality: of samples, never of cases, so that no history shows what was drawn
     "quality_drawn": _kind("system", "sample_id why share"),

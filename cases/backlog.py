@@ -426,9 +426,11 @@ def asides(session: Session, *, now: datetime) -> tuple[Aside, ...]:
 
 
 def newest(session: Session, kind: Failed, *, now: datetime, limit: int = AT_ONCE) -> list[UUID]:
-    """What of RETRIABLE counts as failed within LOOK_BACK, newest first, at most `limit`."""
+    """What of RETRIABLE counts as failed within LOOK_BACK, at most `limit`: the newest first, tickets in their order."""
     source = _SOURCES[kind]
     ids = select(source.table.id).where(*_counts_as_failed(kind, now - LOOK_BACK))
+    if kind is Failed.TICKET:  # one that was opened takes its closing along
+        return list(session.scalars(ids.order_by(source.table.created_at, source.table.number, source.table.id).limit(limit)))
     return list(session.scalars(ids.order_by(source.at.desc(), source.table.id).limit(limit)))
 
 

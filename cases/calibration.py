@@ -62,6 +62,9 @@ LOOKED_AT = ("selfie", "document")
 SHIPPED_AGAIN = 0
 """Stands in the trail for the shipped calibration where an own one has its number; those begin at 1."""
 
+NEWEST_ANSWERS = 20_000
+"""So many answers are looked through at most, whether or not they label a pair: a page waits for it."""
+
 TOGETHER = 500
 """Cases whose events and runs are asked for at once; some databases take no more than 999 values in a question."""
 
@@ -260,6 +263,7 @@ def labelled_pairs(session: Session) -> Iterator[OwnPair]:
 def _answered(session: Session) -> Iterator[list[Any]]:
     """Cases whose last answer is an agent's and stands, newest first, TOGETHER at a time; no more is read than is asked for."""
     seen: set[UUID] = set()
+    read = 0
     wanted = (
         select(Case.id, Case.customer_id, Case.attempt, Case.state, Case.disputed_at, Disposition.staff_id, Disposition.action,
                Disposition.reasons, Disposition.created_at, Disposition.id.label("disposition_id"))
@@ -269,7 +273,8 @@ def _answered(session: Session) -> Iterator[list[Any]]:
         .limit(TOGETHER)
     )  # fmt: skip
     page = wanted
-    while rows := session.execute(page).all():
+    while read < NEWEST_ANSWERS and (rows := session.execute(page).all()):
+        read += len(rows)
         part = []
         for row in rows:
             if row.id not in seen and STANDS[row.action] is row.state and row.disputed_at is None:
@@ -277,7 +282,10 @@ def _answered(session: Session) -> Iterator[list[Any]]:
             seen.add(row.id)  # an appeal was answered: the last answer counts
         yield part
         at, last = rows[-1].created_at, rows[-1].disposition_id
-        page = wanted.where(or_(Disposition.created_at < at, and_(Disposition.created_at == at, Disposition.id < last)))
+        page = wanted.where(
+            Disposition.created_at <= at,  # says nothing more than what follows, but an index is read from here
+            or_(Disposition.created_at < at, Disposition.id < last),
+        )
 
 
 def fit(session: Session, *, now: datetime) -> FaceCalibration:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import DateTime, Engine, TypeDecorator, create_engine, event, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session, sessionmaker
 
 if TYPE_CHECKING:
@@ -122,6 +124,10 @@ class Database:
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+MACHINE_TROUBLE = (OperationalError, InterfaceError, NoConnection, MemoryError)
+"""Trouble of the machine, not of a row: the database is away, locked, or ended a deadlock. The next pass tries again."""
 
 
 def one_at_a_time(session: Session, number: int) -> None:

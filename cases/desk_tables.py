@@ -27,6 +27,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cases.models import Base, DataKey, Staff, words
 
+UNTOLD = "state = 'dropped' AND told_at IS NULL"
+"""Of answers and of what waits to leave: it never left, and its maker was not told. In words, so that an index is seen to fit."""
+
 
 class ReplyVersion(Base):
     """One version of a saved reply: words that agents send to customers. Append-only; the newest holds. Of nobody."""
@@ -136,6 +139,7 @@ class Answer(Base):
         Index("ix_answers_until", "state", "until"),
         Index("ix_answers_staff", "staff_id", "given_at"),
         Index("ix_answers_given", "given_at", "staff_id", "state", "action"),
+        Index("ix_answers_untold", "staff_id", "given_at", postgresql_where=text(UNTOLD), sqlite_where=text(UNTOLD)),
         Index(
             "ix_answers_second",
             "given_at",
@@ -250,6 +254,7 @@ class Outgoing(Base):
         Index("ix_outgoing_until", "state", "until"),
         Index("ix_outgoing_staff", "staff_id", "given_at"),
         Index("ix_outgoing_case", "case_id", "given_at"),
+        Index("ix_outgoing_untold", "staff_id", "given_at", postgresql_where=text(UNTOLD), sqlite_where=text(UNTOLD)),
     )
     id: Mapped[UUID] = mapped_column(
         primary_key=True, default=uuid4, comment="Of a message: drawn with the form, and the message's own when it leaves"

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from cases import audit, pace, quality, queue, ramps, staff_mails, switches, webhooks
 from cases.desk_tables import QualitySample
 from cases.models import AutomationSwitch, PolicyActivation
-from cases.ops_tables import DecisionCount, Halt
+from cases.ops_tables import CalibrationActivation, DecisionCount, Halt
 from verification.decision import Outcome
 
 
@@ -212,6 +212,7 @@ def _collapse(session: Session, hour: quality.Share, begin: datetime, *, now: da
     for changed, by_people in (
         (PolicyActivation.effective_at, PolicyActivation.proposed_by_id.is_not(None)),  # the shipped one changed nothing
         (AutomationSwitch.effective_at, AutomationSwitch.effective_at.is_not(None)),
+        (CalibrationActivation.effective_at, CalibrationActivation.proposed_by_id.is_not(None)),
     ):
         since = _slots(session.scalar(select(func.max(changed)).where(by_people)), since)
     if since >= begin:

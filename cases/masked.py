@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, true
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cases import audit, queries, review
@@ -80,10 +80,13 @@ class MaskedCase:
 def look(session: Session, case_id: UUID, *, auditor: Staff, now: datetime) -> MaskedCase:
     """The case for who may see it so; that she looked is written down first. Raises NotAllowed, review.Related, NoResultFound.
 
-    Who answers cases as well sees no other's answer here before it is over: she may be the one to give the second.
+    Who answers cases as well sees none that waits for a person: she may be the one to answer, and would know what the machine
+    and others make of it.
     """
     people.require(auditor, "see_masked_case")
     case = session.get_one(Case, case_id)
+    if case.state is State.IN_REVIEW and people.may(auditor, "decide"):
+        raise people.NotAllowed("see_masked_case")
     review.not_of_hers(session, case_id, auditor)
     audit.record(session, "masked_case_opened", actor=audit.Actor.staff(auditor), now=now, case=case)
     held = case.owner_until is not None and case.owner_until > now
@@ -95,7 +98,7 @@ def look(session: Session, case_id: UUID, *, auditor: Staff, now: datetime) -> M
     answers = session.execute(
         select(Staff.name, Answer.action, Answer.state, Answer.reasons, Answer.held, Answer.why, Answer.given_at, Answer.ended_at)
         .join(Staff, Staff.id == Answer.staff_id)
-        .where(Answer.case_id == case_id, Answer.ended_at.is_not(None) if people.may(auditor, "decide") else true())
+        .where(Answer.case_id == case_id)
         .order_by(Answer.given_at, Answer.id)
     ).all()
     wrote = dict(

@@ -348,7 +348,7 @@ def _mails(session: Session, windows: Sequence[Window], now: datetime) -> tuple[
             *(func.count().filter(at >= begin, at < end, ~aside) for begin, end in windows),
             func.count().filter(owed),
             func.min(Notification.created_at).filter(owed, Notification.next_at <= now),
-        ).where(Notification.sent_at.is_(None))
+        ).where(Notification.sent_at.is_(None), func.length(Notification.recipient_sealed) > 0)  # else its person was erased
     ).one()
     *given_up, count, oldest = row
     return [{"given_up": n} for n in given_up], count, oldest

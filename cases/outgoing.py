@@ -19,13 +19,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import and_, exists, or_, select, text
 from sqlalchemy.orm import Session
 
 from cases import answers, audit, conversations, moves, queue, replies, supporting
 from cases import staff as people
 from cases.crypto import KeyDestroyed, vault_of
-from cases.desk_tables import Dropped, Outgoing, OutgoingKind, OutgoingState, PaperKind
+from cases.database import MACHINE_TROUBLE
+from cases.desk_tables import UNTOLD, Dropped, Outgoing, OutgoingKind, OutgoingState, PaperKind
 from cases.lifecycle import CLOSED, State
 from cases.models import Case, Message, Staff, Writer
 from cases.review import NotYours
@@ -56,6 +57,7 @@ class Back:
     kind: OutgoingKind
     papers: tuple[PaperKind, ...]
     had_photo: bool
+    hers: bool  # the case is hers (again); not where her hands are full meanwhile, or somebody else has it
     text: str = field(repr=False)
 
 
@@ -143,18 +145,13 @@ def take_back(session: Session, row_id: UUID, *, agent: Staff, now: datetime) ->
         raise NotYours("another agent's words")
     if row.state is not OutgoingState.WAITING or row.until <= now:
         raise TooLate(row.state)
-    back = Back(
-        case_id=case.id,
-        kind=row.kind,
-        papers=_papers(row),
-        had_photo=row.photo_sealed is not None,
-        text=text_of(session, row),
-    )
+    text, had_photo = text_of(session, row), row.photo_sealed is not None
     _end(session, row, OutgoingState.TAKEN_BACK, now)
-    if row.kind is OutgoingKind.WISH and case.version == row.case_version:
+    if _keeps_it_waiting(case, row):
         answers._hand_back(session, case, agent, now)
     _record(session, "taken_back", case, row, actor=audit.Actor.staff(agent), now=now)
-    return back
+    hers = case.owner_id == agent.id
+    return Back(case_id=case.id, kind=row.kind, papers=_papers(row), had_photo=had_photo, hers=hers, text=text)
 
 
 def waiting_for(session: Session, agent: Staff, *, now: datetime, limit: int = 3) -> list[Outgoing]:
@@ -174,7 +171,7 @@ def dropped_for(session: Session, agent: Staff, *, limit: int = 5) -> list[Outgo
     return list(
         session.scalars(
             select(Outgoing)
-            .where(Outgoing.staff_id == agent.id, Outgoing.state == OutgoingState.DROPPED, Outgoing.told_at.is_(None))
+            .where(Outgoing.staff_id == agent.id, text(UNTOLD))
             .order_by(Outgoing.given_at.desc(), Outgoing.id)
             .limit(limit)
         )
@@ -256,6 +253,8 @@ def send_due(database: Database, *, now: datetime, before_commit: Callable[[], N
                     before_commit()
         except Exception as error:  # whatever it is, what waits behind it is other people's
             trouble = trouble or error
+            if isinstance(error, (*MACHINE_TROUBLE, OSError)):
+                continue  # the database or the store is away: it waits until that is back, however long
             try:
                 with database.transaction() as session:
                     give_up(session, row_id, now=now)
@@ -297,11 +296,13 @@ def _row(session: Session, case: Case, kind: OutgoingKind, row_id: UUID, *, agen
 
 
 def _given(session: Session, case: Case, row: Outgoing, *, agent: Staff, now: datetime) -> Outgoing:
+    """Write it down; or send it where nothing is to be taken back: then its leaving tells of it, after its photo is stored."""
     session.add(row)
     session.flush()
-    _record(session, "given", case, row, actor=audit.Actor.staff(agent), now=now)
     if row.until <= now:
         _go_on(session, case, row, now)
+    else:
+        _record(session, "given", case, row, actor=audit.Actor.staff(agent), now=now)
     return row
 
 
@@ -353,10 +354,15 @@ def _drop(session: Session, case: Case, row: Outgoing, why: Dropped, now: dateti
     """Leave it unsent. The writer of a wish has the case again, reads what is new, and goes on."""
     row.why = why
     _end(session, row, OutgoingState.DROPPED, now)
-    if row.kind is OutgoingKind.WISH and case.state is State.IN_REVIEW and case.owner_id is None:
+    if _keeps_it_waiting(case, row):
         lost = why in (Dropped.ACCOUNT_CLOSED, Dropped.FAILED)
         answers._hand_back(session, case, None if lost else row.writer, now)
     _record(session, "dropped", case, row, actor=audit.SYSTEM, now=now, why=why)
+
+
+def _keeps_it_waiting(case: Case, row: Outgoing) -> bool:
+    """Whether a locked case is at the desk and nobody's only because of this wish, whatever the customer sent meanwhile."""
+    return row.kind is OutgoingKind.WISH and case.state is State.IN_REVIEW and case.owner_id is None
 
 
 def _end(session: Session, row: Outgoing, state: OutgoingState, now: datetime) -> None:

@@ -76,6 +76,10 @@ LEAST_WINDOW = timedelta(days=28)
 """How far back a report looks at least, or to the first run: each weekday four times, and the turn of a month."""
 
 
+LONGEST_WINDOW = timedelta(days=366)
+"""How far back a report can look, by page or command. Older runs oblige nobody."""
+
+
 class Lack(StrEnum):
     """Why no report of a version counts for a proposal."""
 
@@ -462,7 +466,9 @@ def _left_out(session: Session, since: datetime, until: datetime, *, read: int) 
     """
     kept = select(func.count()).select_from(RunRecord).where(RunRecord.finished_at >= since, RunRecord.finished_at < until)
     missing = _count(session, kept) - read
-    of_the_time = (Run.finished_at >= since, Run.finished_at < until, Run.state == RunState.FINISHED)
+    of_the_time = (
+        Run.finished_at >= since, Run.finished_at < until, Run.state == RunState.FINISHED, Run.measures.is_not(None)
+    )  # fmt: skip
     finished = _count(session, select(func.count()).select_from(Run).where(*of_the_time)) - read
     if finished > missing:
         gone = (
@@ -821,7 +827,7 @@ def _lack(session: Session, report: ReplayReport, *, now: datetime) -> Lack | No
     if found.skipped > found.runs:
         return Lack.SKIPPED_MOST
     if not found.runs:
-        return Lack.SAW_NOTHING if _any_run(session, until=now) else None
+        return Lack.SAW_NOTHING if _any_run(session, since=found.until - LONGEST_WINDOW, until=now) else None
     first = found.until - LEAST_WINDOW
     return Lack.TOO_SHORT if found.since > first and _any_run(session, since=first, until=found.since) else None
 

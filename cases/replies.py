@@ -663,6 +663,11 @@ def used(
     session.flush()
 
 
+def counted(session: Session, carrier_id: UUID) -> bool:
+    """Whether a use in this answer or message is written down."""
+    return session.scalar(select(exists().where(ReplyUse.carrier_id == carrier_id))) or False
+
+
 def not_used(session: Session, carrier_id: UUID) -> None:
     """What carried a reply was taken back before it left."""
     for row in session.scalars(select(ReplyUse).where(ReplyUse.carrier_id == carrier_id)):

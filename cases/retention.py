@@ -164,6 +164,7 @@ def shred_case(session: Session, case_id: UUID, *, now: datetime) -> None:
     case = moves.lock(session, case_id)
     photos, runs = destroy_case(session, case, now)
     replays.forget(session, [case.id])
+    audit.record(session, "deletion_asked", actor=audit.SYSTEM, now=now, customer_id=case.customer_id, count=1)  # again
     audit.record(session, "shredded", actor=audit.SYSTEM, now=now, case=case, photos=photos, runs=runs)
 
 

@@ -263,6 +263,7 @@ def dispose(session: Session, case_id: UUID, disposal: Disposal, *, agent: Staff
     """
     from cases import answers  # here, because that module builds on this one
 
+    queue.lock_hands(session, agent.id)  # before the case, as whoever carries it out does
     answer = answers.give(session, case_id, disposal, agent=agent, now=now)
     if answer.state is AnswerState.WAITING:
         answers.carry_out(session, answer.id, now=answer.until)

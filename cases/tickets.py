@@ -319,7 +319,7 @@ def send_again(
     later = select(TicketMessage).where(
         TicketMessage.case_id == row.case_id, TicketMessage.sink == row.sink, TicketMessage.number > row.number
     )
-    again = [row, *session.scalars(later.with_for_update())]
+    again = [row, *session.scalars(later.order_by(TicketMessage.number).with_for_update())]
     for one in again:
         one.given_up_at = one.sent_at = one.lease_until = None
         one.tries, one.next_at = 0, now

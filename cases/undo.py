@@ -21,13 +21,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import CTE, ColumnElement, and_, exists, func, insert, select, update
-from sqlalchemy.exc import InterfaceError, NoResultFound, OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnection
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session, aliased
 
 from cases import audit, notifications, policies, profiles, ramps, staff_mails, switches
 from cases import staff as people
-from cases.database import Database
+from cases.database import MACHINE_TROUBLE, Database
 from cases.lifecycle import State
 from cases.models import UNMARKED, Case, Customer, DataKey, ProfileVersion, Run, RunState, Staff
 from cases.ops_tables import Undo, UndoItem
@@ -47,9 +46,6 @@ goes its own way, or photos and claim were shredded by now, so that she has to a
 was told: the person was erased since (`cases.privacy`), so there is no address and nothing to look at.
 conflict: the details were changed again, or the change is on hold. gone: somebody had put it back already. failed: it could not
 be done, and the item's code says why."""
-
-NOT_ITS_OWN = (OperationalError, InterfaceError, NoConnection, MemoryError)
-"""Trouble of the machine, not of a case: the database is away, locked, or ended a deadlock. The next pass tries again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,9 +296,15 @@ def try_again(session: Session, undo_id: UUID, *, by: Staff, now: datetime) -> i
     count = session.scalar(select(func.count()).select_from(UndoItem).where(*failed)) or 0
     if not count:
         raise NothingToUndo("nothing failed")
-    session.execute(
-        update(UndoItem).where(*failed).values(outcome=None, code=None, done_at=None).execution_options(synchronize_session=False)
-    )
+    theirs = select(Case.customer_id).join(UndoItem, UndoItem.case_id == Case.id).where(*failed)
+    older = UndoItem.case_id.in_(select(Case.id).where(Case.customer_id.in_(theirs)))
+    for which in ((UndoItem.undo_id == undo.id, UndoItem.outcome == "conflict", older), failed):  # it stood in their way
+        session.execute(
+            update(UndoItem)
+            .where(*which)
+            .values(outcome=None, code=None, done_at=None)
+            .execution_options(synchronize_session=False)
+        )
     undo.finished_at = None
     session.flush()
     audit.record(session, "undo_tried_again", actor=audit.Actor.staff(by), now=now, undo_id=undo.id, count=count)
@@ -457,7 +459,7 @@ def _some(database: Database, *, limit: int, now: datetime) -> int | None:
             else:
                 _finish(session, undo, now=now)
             return len(left)
-    except NOT_ITS_OWN:
+    except MACHINE_TROUBLE:
         raise
     except Exception:  # one of them, and nobody knows which: whatever it is, it must not stop the others
         if not left:
@@ -473,7 +475,7 @@ def _alone(database: Database, undo_id: UUID, case_id: UUID, *, now: datetime) -
             left = _left(session, undo_id, only=case_id)
             _undo_all(session, undo_id, left, now=now)
             return len(left)
-    except NOT_ITS_OWN:
+    except MACHINE_TROUBLE:
         raise
     except Exception as error:
         code = type(error).__name__[:CODE_LENGTH]  # never its text, which may speak of a person

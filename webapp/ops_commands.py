@@ -26,9 +26,12 @@ PACK_AT_ONCE = 1_000
 # Replaying
 
 
+LONGEST = replays.LONGEST_WINDOW.days
+
+
 @click.command("replay")
 @click.argument("version", type=int)
-@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 366), help="How far to look back.")
+@click.option("--days", default=30, show_default=True, type=click.IntRange(1, LONGEST), help="How far to look back.")
 @click.option("--as", "email", metavar="EMAIL", help="Keep the report with the version, in this person's name.")
 @with_appcontext
 def policy_replay(version: int, days: int, email: str | None) -> None:

@@ -14,7 +14,7 @@ from cases import halts, pace, policies, ramps, runs, switches
 from cases.desk_tables import QualitySample
 from cases.halts import Bound
 from cases.models import AutomationSwitch, Event, Role, Run
-from cases.ops_tables import DecisionCount, Halt
+from cases.ops_tables import CalibrationActivation, DecisionCount, Halt
 from cases.ramps import Stage
 from tests import factories as a
 from verification.policy import SHIPPED
@@ -122,13 +122,21 @@ def test_within_bounds_or_with_too_few_runs_nothing_halts(session, now, spoil):
     assert halts.check(session, now=now + timedelta(seconds=1)) is None
 
 
-@pytest.mark.parametrize("by", ["a stricter policy", "a country given to people"])
+@pytest.mark.parametrize("by", ["a stricter policy", "a country given to people", "a calibration"])
 def test_a_share_that_people_lowered_themselves_halts_nothing(session, now, by):
     """What was approved under other rules is no measure of what is approved now."""
     usual_week(session, now, approve=40, refer=4)
     ops = a.a_member(session, Role.OPS, now=now)
     if by == "a stricter policy":
         a.proposed(session, replace(SHIPPED, max_attempts=2), by=ops, now=now - 2 * HOUR)
+    elif by == "a calibration":
+        session.add(
+            CalibrationActivation(
+                reason="Wrong labels.", proposed_by_id=ops.id, proposed_at=now - 3 * HOUR, effective_at=now - 2 * HOUR,
+                confirmed_by_id=a.a_member(session, Role.OPS, now=now).id,
+            )
+        )  # fmt: skip
+        session.flush()
     else:
         switches.to_people(session, by=ops, reason="Forged cards.", scope="country:KAZ", now=now - 2 * HOUR)
     counted(session, now - HOUR - timedelta(minutes=20), approve=2, refer=60)

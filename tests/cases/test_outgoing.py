@@ -302,6 +302,25 @@ def test_a_wish_taken_back_with_full_hands_leaves_the_case_to_anybody(session, c
     assert (case.owner_id, case.answered_at) == (None, None)
 
 
+@pytest.mark.parametrize("hands", ["free", "full"])
+def test_a_wish_taken_back_after_she_sent_a_paper_leaves_no_case_behind(session, case, agent, now, hands):
+    """The paper changed the case; it still waited for nothing but the wish, and must not wait for ever."""
+    row = wishes(session, case, agent, now=now)
+    supporting.receive(session, case.id, uuid4(), a.jpeg(1), kind=MARRIAGE, now=now + SECOND)
+    if hands == "full":
+        session.info["settings"] = session.info["settings"].model_copy(update={"max_open_cases": 0})
+    back = outgoing.take_back(session, row.id, agent=agent, now=now + 2 * SECOND)
+    assert case.answered_at is None and case.owner_id == (agent.id if hands == "free" else None)
+    assert back.hers is (hands == "free")
+
+
+def test_with_nothing_to_take_back_a_message_is_told_once_and_after_its_photo_is_stored(session, case, agent, now):
+    session.info["settings"] = session.info["settings"].model_copy(update={"undo_seconds": 0})
+    row = outgoing.say(session, case.id, uuid4(), text="Hello.", photo=a.jpeg(3), agent=agent, now=now)
+    assert row.state is OutgoingState.LEFT
+    assert "message_given" not in kinds(session, case) and kinds(session, case).count("message_written") == 1
+
+
 def test_the_same_wish_sent_twice_is_one_and_another_waits_its_turn(session, case, agent, now):
     row = wishes(session, case, agent, now=now)
     assert wishes(session, case, agent, now=now + SECOND) is row

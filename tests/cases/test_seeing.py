@@ -269,13 +269,14 @@ def test_only_an_auditor_has_that_sight_and_not_of_a_case_of_her_own(session, no
         masked.look(session, case.id, auditor=auditor, now=now)
 
 
-def test_an_auditor_who_answers_cases_too_sees_no_answer_that_is_not_over(session, now, agent):
+def test_an_auditor_who_answers_cases_too_sees_none_that_waits_for_a_person(session, now, agent):
     session.info["settings"] = session.info["settings"].model_copy(update={"undo_seconds": 20})
     case = a.an_in_review(session, now=now)
     review.take(session, case.id, agent=agent, now=now)
     answer = answers.give(session, case.id, refusing(case), agent=agent, now=now)
     both = a.a_member(session, Role.AUDITOR, now=now, more=(Role.AGENT,))
-    assert masked.look(session, case.id, auditor=both, now=now).answers == ()
+    with pytest.raises(NotAllowed):
+        masked.look(session, case.id, auditor=both, now=now)
     answers.carry_out(session, answer.id, now=answer.until)
     assert len(masked.look(session, case.id, auditor=both, now=now).answers) == 1
 

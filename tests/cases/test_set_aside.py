@@ -246,8 +246,10 @@ def test_failures_older_than_a_week_are_not_listed(session, now):
 
 
 def test_no_more_is_meant_at_once_than_a_page_can_do(session, now, monkeypatch):
-    rows: list[UUID] = [lost(session, Failed.TICKET, now - timedelta(minutes=n)).id for n in range(3)]
-    assert backlog.newest(session, Failed.TICKET, now=now, limit=2) == rows[:2]
+    rows: list[UUID] = [lost(session, Failed.HOOK, now - timedelta(minutes=n)).id for n in range(3)]
+    assert backlog.newest(session, Failed.HOOK, now=now, limit=2) == rows[:2]
+    tickets: list[UUID] = [lost(session, Failed.TICKET, now - timedelta(minutes=n)).id for n in range(3)]
+    assert backlog.newest(session, Failed.TICKET, now=now, limit=2) == tickets[:0:-1], "in the order they were owed"
 
 
 def test_the_database_takes_no_reason_but_those_of_the_list(session, now, olga):

@@ -395,6 +395,22 @@ def test_what_failed_is_tried_again_by_one_of_those_who_may_confirm(database, pe
     assert [event.actor_id for event in told(database, "undo_tried_again", count=1)] == [str(people[0].id)]
 
 
+def test_with_what_failed_goes_the_older_approval_that_it_stood_in_the_way_of(database, people, now, stubborn):
+    first, second = approved_twice(database, now)
+    stubborn.add(second)
+    undo_id = agreed(database, people, undo.Selection(version=1), now + HOUR)
+    undo.carry_out(database, now=now + HOUR)
+    with database.transaction() as session:
+        assert undo.standing(session, undo_id).outcomes == {"failed": 1, "conflict": 1}
+        stubborn.clear()
+        undo.try_again(session, undo_id, by=people[0], now=now + HOUR)
+    undo.carry_out(database, now=now + 2 * HOUR)
+    with database.reading() as session:
+        assert undo.standing(session, undo_id).outcomes == {"requeued": 1, "closed": 1}
+        customer = session.get_one(Case, first).customer
+        assert session.get_one(ProfileVersion, customer.profile_version_id).number == 1
+
+
 def test_trouble_of_the_database_is_no_case_s_fault(database, people, now, monkeypatch):
     approved(database, 2, now)
     undo_id = agreed(database, people, undo.Selection(version=1), now)

@@ -42,7 +42,8 @@ def write(case_id: UUID) -> ResponseReturnValue:
         with database().transaction() as db:
             before = db.get(Outgoing, number)
             given = outgoing.say(db, case_id, number, text=text, photo=photo, agent=row(db), now=moment)
-            if given is not before and request.form.get("reply_message"):
+            counted = before is not None or replies.counted(db, given.id)  # sent twice at once: the first may be there only now
+            if not counted and request.form.get("reply_message"):
                 _count_reply(db, given, request.form["reply_message"][:60], text, moment)
             left = given.state is not OutgoingState.WAITING
     except images.ImageRejected as rejected:

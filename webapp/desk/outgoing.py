@@ -39,6 +39,9 @@ def take_back_outgoing(outgoing_id: UUID) -> ResponseReturnValue:
     except NoResultFound:
         abort(404)
     if back.kind is OutgoingKind.WISH:
+        if not back.hers:
+            told = _("Taken back: the customer was asked for nothing. Your hands are full, so the case went back to the queue.")
+            return show_case(back.case_id, moment, writing=back.text, told=told)
         g.wish = Wish(papers=back.papers, words=back.text)
         return show_case(back.case_id, moment, told=_("Taken back: the customer was asked for nothing. The case is yours again."))
     told = _("Your message was taken back: nothing was sent.")

@@ -62,10 +62,12 @@ def show_case(case_id: UUID, moment: datetime, *, answer: forms.Answer | None = 
             abort(404)
         if (kept := review.kept_from(db, shown, row(db), now=moment)) is not None:
             review.note_kept(db, shown, row(db), kept.why, now=moment)
-            return _withheld(shown, kept, moment, told=told, answer=answer, writing=writing)
-        audit.record(db, "case_opened_by_staff", actor=audit.Actor.staff(row(db)), now=moment, case=shown, purpose="review")
-        queue.watch(db, case_id, row(db), now=moment)
-    with reading() as db:
+        else:
+            audit.record(db, "case_opened_by_staff", actor=audit.Actor.staff(row(db)), now=moment, case=shown, purpose="review")
+            queue.watch(db, case_id, row(db), now=moment)
+    with reading() as db:  # anew, since the trail's turn is held until the look is written down: nobody waits for a page
+        if kept is not None:
+            return _withheld(db.get_one(Case, case_id), kept, moment, told=told, answer=answer, writing=writing)
         try:
             page = queries.case_page(db, case_id, now=moment)
         except NoResultFound:
@@ -118,7 +120,9 @@ def show_case(case_id: UUID, moment: datetime, *, answer: forms.Answer | None = 
             same_faces=[] if hidden else presenters.same_faces(*duplicates.candidates(db, found)),
             twins=presenters.twins(likeness.twins(db, found, list(page.photos.values()))),
             past=presenters.past_cases(queries.past_cases(db, found)),
-            happened=presenters.happened(page.events, without=FIRST_ANSWER if blind else frozenset()),
+            happened=presenters.happened(
+                page.events, without=(FIRST_ANSWER if blind else frozenset()) | (_CONCLUDES if hidden else frozenset())
+            ),
             trail=_trail(page.events, hidden=hidden, blind=blind),
             reasons=[] if hidden else presenters.heavy_first(page.reasons),
             weighty=at_desk and not hidden and review.weighs_against(db, found),

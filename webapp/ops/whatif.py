@@ -25,7 +25,7 @@ from webapp.ops.steps import version_or_404
 from webapp.ops.surface import ops
 from webapp.security import may, needs, row
 
-SPANS = (7, 30, 90, 366)
+SPANS = (7, 30, 90, replays.LONGEST_WINDOW.days)
 """Days that a replay may look back; the first only to see quickly, it counts for a proposal where there is nothing older."""
 
 ONCE = timedelta(days=1)

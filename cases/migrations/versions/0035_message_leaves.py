@@ -15,6 +15,7 @@ branch_labels = None
 depends_on = None
 
 _WAITING_WISH = "state = 'waiting' AND kind = 'wish'"
+_UNTOLD = "state = 'dropped' AND told_at IS NULL"
 
 
 def _words(name: str, *values: str) -> sa.Enum:
@@ -81,10 +82,21 @@ def upgrade() -> None:
         postgresql_where=sa.text(_WAITING_WISH),
         sqlite_where=sa.text(_WAITING_WISH),
     )
+    for table in ("answers", "outgoing"):
+        op.create_index(
+            f"ix_{table}_untold",
+            table,
+            ["staff_id", "given_at"],
+            unique=False,
+            postgresql_where=sa.text(_UNTOLD),
+            sqlite_where=sa.text(_UNTOLD),
+        )
 
 
 def downgrade() -> None:
     """What waits does not leave."""
+    for table in ("outgoing", "answers"):
+        op.drop_index(f"ix_{table}_untold", table_name=table)
     op.drop_index("one_waiting_wish_per_case", table_name="outgoing")
     op.drop_index("ix_outgoing_until", table_name="outgoing")
     op.drop_index("ix_outgoing_staff", table_name="outgoing")

@@ -23,7 +23,7 @@ BEFORE, NOW = (
 
 
 def upgrade() -> None:
-    """Nothing has failed so far: it stopped everything instead. What waits already has no order."""
+    """Nothing has failed so far: it stopped everything instead. What waits already gets its turn: the newest approval first."""
     with op.batch_alter_table("undo_items") as table:
         table.alter_column("outcome", existing_type=OUTCOME, existing_nullable=True, existing_comment=BEFORE, comment=NOW)
         table.add_column(
@@ -37,13 +37,20 @@ def upgrade() -> None:
         table.create_check_constraint(
             op.f("ck_undo_items_failed_with_a_code"), "(code IS NOT NULL) = (outcome IS NOT NULL AND outcome = 'failed')"
         )
+    op.execute(
+        "UPDATE undo_items SET place = (SELECT count(*) FROM undo_items AS other JOIN cases AS theirs "
+        "ON theirs.id = other.case_id, cases AS mine WHERE mine.id = undo_items.case_id AND other.undo_id = undo_items.undo_id "
+        "AND other.outcome IS NULL AND theirs.customer_id = mine.customer_id AND theirs.closed_at > mine.closed_at) "
+        "WHERE outcome IS NULL"
+    )
     op.create_index(
         "ix_undo_items_left", "undo_items", ["undo_id", "place"], unique=False, postgresql_where=LEFT, sqlite_where=LEFT
     )
 
 
 def downgrade() -> None:
-    """What failed waits again."""
+    """What failed waits again, in undos that are not over then."""
+    op.execute("UPDATE undos SET finished_at = NULL WHERE id IN (SELECT undo_id FROM undo_items WHERE outcome = 'failed')")
     op.execute("UPDATE undo_items SET outcome = NULL, done_at = NULL, code = NULL WHERE outcome = 'failed'")
     op.drop_index("ix_undo_items_left", table_name="undo_items")
     with op.batch_alter_table("undo_items") as table:
