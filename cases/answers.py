@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 from cases import audit, conversations, intake, moves, notifications, opinion, profiles, queue, review, risk, sides
 from cases import staff as people
 from cases.crypto import KeyDestroyed, vault_of
+from cases.database import MACHINE_TROUBLE
 from cases.desk_tables import UNTOLD, Answer, AnswerState, Dropped
 from cases.lifecycle import CLOSED, IllegalTransition, State
 from cases.models import Case, Disposition, Message, Staff, Writer
@@ -278,12 +279,12 @@ def carry_out_due(database: Database, *, now: datetime, before_commit: Callable[
                     before_commit()
         except Exception as error:  # whatever it is, the answers behind it are of other people
             trouble = trouble or error
+            if isinstance(error, MACHINE_TROUBLE):
+                continue  # the database is away: it waits until that is back, however long
             try:
                 with database.transaction() as session:
                     give_up(session, answer_id, now=now)
-            except (
-                Exception
-            ):  # whatever keeps it from being carried out may keep it from being dropped: the next round tries again
+            except Exception:  # whatever keeps it from being carried out may keep it from being dropped: another round tries
                 continue
     if trouble is not None:
         raise trouble

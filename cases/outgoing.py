@@ -253,8 +253,8 @@ def send_due(database: Database, *, now: datetime, before_commit: Callable[[], N
                     before_commit()
         except Exception as error:  # whatever it is, what waits behind it is other people's
             trouble = trouble or error
-            if isinstance(error, (*MACHINE_TROUBLE, OSError)):
-                continue  # the database or the store is away: it waits until that is back, however long
+            if isinstance(error, MACHINE_TROUBLE):
+                continue  # the database is away: it waits until that is back, however long
             try:
                 with database.transaction() as session:
                     give_up(session, row_id, now=now)
