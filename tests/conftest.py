@@ -151,6 +151,7 @@ def chromium() -> Iterator[Any]:
     if program is None:
         pytest.skip("needs Debian's chromium-headless-shell or chromium")
     quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+    quiet.append("--accept-lang=en-US")  # as a browser says it; the shell by itself names no language at all
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu", *quiet])
         yield browser
