@@ -16,10 +16,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any, Self
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, and_, cast, delete, exists, func, literal, or_, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, load_only
 
@@ -283,25 +300,26 @@ def page(session: Session, filters: Filters, *, now: datetime, viewer: UUID | No
     """
     parts = _parts(session, filters, now)
     number, place = _place(filters.after, parts) if filters.after else (0, None)
-    narrowed = _narrowed(filters)
+    narrows = bool(_narrowed(filters, Case))
     rows: list[QueueRow] = []
     last = ""
     for at, part in enumerate(parts[number:], start=number):
         wanted = [*part.which, *([part.beyond(place)] if place is not None else [])]
         place = None
-        within = select(Case.id).where(*wanted).order_by(*part.order()).limit(LOOKED_AT) if narrowed else None
         keys = [key.label(f"key_{n}") for n, key in enumerate(part.keys)]
-        asked = _lines(*keys).where(*(narrowed if within is not None else wanted))
-        if within is not None:
-            looked_at = within.subquery()
-            asked = asked.join(looked_at, looked_at.c.id == Case.id)
+        if narrows:
+            looked_at = select(Case.id, *_NARROW).where(*wanted).order_by(*part.order()).limit(LOOKED_AT).subquery()
+            # What a filter asks about comes along, so that only what it leaves is looked up once more.
+            asked = _lines(*keys).join(looked_at, looked_at.c.id == Case.id).where(*_narrowed(filters, looked_at.c))
+        else:
+            asked = _lines(*keys).where(*wanted)
         found = session.execute(asked.order_by(*part.order()).limit(filters.limit + 1 - len(rows))).all()
         for case, external_id, owner, wrote, *key in found:
             if len(rows) == filters.limit:
                 return Page(rows=_looked(session, rows, viewer, now), next=last)
             rows.append(_row(case, external_id, owner, wrote, now=now))
             last = _cursor(at, key)
-        if within is not None:
+        if narrows:
             edge = session.execute(
                 select(*keys).where(*wanted).order_by(*part.order()).offset(LOOKED_AT - 1).limit(1)
             ).one_or_none()
@@ -329,19 +347,22 @@ _SHOWN = (
 """What `_row` reads. A case has as many columns again, sealed details among them, which a line of the queue has no use for."""
 
 
-def _narrowed(filters: Filters) -> list[ColumnElement[bool]]:
-    """Filters that no index serves."""
+_NARROW = (Case.reasons, Case.change_reason, Case.country, Case.locale, Case.risk)
+
+
+def _narrowed(filters: Filters, of: Any) -> list[ColumnElement[bool]]:
+    """Filters that no index serves, on the columns of _NARROW that `of` has: the table, or a part of it."""
     wanted: list[ColumnElement[bool]] = []
     if filters.reason is not None:
-        wanted.append(cast(Case.reasons, String).contains(f'"{filters.reason.value}"', autoescape=True))
+        wanted.append(cast(of.reasons, String).contains(f'"{filters.reason.value}"', autoescape=True))
     if filters.change_reason is not None:
-        wanted.append(Case.change_reason == filters.change_reason)
+        wanted.append(of.change_reason == filters.change_reason)
     if filters.country:
-        wanted.append(Case.country == filters.country)
+        wanted.append(of.country == filters.country)
     if filters.language:
-        wanted.append(Case.locale == filters.language)
+        wanted.append(of.locale == filters.language)
     if filters.risk:
-        wanted.append(Case.risk == filters.risk)
+        wanted.append(of.risk == filters.risk)
     return wanted
 
 
@@ -432,30 +453,36 @@ class Tiles:
 def tiles(session: Session, *, agent: Staff | UUID | None, now: datetime) -> Tiles:
     """What the tiles over the queue say, in one query."""
     mine = agent.id if isinstance(agent, Staff) else agent
-
-    def counted(*which: ColumnElement[bool]) -> ColumnElement[int]:
-        some = select(literal(1)).select_from(Case).where(*which).limit(COUNTED + 1).subquery()
-        return select(func.count()).select_from(some).scalar_subquery()
-
-    papers = (Case.awaiting_until.is_not(None), Case.state == State.IN_REVIEW, UNMARKED)
-    row = session.execute(
-        select(
-            counted(_in("ix_cases_due")),
-            counted(Case.owner_id == mine, Case.owner_until > now),
-            counted(_in("ix_cases_due"), Case.due_at > now, Case.due_at <= now + SOON),
-            counted(_in("ix_cases_due"), Case.due_at <= now),
-            counted(_in("ix_cases_with_customer")) + counted(*papers),
-            counted(_in("ix_cases_under_dispute")),
-            counted(_in("ix_cases_second")),
-            counted(_in("ix_cases_senior")),
-            counted(_in("ix_cases_rescue"), Case.rescue >= rescue.LINE),
-            select(func.min(Case.referred_at)).where(text("cases.state = 'in_review'"), UNMARKED).scalar_subquery(),
-        )
-    ).one()
+    told = {"mine": mine, "now": now, "soon": now + SOON, "some": COUNTED + 1}
+    row = session.execute(_counting(), told).one()
     return Tiles(
         waiting=row[0], mine=row[1], soon=row[2], overdue=row[3], customer=row[4], disputed=row[5], second=row[6],
         senior=row[7], rescue=row[8], oldest=row[9],
     )  # fmt: skip
+
+
+@cache
+def _counting() -> Select[*tuple[Any, ...]]:
+    """The query of the tiles, put together once a process: that takes longer than to ask it."""
+    mine, now = bindparam("mine", type_=Case.owner_id.type), bindparam("now", type_=Case.due_at.type)
+
+    def counted(*which: ColumnElement[bool]) -> ColumnElement[int]:
+        some = select(literal(1)).select_from(Case).where(*which).limit(bindparam("some", type_=Integer)).subquery()
+        return select(func.count()).select_from(some).scalar_subquery()
+
+    papers = (Case.awaiting_until.is_not(None), Case.state == State.IN_REVIEW, UNMARKED)
+    return select(
+        counted(_in("ix_cases_due")),
+        counted(Case.owner_id == mine, Case.owner_until > now),
+        counted(_in("ix_cases_due"), Case.due_at > now, Case.due_at <= bindparam("soon", type_=Case.due_at.type)),
+        counted(_in("ix_cases_due"), Case.due_at <= now),
+        counted(_in("ix_cases_with_customer")) + counted(*papers),
+        counted(_in("ix_cases_under_dispute")),
+        counted(_in("ix_cases_second")),
+        counted(_in("ix_cases_senior")),
+        counted(_in("ix_cases_rescue"), Case.rescue >= rescue.LINE),
+        select(func.min(Case.referred_at)).where(text("cases.state = 'in_review'"), UNMARKED).scalar_subquery(),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
