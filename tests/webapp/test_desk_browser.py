@@ -126,6 +126,7 @@ def sign_in(page: Any, office: Office, address: str, email: str, language: str =
     page.locator("#code").fill(office.code(email))
     page.keyboard.press("Enter")
     page.locator("nav.bar").wait_for()
+    page.wait_for_load_state("load")  # its scripts have run then: a key pressed before goes to nobody
 
 
 SCREENS = (
