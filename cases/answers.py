@@ -268,23 +268,39 @@ def carry_out_due(database: Database, *, now: datetime, before_commit: Callable[
     Returns how many. One that fails keeps no other from its turn: the first such error is raised at the end, and its answer waits
     for another round; after GIVE_UP it is dropped, so that no case hangs for ever on an answer that cannot be carried out.
     """
+    return each_that_is_due(database, due, carry_out, give_up, now=now, before_commit=before_commit)
+
+
+def each_that_is_due(
+    database: Database,
+    due: Callable[..., list[UUID]],
+    go_on: Callable[..., bool],
+    give_up: Callable[..., bool],
+    *,
+    now: datetime,
+    before_commit: Callable[[], None] | None = None,
+) -> int:
+    """What answers and `cases.outgoing` have in common: go on with each row that is due, or after a while give it up.
+
+    `due(session, now=)` names the rows; `go_on` and `give_up` take session, id and `now=` and say whether they did anything.
+    """
     with database.reading() as session:
         waiting = due(session, now=now)
     done, trouble = 0, None
-    for answer_id in waiting:
+    for row_id in waiting:
         try:
             with database.transaction() as session:
-                done += carry_out(session, answer_id, now=now)
+                done += go_on(session, row_id, now=now)
                 if before_commit is not None:
                     before_commit()
-        except Exception as error:  # whatever it is, the answers behind it are of other people
+        except Exception as error:  # whatever it is, what waits behind it is other people's
             trouble = trouble or error
             if isinstance(error, MACHINE_TROUBLE):
                 continue  # the database is away: it waits until that is back, however long
             try:
                 with database.transaction() as session:
-                    give_up(session, answer_id, now=now)
-            except Exception:  # whatever keeps it from being carried out may keep it from being dropped: another round tries
+                    give_up(session, row_id, now=now)
+            except Exception:  # whatever keeps it from going on may keep it from being given up: another round tries
                 continue
     if trouble is not None:
         raise trouble

@@ -25,7 +25,6 @@ from sqlalchemy.orm import Session
 from cases import answers, audit, conversations, moves, queue, replies, supporting
 from cases import staff as people
 from cases.crypto import KeyDestroyed, vault_of
-from cases.database import MACHINE_TROUBLE
 from cases.desk_tables import UNTOLD, Dropped, Outgoing, OutgoingKind, OutgoingState, PaperKind
 from cases.lifecycle import CLOSED, State
 from cases.models import Case, Message, Staff, Writer
@@ -242,27 +241,7 @@ def send_due(database: Database, *, now: datetime, before_commit: Callable[[], N
     Returns how many. One that fails keeps no other from its turn: the first such error is raised at the end, and what failed
     waits for another round; after GIVE_UP it is dropped.
     """
-    with database.reading() as session:
-        waiting = due(session, now=now)
-    done, trouble = 0, None
-    for row_id in waiting:
-        try:
-            with database.transaction() as session:
-                done += send(session, row_id, now=now)
-                if before_commit is not None:
-                    before_commit()
-        except Exception as error:  # whatever it is, what waits behind it is other people's
-            trouble = trouble or error
-            if isinstance(error, MACHINE_TROUBLE):
-                continue  # the database is away: it waits until that is back, however long
-            try:
-                with database.transaction() as session:
-                    give_up(session, row_id, now=now)
-            except Exception:  # whatever keeps it from leaving may keep it from being dropped: the next round tries again
-                continue
-    if trouble is not None:
-        raise trouble
-    return done
+    return answers.each_that_is_due(database, due, send, give_up, now=now, before_commit=before_commit)
 
 
 def give_up(session: Session, row_id: UUID, *, now: datetime) -> bool:
